@@ -1,0 +1,390 @@
+# SPDX-License-Identifier: MIT
+#
+# The whole build, in one non-recursive file. Sources are found when make starts, so a new file
+# needs no edit here; everything generated lands under build/ (build/san/ with SANITIZE=1).
+#
+#   proto/ -> libproto.a     ipc/ + client/lib/ -> libtapstack.{a,so}    daemon/ -> tapstackd
+#   client/preload/ -> libtapstack-preload.so      client/cli/ + client/run/ -> tapstack
+#   tests/: a .c file with a main() is a program of its own; the other ones are its room's helpers
+#
+# Variables: V=1 shows commands, SANITIZE=1 builds with ASan and UBSan, T=WORD picks tests by name.
+
+VERSION := 0.1.0
+SOMAJOR := 0
+
+PREFIX  ?= /usr/local
+LIBDIR  ?= lib
+DESTDIR ?=
+
+SHELL         := /bin/bash
+.SHELLFLAGS   := -ec
+.DEFAULT_GOAL := all
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+# All processors, unless the command line or the environment says otherwise.
+ifeq (,$(filter -j% --jobserver%,$(MAKEFLAGS)))
+MAKEFLAGS += -j$(shell nproc)
+endif
+
+# ---------------------------------------------------------------------------------- tool flags
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+AR         ?= ar
+PKG_CONFIG ?= pkg-config
+V          ?= 0
+T          ?=
+SANITIZE   ?= 0
+MACHINE    := $(shell uname -m)
+
+ifeq ($(SANITIZE),1)
+BUILD      := build/san
+CFLAGS     ?= -O1 -g
+SANFLAGS   := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+# What foreign programs load cannot bring ASan along: there, undefined behaviour just traps.
+PLAINFLAGS := -fsanitize=undefined -fsanitize-undefined-trap-on-error
+# gcc's flow analysis misfires on instrumented code; the plain build is the judge of these.
+SANFLAGS   += -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-stringop-overread
+PLAINFLAGS += -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-stringop-overread
+else
+BUILD      := build
+CFLAGS     ?= -O2 -g
+SANFLAGS   :=
+PLAINFLAGS :=
+endif
+
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+HARDEN   := -fstack-protector-strong -fstack-clash-protection
+ifneq (,$(filter x86_64 i%86,$(MACHINE)))
+HARDEN += -fcf-protection
+endif
+ifneq (,$(filter aarch64,$(MACHINE)))
+HARDEN += -mbranch-protection=standard
+endif
+# glibc's checks need an optimizer, and would hide calls from the sanitizers.
+ifneq (1,$(SANITIZE))
+HARDEN += $(if $(filter -O1 -O2 -O3 -Os -Og,$(CFLAGS)),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+endif
+
+COMPILE := -std=gnu17 $(WARNINGS) $(HARDEN) $(CFLAGS) \
+           -D_GNU_SOURCE -DTAPSTACK_VERSION='"$(VERSION)"' -I. $(CPPFLAGS)
+LINK    := -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed $(LDFLAGS)
+
+# pkg-config is asked late, in recipes: on a fresh machine `deps` must have run before.
+# (Each variable replaces itself by the answer when it is first used.)
+late = $(eval $(1) := $$(shell $(PKG_CONFIG) $(2)))$($(1))
+DAEMON_PKGS   := libuv libcap libpcap inih libmnl libseccomp libsystemd
+CLI_PKGS      := jansson libseccomp
+DAEMON_CFLAGS = $(call late,DAEMON_CFLAGS,--cflags $(DAEMON_PKGS))
+DAEMON_LIBS   = $(call late,DAEMON_LIBS,--libs $(DAEMON_PKGS))
+CLI_CFLAGS    = $(call late,CLI_CFLAGS,--cflags $(CLI_PKGS))
+CLI_LIBS      = $(call late,CLI_LIBS,--libs $(CLI_PKGS))
+
+ifeq ($(V),1)
+Q   :=
+say := @:
+else
+Q   := @
+say  = @printf '  %-7s %s\n'
+endif
+
+# ------------------------------------------------------------------------------------- sources
+
+under = $(if $(wildcard $(1)),$(shell find $(wildcard $(1)) -name '*.c' | LC_ALL=C sort))
+main  := ^int main(
+mains = $(if $(1),$(shell grep -l '$(main)' $(1)))
+obj   = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+prog  = $(patsubst %.c,$(BUILD)/%,$(1))
+
+PROTO_SRC   := $(call under,proto)
+IPC_SRC     := $(call under,ipc)
+LIB_SRC     := $(call under,client/lib)
+PRELOAD_SRC := $(call under,client/preload)
+CLI_SRC     := $(call under,client/cli client/run)
+DAEMON_SRC  := $(call under,daemon)
+
+PLATFORM_SRC := $(call under,tests/platform)
+UNIT_SRC     := $(call under,tests/unit)
+SIM_SRC      := $(call under,tests/sim)
+NET_SRC      := $(call under,tests/net)
+BENCH_SRC    := $(call under,tests/bench)
+
+# A test file with a main() is a program, any other one a helper for the programs beside it.
+PLATFORM_MAIN := $(call mains,$(PLATFORM_SRC))
+UNIT_MAIN     := $(call mains,$(UNIT_SRC))
+SIM_MAIN      := $(call mains,$(SIM_SRC))
+NET_MAIN      := $(call mains,$(NET_SRC))
+BENCH_MAIN    := $(call mains,$(BENCH_SRC))
+
+DAEMON_TESTS := $(filter tests/unit/daemon/%,$(UNIT_MAIN))
+CLIENT_TESTS := $(filter tests/unit/client/%,$(UNIT_MAIN))
+CORE_TESTS   := $(filter-out $(DAEMON_TESTS) $(CLIENT_TESTS),$(UNIT_MAIN))
+UNIT_TESTS   := $(filter-out $(DAEMON_TESTS),$(UNIT_MAIN))
+SIM_TESTS    := $(foreach f,$(SIM_MAIN),$(if $(filter test_%,$(notdir $(f))),$(f)))
+NET_TESTS    := $(sort $(wildcard tests/net/test_*.sh tests/net/test_*.py))
+
+TEST_SRC  := $(PLATFORM_SRC) $(UNIT_SRC) $(SIM_SRC) $(NET_SRC) $(BENCH_SRC)
+TEST_MAIN := $(PLATFORM_MAIN) $(UNIT_MAIN) $(SIM_MAIN) $(NET_MAIN) $(BENCH_MAIN)
+ROOM_SRC  := $(PROTO_SRC) $(IPC_SRC) $(LIB_SRC) $(PRELOAD_SRC) $(CLI_SRC) $(DAEMON_SRC)
+
+# What is loaded into programs that are not ours, or plays one in a test, has no ASan in it.
+PLAIN_DIR := $(if $(SANFLAGS),$(BUILD)/obj-plain,$(BUILD)/obj)
+plain      = $(patsubst %.c,$(PLAIN_DIR)/%.o,$(1))
+PLAIN_OBJ  := $(call plain,$(IPC_SRC) $(LIB_SRC) $(PRELOAD_SRC) $(NET_SRC))
+
+# -------------------------------------------------------------------------------------- outputs
+
+SHARED    := libtapstack.so.$(VERSION)
+SONAME    := libtapstack.so.$(SOMAJOR)
+PROTO_A   := $(BUILD)/libproto.a
+LIB_A     := $(BUILD)/libtapstack.a
+DAEMON_A  := $(BUILD)/libdaemon.a
+CLI_A     := $(BUILD)/libcli.a
+SIM_A     := $(BUILD)/libsim.a
+
+LIBRARIES := $(if $(LIB_SRC),$(LIB_A) $(BUILD)/libtapstack.so) \
+             $(if $(PRELOAD_SRC),$(BUILD)/libtapstack-preload.so)
+PROGRAMS  := $(if $(DAEMON_SRC),$(BUILD)/tapstackd) $(if $(CLI_SRC),$(BUILD)/tapstack)
+CONFIGURED := $(patsubst %.in,$(BUILD)/%,$(wildcard client/*.pc.in systemd/*.in))
+TESTS     := $(call prog,$(TEST_MAIN))
+
+.PHONY: all tests
+all: $(PROTO_A) $(LIBRARIES) $(PROGRAMS) $(CONFIGURED) ## Build everything but the tests (default)
+
+tests: $(TESTS) $(BUILD)/tests/list ## Build the test programs
+
+# Goals that install what is missing first; every object then waits for that.
+NEED_DEPS := run bench lint fmt check%
+DEPS_GATE := $(if $(filter $(NEED_DEPS),$(MAKECMDGOALS)),deps)
+
+# A stamp is a file that changes only when its text does: other flags, another set of files.
+quote = '$(subst ','\'',$(1))'
+define stamp
+$(1): FORCE
+	@mkdir -p $$(@D)
+	@printf '%s\n' $$(call quote,$(2)) | cmp -s - $$@ || printf '%s\n' $$(call quote,$(2)) >$$@
+endef
+$(eval $(call stamp,$(BUILD)/flags,$$(CC) $$(COMPILE) $$(SANFLAGS) / $$(PLAINFLAGS) / $$(LINK)))
+$(eval $(call stamp,$(BUILD)/paths,$$(VERSION) $$(PREFIX) $$(LIBDIR)))
+$(eval $(call stamp,$(BUILD)/sources,$$(ROOM_SRC) $$(filter-out $$(TEST_MAIN),$$(TEST_SRC))))
+.PHONY: FORCE
+FORCE:
+
+# Code that ends up in a shared object is PIC, all other code PIE.
+pic = $(if $(filter ipc/% client/lib/% client/preload/%,$(1)),-fPIC -fno-semantic-interposition,-fPIE)
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(DEPS_GATE)
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(COMPILE) $(SANFLAGS) $(call pic,$<) $(EXTRA) -MMD -MP -c -o $@ $<
+
+$(BUILD)/obj-plain/%.o: %.c $(BUILD)/flags | $(DEPS_GATE)
+	@mkdir -p $(@D)
+	$(say) CC "$< (plain)"
+	$(Q)$(CC) $(COMPILE) $(PLAINFLAGS) $(call pic,$<) $(EXTRA) -MMD -MP -c -o $@ $<
+
+# The tool finds the shim beside itself (build folder), else where `make install` puts it.
+$(call obj,$(CLI_SRC)): $(BUILD)/paths
+$(call obj,$(CLI_SRC) $(CLIENT_TESTS)): EXTRA = -DTAPSTACK_PKGLIBDIR='"$(PREFIX)/$(LIBDIR)/tapstack"' $(CLI_CFLAGS)
+$(call obj,$(DAEMON_SRC) $(DAEMON_TESTS)): EXTRA = $(DAEMON_CFLAGS)
+
+-include $(patsubst %.o,%.d,$(call obj,$(ROOM_SRC) $(TEST_SRC)) $(PLAIN_OBJ))
+
+# Archives are made anew, so that an object whose source is gone does not linger.
+define archive
+$(1): $(2) $(BUILD)/sources
+	$$(say) AR $$@
+	$$(Q)rm -f $$@ && $$(AR) rcsD $$@ $$(filter %.o,$$^)
+endef
+helpers = $(call obj,$(filter-out $(TEST_MAIN),$(1)))
+$(eval $(call archive,$(PROTO_A),$(call obj,$(PROTO_SRC))))
+$(eval $(call archive,$(LIB_A),$(call obj,$(LIB_SRC) $(IPC_SRC))))
+# For their tests: the rooms of the two programs without main().
+$(eval $(call archive,$(DAEMON_A),$(call obj,$(filter-out $(call mains,$(DAEMON_SRC)),$(DAEMON_SRC)))))
+$(eval $(call archive,$(CLI_A),$(call obj,$(filter-out $(call mains,$(CLI_SRC)),$(CLI_SRC)))))
+$(eval $(call archive,$(SIM_A),$(call helpers,$(SIM_SRC))))
+$(eval $(call archive,$(BUILD)/libplatform.a,$(call helpers,$(PLATFORM_SRC))))
+$(eval $(call archive,$(BUILD)/libunit.a,$(call helpers,$(UNIT_SRC))))
+$(eval $(call archive,$(BUILD)/libbench.a,$(call helpers,$(BENCH_SRC))))
+$(eval $(call archive,$(BUILD)/libnet.a,$(call plain,$(filter-out $(TEST_MAIN),$(NET_SRC)) \
+                                                     $(LIB_SRC) $(IPC_SRC))))
+
+# Archives may need each other in any order.
+group = -Wl,--start-group $(filter %.a,$(1)) -Wl,--end-group
+define link
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(CFLAGS) $(or $(2),$(SANFLAGS)) -pie $(LINK) -o $@ $(filter %.o,$^) $(call group,$^) $(1)
+endef
+define link-shared
+	$(say) LD $@
+	$(Q)$(CC) $(CFLAGS) $(PLAINFLAGS) -shared $(LINK) -Wl,-z,defs -o $@ $(filter %.o,$^) \
+	    $(patsubst %,-Wl$(comma)--version-script=%,$(filter %.map,$^)) $(1)
+endef
+comma := ,
+
+$(BUILD)/tapstackd: $(call obj,$(DAEMON_SRC) $(IPC_SRC)) $(PROTO_A) $(BUILD)/sources
+	$(call link,$(DAEMON_LIBS) -lpthread)
+
+$(BUILD)/tapstack: $(call obj,$(CLI_SRC)) $(LIB_A) $(BUILD)/sources
+	$(call link,$(CLI_LIBS) -lpthread)
+
+$(BUILD)/$(SHARED): $(call plain,$(LIB_SRC) $(IPC_SRC)) client/lib/libtapstack.map $(BUILD)/sources
+	$(call link-shared,-Wl$(comma)-soname=$(SONAME) -lpthread)
+
+$(BUILD)/$(SONAME): $(BUILD)/$(SHARED)
+	$(Q)ln -sf $(<F) $@
+
+$(BUILD)/libtapstack.so: $(BUILD)/$(SONAME)
+	$(Q)ln -sf $(<F) $@
+
+$(BUILD)/libtapstack-preload.so: $(call plain,$(PRELOAD_SRC) $(LIB_SRC) $(IPC_SRC)) \
+                                 $(wildcard client/preload/preload.map) $(BUILD)/sources
+	$(call link-shared,-Wl$(comma)-soname=libtapstack-preload.so -ldl -lpthread)
+
+$(call prog,$(PLATFORM_MAIN)): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/libplatform.a
+	$(call link,-lcmocka -lpthread)
+
+$(call prog,$(CORE_TESTS)): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/libunit.a $(PROTO_A) $(LIB_A)
+	$(call link,-lcmocka -lpthread -lm)
+
+$(call prog,$(CLIENT_TESTS)): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/libunit.a $(CLI_A) $(LIB_A)
+	$(call link,$(CLI_LIBS) -lcmocka -lpthread -lm)
+
+$(call prog,$(DAEMON_TESTS)): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/libunit.a $(DAEMON_A) $(PROTO_A) \
+                              $(LIB_A)
+	$(call link,$(DAEMON_LIBS) -lcmocka -lpthread -lm)
+
+$(call prog,$(SIM_MAIN)): $(BUILD)/%: $(BUILD)/obj/%.o $(SIM_A) $(PROTO_A)
+	$(call link,-lcmocka -lpcap -lm)
+
+$(call prog,$(BENCH_MAIN)): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/libbench.a $(SIM_A) $(PROTO_A) $(LIB_A)
+	$(call link,-lpcap -lpthread -lm)
+
+# These play the unmodified program that gets the shim preloaded: no ASan in them.
+$(call prog,$(NET_MAIN)): $(BUILD)/%: $(PLAIN_DIR)/%.o $(BUILD)/libnet.a
+	$(call link,-lpthread,$(PLAINFLAGS))
+
+$(BUILD)/%: %.in $(BUILD)/paths
+	@mkdir -p $(@D)
+	$(say) GEN $@
+	$(Q)sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' $< >$@
+
+# ---------------------------------------------------------------------------------------- tests
+
+# What tests/run reads: one program a line, its group first.
+define TEST_LIST
+$(foreach f,$(PLATFORM_MAIN),platform $(call prog,$(f))$(newline))$(foreach \
+f,$(UNIT_TESTS),unit $(call prog,$(f))$(newline))$(foreach \
+f,$(SIM_TESTS),sim $(call prog,$(f))$(newline))$(foreach \
+f,$(DAEMON_TESTS),daemon $(call prog,$(f))$(newline))$(foreach f,$(NET_TESTS),net $(f)$(newline))
+endef
+define newline
+
+
+endef
+
+$(BUILD)/tests/list: FORCE
+	$(shell mkdir -p $(@D))$(file >$@,$(TEST_LIST))
+
+RUN_TESTS = tests/run $(if $(T),-k $(call quote,$(T))) $(BUILD)
+MEMCHECK  := valgrind -q --leak-check=full --error-exitcode=99
+
+.PHONY: check check-unit check-sim check-net check-platform check-valgrind bench
+check: deps all tests ## Install what is missing, build, run all tests (T=WORD: those named so)
+	@$(RUN_TESTS)
+
+check-unit: deps tests ## Run tests/unit only
+	@$(RUN_TESTS) unit daemon
+
+check-sim: deps tests ## Run tests/sim only
+	@$(RUN_TESTS) sim
+
+check-net: deps all tests ## Run tests/net only (real daemon, real TAP)
+	@$(RUN_TESTS) net
+
+check-platform: deps tests ## Run tests/platform only (what we rely on in the kernel)
+	@$(RUN_TESTS) platform
+
+check-valgrind: deps tests ## Run the unit and simulator suites under valgrind
+	@$(RUN_TESTS) -w $(call quote,$(MEMCHECK)) unit daemon sim
+
+bench: deps all tests ## Measure beside the kernel's own TCP
+	@BUILD=$(abspath $(BUILD)) tests/bench/run
+
+.PHONY: run
+run: deps all ## Do the main job on real input: curl over our TCP, checked and explained
+	@BUILD=$(abspath $(BUILD)) tests/net/run-demo
+
+# ----------------------------------------------------------------------------------- housekeeping
+
+.PHONY: lint fmt clean help
+lint: deps ## Check layout, floors, licence lines, shell scripts; cppcheck
+	@tests/lint/run
+
+fmt: deps ## Lay out all C files with clang-format
+	@find client daemon ipc proto tests -name '*.[ch]' -print0 | xargs -0r clang-format -i
+
+clean: ## Remove everything that was built
+	rm -rf build
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
+	@sed -nE 's/^# (Variables: .*)/\n\1/p' Makefile
+
+# `make clean all`: one after the other.
+ifneq (,$(filter clean,$(MAKECMDGOALS)))
+.NOTPARALLEL:
+endif
+
+PACKAGES := build-essential pkg-config libuv1-dev libcap-dev libpcap-dev libcmocka-dev libinih-dev \
+            libmnl-dev libseccomp-dev libsystemd-dev libjansson-dev tcpdump tshark nftables iproute2 \
+            iperf3 netcat-openbsd wget curl procps ethtool python3 valgrind strace clang-format \
+            cppcheck shellcheck util-linux
+
+.PHONY: deps
+deps: ## Install the Debian packages that the build and the tests need, if any is missing
+	@tests/deps $(PACKAGES)
+
+# -------------------------------------------------------------------------------------- install
+
+libdir   := $(PREFIX)/$(LIBDIR)
+pkglib   := $(libdir)/tapstack
+docdir   := $(PREFIX)/share/doc/tapstack
+unitdir  := $(PREFIX)/lib/systemd/system
+MAN      := $(foreach n,1 3 5 7 8,$(wildcard docs/man/*.$(n)))
+UNIT_EXT := service socket target timer slice
+UNITS    := $(foreach e,$(UNIT_EXT),$(wildcard systemd/*.$(e)) \
+              $(patsubst %.in,$(BUILD)/%,$(wildcard systemd/*.$(e).in)))
+
+# mode:source:destination; install copies these, uninstall removes these.
+INSTALLED := 755:$(BUILD)/tapstackd:$(PREFIX)/sbin/tapstackd \
+             755:$(BUILD)/tapstack:$(PREFIX)/bin/tapstack \
+             755:$(BUILD)/$(SHARED):$(libdir)/$(SHARED) \
+             644:$(LIB_A):$(libdir)/libtapstack.a \
+             755:$(BUILD)/libtapstack-preload.so:$(pkglib)/libtapstack-preload.so \
+             644:client/include/tapstack.h:$(PREFIX)/include/tapstack.h \
+             644:$(BUILD)/client/tapstack.pc:$(libdir)/pkgconfig/tapstack.pc \
+             $(foreach f,$(MAN),644:$(f):$(PREFIX)/share/man/man$(subst .,,$(suffix $(f)))/$(notdir $(f))) \
+             $(foreach f,$(UNITS),644:$(f):$(unitdir)/$(notdir $(f))) \
+             $(foreach f,$(wildcard LICENSE README.md),644:$(f):$(docdir)/$(f))
+LINKED    := $(SHARED):$(libdir)/$(SONAME) $(SONAME):$(libdir)/libtapstack.so
+
+part = $(word $(1),$(subst :, ,$(2)))
+# Installed at its final place, the library must be known to the dynamic linker's cache.
+refresh = $(if $(DESTDIR),,@if [ "$$(id -u)" = 0 ]; then ldconfig || true; fi)
+
+.PHONY: install uninstall
+install: all ## Install under DESTDIR and PREFIX (/usr/local)
+	$(foreach f,$(INSTALLED),$(Q)install -D -m $(call part,1,$(f)) $(call part,2,$(f)) \
+	    $(DESTDIR)$(call part,3,$(f))$(newline)	)
+	$(foreach f,$(LINKED),$(Q)ln -sf $(call part,1,$(f)) $(DESTDIR)$(call part,2,$(f))$(newline)	)
+	$(refresh)
+
+uninstall: ## Remove what install put there
+	$(foreach f,$(INSTALLED),$(Q)rm -f $(DESTDIR)$(call part,3,$(f))$(newline)	)
+	$(foreach f,$(LINKED),$(Q)rm -f $(DESTDIR)$(call part,2,$(f))$(newline)	)
+	$(Q)rmdir --ignore-fail-on-non-empty $(wildcard $(DESTDIR)$(pkglib) $(DESTDIR)$(docdir)) 2>/dev/null || true
+	$(refresh)

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ts_accept4: one record with one descriptor from the listener's own descriptor; the daemon is not
+ * asked.
+ *
+ * The kernel takes a record off the queue even when it then finds no free slot for the descriptor
+ * in it, and the connection would be lost: so a slot is found before. The wait is a peek without
+ * room for descriptors, which gives blocking, SO_RCVTIMEO, EINTR and SA_RESTART exactly as
+ * accept(2) has them.
+ */
+#include "client/include/tapstack.h"
+#include "client/lib/control.h"
+#include "client/lib/socket.h"
+#include "ipc/codec.h"
+#include "ipc/fdpass.h"
+#include "ipc/name.h"
+#include "ipc/native.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* Is there a free slot? Given back at once: it is where the kernel then puts the connection. */
+static int slot_free(int fd)
+{
+    int slot = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+    if (slot < 0)
+        return -errno;
+    close(slot);
+    return 0;
+}
+
+/* Until a record is there, as the descriptor's flags say. */
+static int wait_record(int fd)
+{
+    char byte;
+    struct iovec iov = {&byte, 1};
+    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+    ssize_t n = native_recvmsg(fd, &msg, MSG_PEEK);
+
+    if (n < 0)
+        return errno == ECONNRESET ? -EINVAL : -errno;
+    return n == 0 ? -EINVAL : 0; /* shut down, or the daemon is gone: no listener any more */
+}
+
+/* Take one record. -EAGAIN: another acceptor was quicker. */
+static int take_record(int fd, struct wire_accept *record)
+{
+    int fds[FDPASS_MAX], flags;
+    size_t n_fds;
+    ssize_t n;
+
+    n = fdpass_recv(fd, record, sizeof(*record), fds, &n_fds, MSG_DONTWAIT, &flags);
+    if (n < 0)
+        return n == -ECONNRESET ? -EINVAL : (int)n;
+    if (n == sizeof(*record) && n_fds == 1 && record->magic == WIRE_MAGIC)
+        return fds[0];
+    fdpass_close(fds, n_fds);
+    if (n == 0)
+        return -EINVAL;
+    /* Another thread took the slot in between: the kernel has dropped the connection, which resets
+     * it. */
+    return flags & MSG_CTRUNC ? -ECONNABORTED : -EPROTO;
+}
+
+static int accept_one(int fd, struct wire_accept *record)
+{
+    int r;
+
+    for (;;) {
+        r = slot_free(fd);
+        if (r < 0)
+            return r;
+        r = take_record(fd, record);
+        if (r != -EAGAIN)
+            return r;
+        r = wait_record(fd);
+        if (r < 0)
+            return r;
+    }
+}
+
+static int checked(int fd, const struct sockaddr *addr, const socklen_t *len, int flags)
+{
+    int kind = control_kind(fd);
+
+    if (kind < 0)
+        return kind;
+    if (kind != NAME_LISTENER || (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)))
+        return -EINVAL;
+    if (addr && !len)
+        return -EFAULT;
+    return addr && (int)*len < 0 ? -EINVAL : 0;
+}
+
+int ts_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
+{
+    struct wire_accept record;
+    int saved = errno;
+    int r = checked(fd, addr, len, flags), got;
+
+    if (r < 0)
+        return socket_return(r);
+    got = accept_one(fd, &record);
+    if (got >= 0) {
+        r = socket_set_flags(got, flags);
+        if (r == 0 && addr)
+            r = wire_addr_to_sockaddr(&record.remote, name_is_v6(fd) ? AF_INET6 : AF_INET, addr,
+                                      len);
+        if (r < 0) {
+            close(got);
+            got = r;
+        }
+    }
+    errno = saved;
+    return socket_return(got);
+}

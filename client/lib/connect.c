@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ts_connect. On a blocking descriptor the daemon answers when the handshake has ended (WIRE_WAIT);
+ * on a non-blocking one at once, with EINPROGRESS, and the descriptor becomes writable later. A
+ * signal ends the wait with EINTR while the connection goes on being made; the late reply is
+ * dropped by its id. SO_SNDTIMEO bounds the wait as in socket(7).
+ *
+ * The pair of a failed connection is dead. A socket of tcp(7) may try again, so a fresh one then
+ * takes its number.
+ */
+#include "client/include/tapstack.h"
+#include "client/lib/control.h"
+#include "client/lib/socket.h"
+#include "ipc/codec.h"
+#include "ipc/name.h"
+#include "ipc/native.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+/* SO_SNDTIMEO; 0 when there is none. */
+static int64_t send_timeout(int fd)
+{
+    struct timeval tv = {0};
+    socklen_t len = sizeof(tv);
+    int saved = errno;
+
+    if (native_getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, &len) < 0) {
+        errno = saved;
+        return 0;
+    }
+    return (int64_t)tv.tv_sec * 1000000 + tv.tv_usec;
+}
+
+static int ask(int fd, const struct wire_addr *to)
+{
+    struct control_request rq = {
+        .op = WIRE_OP_CONNECT, .fd = fd, .body = to, .len = sizeof(*to), .interruptible = true};
+    struct control_reply rp = {0};
+    int flags = fcntl(fd, F_GETFL);
+    int r;
+
+    if (flags < 0)
+        return -errno;
+    if (!(flags & O_NONBLOCK)) {
+        rq.flags = WIRE_WAIT;
+        rq.timeout_us = send_timeout(fd);
+    }
+    r = control_call(&rq, &rp);
+    if (r == ESTALE)
+        return -ESTALE;
+    return r == -ETIMEDOUT ? -EINPROGRESS : control_result(r);
+}
+
+/* A fresh socket at the same number, bound as the old one was. */
+static int renew(int fd)
+{
+    struct wire_addr local, remote;
+    int connected = name_addresses(fd, &local, &remote);
+    bool reached;
+    int fresh =
+        socket_make(name_is_v6(fd) ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0, &reached);
+    int r = 0;
+
+    if (fresh < 0)
+        return reached ? fresh : -ENOTCONN;
+    if (connected == 0 && local.port != 0)
+        r = control_ask(WIRE_OP_BIND, fresh, &local, sizeof(local), NULL, 0);
+    if (r < 0) {
+        close(fresh);
+        return r;
+    }
+    return socket_replace(fd, fresh);
+}
+
+static int checked(int fd, const struct sockaddr *addr, socklen_t len, struct wire_addr *to)
+{
+    int kind = control_kind(fd);
+
+    if (kind < 0)
+        return kind;
+    if (kind == NAME_LISTENER)
+        return -EISCONN; /* tcp(7): what Linux says */
+    return socket_address(fd, addr, len, to);
+}
+
+int ts_connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+    struct wire_addr to;
+    int saved = errno;
+    int r = checked(fd, addr, len, &to);
+
+    if (r == 0)
+        r = ask(fd, &to);
+    if (r == -ESTALE) {
+        r = renew(fd);
+        if (r == 0)
+            r = control_result(-ask(fd, &to));
+    }
+    errno = saved;
+    return socket_return(r);
+}

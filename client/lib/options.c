@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ts_getsockopt and ts_setsockopt. Time-outs are AF_UNIX's own, on the descriptor itself; what
+ * never changes is answered here; everything else is the daemon's, which knows what it has and says
+ * ENOPROTOOPT to the rest.
+ */
+#include "client/include/tapstack.h"
+#include "client/lib/control.h"
+#include "client/lib/socket.h"
+#include "ipc/codec.h"
+#include "ipc/name.h"
+#include "ipc/native.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+
+/* Both numberings of the time-outs (64-bit time on 32-bit machines). */
+static bool is_native(int level, int name)
+{
+    if (level != SOL_SOCKET)
+        return false;
+    switch (name) {
+    case SO_RCVTIMEO:
+    case SO_SNDTIMEO:
+#if SO_RCVTIMEO != SO_RCVTIMEO_NEW
+    case SO_RCVTIMEO_NEW:
+    case SO_SNDTIMEO_NEW:
+#endif
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool is_constant(int fd, enum name_kind kind, int level, int name, int *value)
+{
+    if (level != SOL_SOCKET)
+        return false;
+    switch (name) {
+    case SO_TYPE:
+        *value = SOCK_STREAM;
+        return true;
+    case SO_DOMAIN:
+        *value = name_is_v6(fd) ? AF_INET6 : AF_INET;
+        return true;
+    case SO_PROTOCOL:
+        *value = IPPROTO_TCP;
+        return true;
+    case SO_ACCEPTCONN:
+        *value = kind == NAME_LISTENER;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/*
+ * Options whose setting nobody needs to wait for: they cannot fail, and it does no harm when bytes
+ * that are written right after are taken as written before. (TCP_CORK = 1 is not among them: those
+ * bytes are to be held back.)
+ */
+static bool needs_no_answer(int level, int name, const void *value, socklen_t len)
+{
+    int v;
+
+    if (len != sizeof(v))
+        return false;
+    memcpy(&v, value, sizeof(v));
+    if (level == SOL_SOCKET)
+        return name == SO_KEEPALIVE;
+    if (level != IPPROTO_TCP)
+        return false;
+    return name == TCP_NODELAY || name == TCP_QUICKACK || (name == TCP_CORK && v == 0);
+}
+
+static void copy_out(void *value, socklen_t *len, const void *from, size_t n)
+{
+    if (*len > n)
+        *len = (socklen_t)n;
+    if (*len > 0)
+        memcpy(value, from, *len);
+}
+
+static int get_option(int fd, int level, int name, void *value, socklen_t *len)
+{
+    struct wire_option body = {.level = level, .name = name}, got;
+    int kind = control_kind(fd), constant, r;
+    WIRE_BUFFER(reply);
+
+    if (kind < 0)
+        return kind;
+    if (!len || (!value && *len > 0))
+        return -EFAULT;
+    if ((int)*len < 0)
+        return -EINVAL;
+    if (is_constant(fd, (enum name_kind)kind, level, name, &constant)) {
+        copy_out(value, len, &constant, sizeof(constant));
+        return 0;
+    }
+    body.len = *len < sizeof(body.value) ? *len : sizeof(body.value);
+    r = control_ask(WIRE_OP_GETSOCKOPT, fd, &body, WIRE_OPTION_HEAD, reply, sizeof(got));
+    if (r < 0)
+        return r;
+    if (wire_option_get(reply, (size_t)r, true, &got) < 0)
+        return -ENOTCONN;
+    copy_out(value, len, got.value, got.len);
+    return 0;
+}
+
+static int set_option(int fd, int level, int name, const void *value, socklen_t len)
+{
+    struct wire_option body = {.level = level, .name = name};
+    struct control_request rq = {.op = WIRE_OP_SETSOCKOPT, .fd = fd, .body = &body};
+    struct control_reply rp = {0};
+    int kind = control_kind(fd), constant;
+
+    if (kind < 0)
+        return kind;
+    if ((int)len < 0)
+        return -EINVAL;
+    if (!value && len > 0)
+        return -EFAULT;
+    if (is_constant(fd, (enum name_kind)kind, level, name, &constant))
+        return -ENOPROTOOPT;
+    /* As Linux: longer than the option is fine, the rest is not looked at. */
+    body.len = len < sizeof(body.value) ? len : sizeof(body.value);
+    if (body.len > 0)
+        memcpy(body.value, value, body.len);
+    rq.len = WIRE_OPTION_HEAD + body.len;
+    if (needs_no_answer(level, name, value, len))
+        rq.flags = WIRE_NO_REPLY;
+    return control_result(control_call(&rq, &rp));
+}
+
+int ts_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
+{
+    if (is_native(level, name) && control_kind(fd) >= 0)
+        return native_getsockopt(fd, level, name, value, len);
+    return socket_return(get_option(fd, level, name, value, len));
+}
+
+int ts_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+    if (is_native(level, name) && control_kind(fd) >= 0)
+        return native_setsockopt(fd, level, name, value, len);
+    return socket_return(set_option(fd, level, name, value, len));
+}

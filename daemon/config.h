@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The settings: from the command line, and from a configuration file (INI, section [tapstack]) with the same names.
+ * The command line wins. Everything is checked here; messages name the file and line, or the option.
+ */
+#ifndef TS_DAEMON_CONFIG_H
+#define TS_DAEMON_CONFIG_H
+
+#include "proto/stack.h"
+
+#include <limits.h>
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONFIG_MTU_MIN 576
+/** What the kernel allows a TAP: 65535 with the Ethernet header. */
+#define CONFIG_MTU_MAX 65521
+#define CONFIG_ERROR   256
+
+struct config {
+    char tap[IFNAMSIZ];
+    struct ip_prefix address;
+    bool has_host_address;
+    struct ip_prefix host_address;
+    bool has_gateway;
+    struct ip_addr gateway;
+    bool has_mac;
+    uint8_t mac[6];
+    uint32_t mtu;
+    char socket[108];
+    char capture[PATH_MAX];
+    bool offload;
+    char user[64];
+    uint64_t memory;
+    uint32_t max_sockets;
+    bool verbose;
+    bool has_address;
+};
+
+void config_init(struct config *c);
+
+/** One setting. 0, or -EINVAL with a message (without a newline) in `error`. */
+int config_set(struct config *c, const char *name, const char *value, char error[CONFIG_ERROR]);
+
+/** A configuration file. 0, or a negative errno value with a message that names file and line. */
+int config_load(struct config *c, const char *path, char error[CONFIG_ERROR]);
+
+/** Do the settings fit together, and is what must be given there? 0, or -EINVAL with a message. */
+int config_check(const struct config *c, char error[CONFIG_ERROR]);
+
+/** The settings' names, NULL at the end. */
+extern const char *const config_names[];
+
+#endif

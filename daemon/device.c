@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* Between the core and the device; see device.h. */
+#include "daemon/device.h"
+
+#include "daemon/stats.h"
+
+#include <errno.h>
+#include <string.h>
+
+static int device_transmit(void *ctx, const struct frame *f)
+{
+    struct device *d = ctx;
+    int rc;
+
+    if (d->gone)
+        return -ENODEV;
+    rc = d->ops->write(d->dev, f);
+    if (rc == 0) {
+        d->sent = true;
+        if (d->capture)
+            capture_frame(d->capture, f);
+        return 0;
+    }
+    if (rc == -EAGAIN || rc == -ENOBUFS) {
+        d->blocked = true;
+        stats_add(STAT_device_backpressure, 1);
+        return rc;
+    }
+    d->gone |= rc == -ENODEV;
+    stats_add(STAT_device_write_errors, 1);
+    log_limited(&d->limit, LEVEL_WARNING, "the device takes no frame: %s%s", strerror(-rc),
+                rc == -EIO ? " (is the interface down?)" : "");
+    return rc;
+}
+
+const struct stack_ops device_stack_ops = {.transmit = device_transmit};
+
+bool device_input(struct device *d, struct stack *st, uint64_t now)
+{
+    struct frame f;
+
+    for (int i = 0; i < DEVICE_BATCH; i++) {
+        int rc = d->ops->read(d->dev, &f);
+
+        if (rc == 0) {
+            if (d->capture)
+                capture_frame(d->capture, &f);
+            stack_input(st, &f, now);
+        } else if (rc == -EPROTO) {
+            stats_add(STAT_device_bad_offload, 1);
+        } else {
+            if (rc == -EAGAIN)
+                return false;
+            d->gone |= rc == -ENODEV;
+            stats_add(STAT_device_read_errors, 1);
+            log_limited(&d->limit, LEVEL_WARNING, "cannot read from the device: %s", strerror(-rc));
+            return false;
+        }
+    }
+    return true;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* Between the core and the device: batches in, one frame at a time out, back-pressure, and the capture beside it. */
+#ifndef TS_DAEMON_DEVICE_H
+#define TS_DAEMON_DEVICE_H
+
+#include "daemon/capture.h"
+#include "daemon/log.h"
+#include "daemon/netdev/netdev.h"
+#include "proto/stack.h"
+
+#define DEVICE_BATCH 64
+
+struct device {
+    const struct netdev_ops *ops;
+    struct netdev *dev;
+    struct capture *capture; /**< or NULL */
+    bool blocked;            /**< back-pressure: wait until the device is writable */
+    bool sent;               /**< a frame went out since the loop last looked: an answer may already be there */
+    bool gone;               /**< the interface was deleted */
+    struct log_limit limit;
+};
+
+extern const struct stack_ops device_stack_ops;
+
+/** Give up to DEVICE_BATCH frames to the core. True when there may be more. */
+bool device_input(struct device *d, struct stack *st, uint64_t now);
+
+#endif

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Long answers, LIST and STATS: one reply per line, continued whenever the client's socket has room.
+ * LIST is a snapshot in memory, so only a few are under way at once: one that has stalled makes room for the next.
+ */
+#include "daemon/control.h"
+
+#include "daemon/stats.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#define DUMP_SLOTS    (sizeof(((struct control *)0)->dumps) / sizeof(struct dump *))
+#define DUMP_TURN     64
+#define DUMP_STALL_US 2000000ull
+
+struct dump {
+    struct client *client;
+    uint16_t op;
+    uint32_t id;
+    size_t next, count;
+    uint64_t moved; /* when something was sent last */
+    struct wire_info *list;
+    size_t room;
+    bool failed;
+    struct stack_usage usage;
+};
+
+/* --- what there is to say ---------------------------------------------------------------------- */
+
+static void collect(void *ctx, const struct sock_info *info)
+{
+    struct dump *d = ctx;
+
+    if (d->count == d->room) {
+        size_t room = d->room ? 2 * d->room : 64;
+        struct wire_info *more = realloc(d->list, room * sizeof(*more));
+        if (!more) {
+            d->failed = true;
+            return;
+        }
+        d->list = more;
+        d->room = room;
+    }
+    request_info(info, &d->list[d->count++]);
+}
+
+static const struct {
+    const char *name, *help;
+    size_t offset;
+    bool wide;
+} gauges[] = {
+#define GAUGE(field, wide, help) {"usage_" #field, help, offsetof(struct stack_usage, field), wide}
+    GAUGE(memory_used, true, "bytes of buffers and connections in use"),
+    GAUGE(memory_limit, true, "bytes of buffers and connections allowed"),
+    GAUGE(sockets, false, "sockets that a program has"),
+    GAUGE(connections, false, "full connections, orphans included"),
+    GAUGE(orphans, false, "connections that no program has any more"),
+    GAUGE(requests, false, "half-open connections"),
+    GAUGE(time_wait, false, "TIME-WAIT records"),
+    GAUGE(tx_frames, true, "frames sent"),
+    GAUGE(rx_frames, true, "frames received"),
+};
+#define GAUGES (sizeof(gauges) / sizeof(gauges[0]))
+
+static uint64_t gauge(const struct dump *d, size_t i)
+{
+    const char *at = (const char *)&d->usage + gauges[i].offset;
+    uint64_t wide;
+    uint32_t narrow;
+
+    memcpy(&narrow, at, sizeof(narrow));
+    if (!gauges[i].wide)
+        return narrow;
+    memcpy(&wide, at, sizeof(wide));
+    return wide;
+}
+
+static void counter(const struct dump *d, size_t i, struct wire_counter *out)
+{
+    const struct counters *core = stack_counters(d->client->control->streams->stack);
+    const char *name, *help;
+
+    memset(out, 0, sizeof(*out));
+    if (i < CNT_COUNT) {
+        out->value = core->v[i];
+        name = counter_name((unsigned)i);
+        help = counter_help((unsigned)i);
+    } else if (i < CNT_COUNT + (size_t)STAT_COUNT) {
+        out->value = stats_value[i - CNT_COUNT];
+        name = stats_name((unsigned)(i - CNT_COUNT));
+        help = stats_help((unsigned)(i - CNT_COUNT));
+    } else {
+        i -= CNT_COUNT + (size_t)STAT_COUNT;
+        out->value = gauge(d, i);
+        name = gauges[i].name;
+        help = gauges[i].help;
+    }
+    snprintf(out->name, sizeof(out->name), "%s", name ? name : "");
+    snprintf(out->help, sizeof(out->help), "%s", help ? help : "");
+}
+
+/* --- saying it --------------------------------------------------------------------------------- */
+
+static int send_next(struct dump *d)
+{
+    uint32_t flags = d->next + 1 < d->count ? WIRE_MORE : 0;
+    struct wire_counter c;
+
+    if (d->count == 0)
+        return control_send(d->client, d->op, d->id, 0, NULL, 0);
+    if (d->op == WIRE_OP_LIST)
+        return control_send(d->client, d->op, d->id, flags, &d->list[d->next], sizeof(*d->list));
+    counter(d, d->next, &c);
+    return control_send(d->client, d->op, d->id, flags, &c, sizeof(c));
+}
+
+static void finish(struct client *cl)
+{
+    struct control *c = cl->control;
+
+    dump_drop(cl);
+    (void)poller_change(c->poller, cl->fd, c->paused ? 0 : EPOLLIN, &cl->watch);
+}
+
+void dump_continue(struct client *cl)
+{
+    struct dump *d = cl->dump;
+
+    for (int i = 0; i < DUMP_TURN; i++) {
+        int rc = send_next(d);
+
+        if (rc == -EAGAIN)
+            return;
+        if (rc < 0) {
+            control_disconnect(cl);
+            return;
+        }
+        d->moved = cl->control->streams->now;
+        if (++d->next >= d->count) {
+            finish(cl);
+            return;
+        }
+    }
+}
+
+void dump_drop(struct client *cl)
+{
+    struct dump *d = cl->dump;
+
+    if (!d)
+        return;
+    for (size_t i = 0; i < DUMP_SLOTS; i++)
+        if (cl->control->dumps[i] == d)
+            cl->control->dumps[i] = NULL;
+    cl->dump = NULL;
+    free(d->list);
+    free(d);
+}
+
+static struct dump **free_slot(struct control *c)
+{
+    struct dump **oldest = NULL;
+
+    for (size_t i = 0; i < DUMP_SLOTS; i++) {
+        struct dump **at = &c->dumps[i];
+        if (!*at)
+            return at;
+        if (!oldest || (*at)->moved < (*oldest)->moved)
+            oldest = at;
+    }
+    if (c->streams->now - (*oldest)->moved < DUMP_STALL_US)
+        return NULL;
+    stats_add(STAT_control_slow, 1);
+    control_disconnect((*oldest)->client);
+    return oldest;
+}
+
+void dump_begin(struct client *cl, const struct wire_header *h)
+{
+    struct control *c = cl->control;
+    struct dump **slot, *d;
+
+    if (h->flags & WIRE_NO_REPLY)
+        return;
+    slot = free_slot(c);
+    d = slot ? calloc(1, sizeof(*d)) : NULL;
+    if (!d) {
+        control_reply(cl, h, slot ? ENOMEM : EBUSY, NULL, 0, -1);
+        return;
+    }
+    *slot = cl->dump = d;
+    d->client = cl;
+    d->op = h->op;
+    d->id = h->id;
+    d->moved = c->streams->now;
+    if (h->op == WIRE_OP_LIST) {
+        stack_each(c->streams->stack, collect, d, c->streams->now);
+    } else {
+        stack_usage(c->streams->stack, &d->usage);
+        d->count = CNT_COUNT + (size_t)STAT_COUNT + GAUGES;
+    }
+    if (d->failed) {
+        dump_drop(cl);
+        control_reply(cl, h, ENOMEM, NULL, 0, -1);
+        return;
+    }
+    (void)poller_change(c->poller, cl->fd, EPOLLOUT, &cl->watch);
+    dump_continue(cl);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* Log lines on stderr: "tapstackd: warning: text". A line that cannot be written is lost, never waited for twice. */
+#include "daemon/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOG_LINE      512
+#define LOG_BURST     5
+#define LOG_PERIOD_US 10000000ull
+
+static enum log_level shown = LEVEL_INFO;
+
+static const char *const prefixes[] = {"error: ", "warning: ", "", "debug: "};
+
+void log_set_level(enum log_level level)
+{
+    shown = level;
+}
+
+static void log_line(enum log_level level, uint32_t suppressed, const char *format, va_list args)
+{
+    char line[LOG_LINE];
+    size_t n = (size_t)snprintf(line, sizeof(line), "tapstackd: %s", prefixes[level]);
+    int more = vsnprintf(line + n, sizeof(line) - n - 1, format, args);
+
+    if (more > 0)
+        n += (size_t)more < sizeof(line) - n - 1 ? (size_t)more : sizeof(line) - n - 2;
+    if (suppressed) {
+        more = snprintf(line + n, sizeof(line) - n - 1, " (%u more of these)", suppressed);
+        n += (size_t)more < sizeof(line) - n - 1 ? (size_t)more : sizeof(line) - n - 2;
+    }
+    /* A program's text may be in it: no control characters on somebody's terminal. */
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)line[i] < ' ' || line[i] == 127)
+            line[i] = '?';
+    line[n++] = '\n';
+    (void)!write(STDERR_FILENO, line, n);
+}
+
+void log_at(enum log_level level, const char *format, ...)
+{
+    va_list args;
+
+    if (level > shown)
+        return;
+    va_start(args, format);
+    log_line(level, 0, format, args);
+    va_end(args);
+}
+
+void log_limited(struct log_limit *limit, enum log_level level, const char *format, ...)
+{
+    struct timespec t;
+    va_list args;
+    uint64_t now;
+
+    if (level > shown)
+        return;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    now = (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+    if (limit->lines == 0 || now - limit->since > LOG_PERIOD_US) {
+        limit->since = now;
+        limit->lines = 0;
+    }
+    if (limit->lines >= LOG_BURST) {
+        limit->suppressed++;
+        return;
+    }
+    limit->lines++;
+    va_start(args, format);
+    log_line(level, limit->suppressed, format, args);
+    va_end(args);
+    limit->suppressed = 0;
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A TAP interface: /dev/net/tun with IFF_VNET_HDR, one readv(2) or writev(2) per frame.
+ * With offload, frames of up to 64 KiB travel both ways with partial checksums and a GSO size in their virtio-net
+ * header (Virtual I/O Device 1.2 §5.1.6; the legacy header of ten bytes, native byte order); without, plain
+ * frames. The kernel checks what we write; what we read is checked here: the header is from outside.
+ */
+#include "daemon/log.h"
+#include "daemon/netdev/link.h"
+#include "daemon/netdev/netdev.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <linux/virtio_net.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define TUN_DEVICE      "/dev/net/tun"
+#define ETHERNET_HEADER 14
+
+struct netdev {
+    int fd;
+    bool offload;
+    char name[IFNAMSIZ];
+    uint8_t buffer[NETDEV_FRAME_MAX];
+};
+
+/* --- open -------------------------------------------------------------------------------------- */
+
+static int open_tun(void)
+{
+    int fd = open(TUN_DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    int error = errno;
+
+    if (fd >= 0)
+        return fd;
+    if (error == ENOENT || error == ENXIO || error == ENODEV)
+        log_error("no " TUN_DEVICE ": the kernel's TUN/TAP driver is missing (modprobe tun)");
+    else
+        log_error("cannot open " TUN_DEVICE ": %s", strerror(error));
+    return -error;
+}
+
+static int attach(int fd, const char *name)
+{
+    struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+    int error;
+
+    strncpy(ifr.ifr_name, name, IFNAMSIZ - 1);
+    if (ioctl(fd, TUNSETIFF, &ifr) == 0)
+        return 0;
+    error = errno;
+    if (error == EBUSY)
+        log_error("TAP interface %s is in use by another program", name);
+    else if (error == EPERM || error == EACCES)
+        log_error("no permission to use TAP interface %s: CAP_NET_ADMIN is needed", name);
+    else if (error == EINVAL)
+        log_error("interface %s exists and is no TAP interface, or its name is not possible", name);
+    else
+        log_error("cannot use TAP interface %s: %s", name, strerror(error));
+    return -error;
+}
+
+/* What the kernel may leave to us in frames that we read. */
+static int set_offload(int fd, bool offload)
+{
+    unsigned long flags = offload ? TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN : 0;
+    int size = sizeof(struct virtio_net_hdr);
+
+    if (ioctl(fd, TUNSETVNETHDRSZ, &size) < 0 || ioctl(fd, TUNSETOFFLOAD, flags) < 0) {
+        int error = errno;
+        log_error("cannot set the TAP interface's offload: %s", strerror(error));
+        return -error;
+    }
+    return 0;
+}
+
+static int tap_open(const struct netdev_config *config, struct netdev **out)
+{
+    struct netdev *dev = malloc(sizeof(*dev));
+    int rc;
+
+    if (!dev)
+        return -ENOMEM;
+    dev->offload = config->offload;
+    memset(dev->name, 0, sizeof(dev->name));
+    strncpy(dev->name, config->name, sizeof(dev->name) - 1);
+    rc = dev->fd = open_tun();
+    if (rc >= 0)
+        rc = attach(dev->fd, config->name);
+    if (rc >= 0)
+        rc = set_offload(dev->fd, config->offload);
+    if (rc >= 0) {
+        *out = dev;
+        return 0;
+    }
+    if (dev->fd >= 0)
+        close(dev->fd);
+    free(dev);
+    return rc;
+}
+
+static int tap_set_up(struct netdev *dev, const struct netdev_config *config)
+{
+    return link_set_up(dev->name, config->mtu,
+                       config->has_host_address ? &config->host_address : NULL);
+}
+
+static void tap_close(struct netdev *dev)
+{
+    if (!dev)
+        return;
+    close(dev->fd);
+    free(dev);
+}
+
+static int tap_fd(const struct netdev *dev)
+{
+    return dev->fd;
+}
+
+static uint32_t tap_features(const struct netdev *dev)
+{
+    return dev->offload ? STACK_TX_CSUM | STACK_TX_TSO4 | STACK_TX_TSO6 : 0;
+}
+
+/* --- read -------------------------------------------------------------------------------------- */
+
+static bool read_checksum(const struct virtio_net_hdr *h, struct frame *f)
+{
+    if (h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
+        if (h->csum_start < ETHERNET_HEADER ||
+            (uint32_t)h->csum_start + h->csum_offset + 2 > f->len)
+            return false;
+        f->csum = FRAME_CSUM_PARTIAL;
+        f->csum_start = h->csum_start;
+        f->csum_offset = h->csum_offset;
+    } else if (h->flags & VIRTIO_NET_HDR_F_DATA_VALID) {
+        f->csum = FRAME_CSUM_VALID;
+    }
+    return true;
+}
+
+static bool read_gso(const struct virtio_net_hdr *h, struct frame *f)
+{
+    switch (h->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
+    case VIRTIO_NET_HDR_GSO_NONE:
+        return true;
+    case VIRTIO_NET_HDR_GSO_TCPV4:
+        f->gso = FRAME_GSO_TCP4;
+        break;
+    case VIRTIO_NET_HDR_GSO_TCPV6:
+        f->gso = FRAME_GSO_TCP6;
+        break;
+    default:
+        return false;
+    }
+    f->gso_size = h->gso_size;
+    f->ecn = h->gso_type & VIRTIO_NET_HDR_GSO_ECN;
+    /* §5.1.6.4.1: segmentation goes with a partial checksum; hdr_len is a hint, but not beyond the end. */
+    return h->gso_size > 0 && f->csum == FRAME_CSUM_PARTIAL && h->hdr_len <= f->len;
+}
+
+static int tap_read(struct netdev *dev, struct frame *out)
+{
+    struct virtio_net_hdr h;
+    struct iovec iov[2] = {{&h, sizeof(h)}, {dev->buffer, sizeof(dev->buffer)}};
+    ssize_t n = readv(dev->fd, iov, 2);
+
+    if (n < 0) {
+        if (errno == EBADFD || errno == ENODEV)
+            return -ENODEV;
+        return errno == EINTR ? -EAGAIN : -errno;
+    }
+    frame_init(out);
+    if (n < (ssize_t)sizeof(h))
+        return -EPROTO;
+    out->data = dev->buffer;
+    out->len = (uint32_t)((size_t)n - sizeof(h));
+    return read_checksum(&h, out) && read_gso(&h, out) ? 0 : -EPROTO;
+}
+
+/* --- write ------------------------------------------------------------------------------------- */
+
+static struct virtio_net_hdr write_header(const struct frame *f)
+{
+    struct virtio_net_hdr h = {0};
+
+    if (f->csum == FRAME_CSUM_PARTIAL) {
+        h.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+        h.csum_start = f->csum_start;
+        h.csum_offset = f->csum_offset;
+    }
+    if (f->gso != FRAME_GSO_NONE) {
+        h.gso_type = f->gso == FRAME_GSO_TCP4 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6;
+        if (f->ecn)
+            h.gso_type |= VIRTIO_NET_HDR_GSO_ECN;
+        h.gso_size = f->gso_size;
+        h.hdr_len = (uint16_t)f->len;
+    }
+    return h;
+}
+
+static int tap_write(struct netdev *dev, const struct frame *f)
+{
+    struct virtio_net_hdr h = write_header(f);
+    struct iovec iov[2 + FRAME_SPANS] = {{&h, sizeof(h)}, {f->data, f->len}};
+    ssize_t n;
+
+    for (int i = 0; i < f->n_spans; i++)
+        iov[2 + i] = f->spans[i];
+    n = writev(dev->fd, iov, 2 + f->n_spans);
+    if (n >= 0)
+        return 0;
+    switch (errno) {
+    case EAGAIN:
+    case EINTR:
+        return -EAGAIN;
+    case ENOMEM:
+    case ENOBUFS:
+        return -ENOBUFS;
+    case EBADFD:
+    case ENODEV:
+        return -ENODEV;
+    default: /* EIO: the interface is down */
+        return -errno;
+    }
+}
+
+const struct netdev_ops tap_ops = {
+    .kind = "tap",
+    .open = tap_open,
+    .set_up = tap_set_up,
+    .close = tap_close,
+    .fd = tap_fd,
+    .features = tap_features,
+    .read = tap_read,
+    .write = tap_write,
+};

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What each request does. A request about a connection acts at a stream position: what was written to the descriptor
+ * before it is taken first.
+ */
+#include "daemon/control.h"
+
+#include "daemon/stats.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+_Static_assert(WIRE_STOPS == TCP_STOP_COUNT, "ipc/wire.h and proto/tcp/stops.def agree");
+_Static_assert(sizeof(struct sock_tcp_info) <= sizeof(((struct wire_info *)0)->tcp_info), "it fits");
+
+/* --- without a descriptor ---------------------------------------------------------------------- */
+
+static int check_socket(const struct wire_socket *r)
+{
+    if (r->family != AF_INET && r->family != AF_INET6)
+        return -EAFNOSUPPORT;
+    if ((r->type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) != SOCK_STREAM)
+        return -ESOCKTNOSUPPORT;
+    return r->protocol == 0 || r->protocol == IPPROTO_TCP ? 0 : -EPROTONOSUPPORT;
+}
+
+static void do_socket(struct client *cl, const struct wire_header *h, const struct wire_socket *r)
+{
+    struct streams *all = cl->control->streams;
+    bool v6 = r->family == AF_INET6;
+    struct stream *s;
+    struct sock *sock;
+    int fd, rc = check_socket(r);
+
+    if (rc == 0 && all->stopping)
+        rc = -ECONNREFUSED;
+    if (rc == 0)
+        rc = sock_create(all->stack, v6, &sock);
+    if (rc < 0) {
+        control_reply(cl, h, -rc, NULL, 0, -1);
+        return;
+    }
+    rc = stream_new(all, sock, v6, cl->owner, &s, &fd);
+    if (rc < 0) {
+        sock_close(sock, all->now);
+        control_reply(cl, h, -rc, NULL, 0, -1);
+        return;
+    }
+    /* When nobody gets this end, its closing ends the stream. */
+    control_reply(cl, h, 0, NULL, 0, fd);
+    close(fd);
+}
+
+void request_plain(struct client *cl, const struct wire_header *h, const void *body)
+{
+    switch (h->op) {
+    case WIRE_OP_HELLO:
+        control_reply(cl, h, 0, &cl->control->hello, sizeof(cl->control->hello), -1);
+        break;
+    case WIRE_OP_SOCKET:
+        do_socket(cl, h, body);
+        break;
+    case WIRE_OP_LIST:
+    case WIRE_OP_STATS:
+        dump_begin(cl, h);
+        break;
+    default:
+        control_reply(cl, h, EOPNOTSUPP, NULL, 0, -1);
+    }
+}
+
+/* --- about a stream ---------------------------------------------------------------------------- */
+
+static int do_bind(struct client *cl, struct stream *s, int fd, const struct wire_addr *a)
+{
+    struct ip_endpoint local;
+    int rc = policy_bind(cl->owner.uid, a->port);
+
+    stream_from_wire(a, &local);
+    return rc < 0 ? rc : stream_bind(s, fd, &local);
+}
+
+/* Returns 1 when the answer comes later. */
+static int do_connect(struct client *cl, const struct wire_header *h, struct stream *s, int fd,
+                      const struct wire_addr *a)
+{
+    struct stream_waiter *w = NULL;
+    struct ip_endpoint to;
+    int rc;
+
+    stream_from_wire(a, &to);
+    if (h->flags & WIRE_WAIT) {
+        w = calloc(1, sizeof(*w));
+        if (!w)
+            return -ENOMEM;
+        w->client = cl;
+        w->id = h->id;
+    }
+    rc = stream_connect(s, fd, &to, w);
+    if (rc == 1)
+        TAILQ_INSERT_TAIL(&cl->waiters, w, of_client);
+    else
+        free(w);
+    return rc;
+}
+
+void request_answer(struct stream_waiter *w, int error)
+{
+    struct wire_header h = {.op = WIRE_OP_CONNECT, .id = w->id};
+    struct client *cl = w->client;
+
+    TAILQ_REMOVE(&cl->waiters, w, of_client);
+    free(w);
+    control_reply(cl, &h, error, NULL, 0, -1);
+}
+
+static int put_error(struct wire_option *o, int error)
+{
+    if (o->len > sizeof(error))
+        o->len = sizeof(error);
+    memcpy(o->value, &error, o->len);
+    return 0;
+}
+
+static int do_getsockopt(struct stream *s, struct wire_option *o)
+{
+    size_t len = o->len;
+    int rc;
+
+    if (s->state == STREAM_DYING && o->level == SOL_SOCKET && o->name == SO_ERROR) {
+        int error = s->error;
+        s->error = 0;
+        return put_error(o, error);
+    }
+    rc = s->sock ? sock_getsockopt(s->sock, o->level, o->name, o->value, &len, s->all->now) : -EINVAL;
+    o->len = (uint32_t)(len < sizeof(o->value) ? len : sizeof(o->value));
+    return rc;
+}
+
+static int do_setsockopt(struct stream *s, const struct wire_option *o)
+{
+    return s->sock ? sock_setsockopt(s->sock, o->level, o->name, o->value, o->len, s->all->now) : -EINVAL;
+}
+
+static void do_outq(struct stream *s, struct wire_outq *out)
+{
+    struct sock_info info;
+    size_t pair = s->state == STREAM_OPEN ? stream_queued(s) : 0;
+
+    *out = (struct wire_outq){.unacked = pair, .unsent = pair};
+    if (!s->sock)
+        return;
+    memset(&info, 0, sizeof(info));
+    sock_get_info(s->sock, &info, s->all->now);
+    out->unacked += sock_unacked(s->sock);
+    out->unsent += info.tcp.notsent_bytes;
+}
+
+void request_info(const struct sock_info *from, struct wire_info *out)
+{
+    const struct stream *s = from->user;
+    const char *state = tcp_state_name(from->state);
+
+    memset(out, 0, sizeof(*out));
+    out->state = from->state;
+    out->has_handle = from->has_handle;
+    stream_to_wire(&from->local, &out->local);
+    stream_to_wire(&from->remote, &out->remote);
+    out->recv_queue = from->recv_queue;
+    out->send_queue = from->send_queue;
+    out->id = from->id;
+    out->timer_us = from->timer_us;
+    snprintf(out->timer, sizeof(out->timer), "%s", from->timer ? from->timer : "");
+    snprintf(out->state_name, sizeof(out->state_name), "%s", state ? state : "");
+    if (s) {
+        out->pid = (uint32_t)s->owner.pid;
+        out->uid = s->owner.uid;
+    }
+    for (unsigned i = 0; i < WIRE_STOPS; i++) {
+        out->stops[i] = from->stops[i];
+        snprintf(out->stop_names[i], sizeof(out->stop_names[i]), "%s", tcp_stop_name(i));
+    }
+    out->tcp_info_len = sizeof(from->tcp);
+    memcpy(out->tcp_info, &from->tcp, sizeof(from->tcp));
+}
+
+static void do_info(struct client *cl, const struct wire_header *h, struct stream *s)
+{
+    struct sock_info info;
+    struct wire_info out;
+
+    memset(&info, 0, sizeof(info));
+    sock_get_info(s->sock, &info, s->all->now);
+    info.user = s;
+    request_info(&info, &out);
+    control_reply(cl, h, 0, &out, sizeof(out), -1);
+}
+
+static void do_option(struct client *cl, const struct wire_header *h, const void *body, struct stream *s)
+{
+    bool set = h->op == WIRE_OP_SETSOCKOPT;
+    struct wire_option o;
+    int rc;
+
+    if (wire_option_get(body, h->len, set, &o) < 0) {
+        stats_add(STAT_control_malformed, 1);
+        control_disconnect(cl);
+        return;
+    }
+    rc = set ? do_setsockopt(s, &o) : do_getsockopt(s, &o);
+    control_reply(cl, h, rc < 0 ? -rc : 0, &o, set ? 0 : WIRE_OPTION_HEAD + o.len, -1);
+}
+
+void request_stream(struct client *cl, const struct wire_header *h, const void *body, struct stream *s,
+                    int fd)
+{
+    const struct wire_mark *mark = body;
+    const struct wire_listen *listen = body;
+    struct wire_outq outq;
+    int rc = -EOPNOTSUPP;
+
+    s->news = true;
+    if (h->op != WIRE_OP_SEND_MARK)
+        stream_take(s);
+    switch (h->op) {
+    case WIRE_OP_BIND:
+        rc = do_bind(cl, s, fd, body);
+        break;
+    case WIRE_OP_LISTEN:
+        rc = stream_listen(s, fd, listen->backlog);
+        break;
+    case WIRE_OP_CONNECT:
+        rc = do_connect(cl, h, s, fd, body);
+        if (rc == 1)
+            return;
+        break;
+    case WIRE_OP_SEND_MARK:
+        rc = stream_mark(s, mark->count, mark->flags);
+        break;
+    case WIRE_OP_GETSOCKOPT:
+    case WIRE_OP_SETSOCKOPT:
+        do_option(cl, h, body, s);
+        return;
+    case WIRE_OP_OUTQ:
+        do_outq(s, &outq);
+        control_reply(cl, h, 0, &outq, sizeof(outq), -1);
+        return;
+    case WIRE_OP_INFO:
+        do_info(cl, h, s);
+        return;
+    }
+    control_reply(cl, h, rc < 0 ? -rc : 0, NULL, 0, -1);
+}
+
+/* --- about what has ended ---------------------------------------------------------------------- */
+
+static void stale_option(struct client *cl, const struct wire_header *h, const void *body,
+                         struct tombstone *stone)
+{
+    struct wire_option o;
+
+    if (wire_option_get(body, h->len, false, &o) < 0 || o.level != SOL_SOCKET || o.name != SO_ERROR) {
+        control_reply(cl, h, ENOTCONN, NULL, 0, -1);
+        return;
+    }
+    put_error(&o, stone ? stone->error : 0);
+    if (stone)
+        stone->error = 0;
+    control_reply(cl, h, 0, &o, WIRE_OPTION_HEAD + o.len, -1);
+}
+
+void request_stale(struct client *cl, const struct wire_header *h, const void *body,
+                   struct tombstone *stone)
+{
+    static const struct wire_outq nothing;
+
+    switch (h->op) {
+    case WIRE_OP_GETSOCKOPT:
+        stale_option(cl, h, body, stone);
+        break;
+    case WIRE_OP_OUTQ:
+        control_reply(cl, h, 0, &nothing, sizeof(nothing), -1);
+        break;
+    case WIRE_OP_CONNECT:
+        control_reply(cl, h, ESTALE, NULL, 0, -1);
+        break;
+    case WIRE_OP_BIND:
+    case WIRE_OP_LISTEN:
+    case WIRE_OP_SETSOCKOPT:
+        control_reply(cl, h, EINVAL, NULL, 0, -1);
+        break;
+    default:
+        control_reply(cl, h, ENOTCONN, NULL, 0, -1);
+    }
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The control socket's place in the file system: one daemon per path. A socket that nobody serves is replaced; a
+ * living one, a symbolic link and anything that is no socket are refused.
+ */
+#ifndef TS_DAEMON_SOCKFILE_H
+#define TS_DAEMON_SOCKFILE_H
+
+#include <sys/stat.h>
+#include <sys/types.h>
+
+struct sockfile {
+    char path[108];
+    dev_t device;
+    ino_t inode;
+    char made_directory[108]; /**< that did not exist before; empty: it did */
+};
+
+/** Returns the listening SOCK_SEQPACKET socket, non-blocking, or a negative errno value, logged. */
+int sockfile_listen(struct sockfile *f, const char *path);
+/** Let this user remove it, before privileges are dropped. Best effort. */
+void sockfile_give(const struct sockfile *f, uid_t uid, gid_t gid);
+/** Remove it, if it is still ours. */
+void sockfile_remove(struct sockfile *f);
+
+#endif

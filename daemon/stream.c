@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Making, watching and ending streams; see stream.h.
+ * Our ends are always readable because of the kept byte, so they are watched edge-triggered: each arrival, each
+ * message that the program has read to its end, a shutdown and a close are edges (tests/platform/kept_byte_edges.c).
+ */
+#include "daemon/stream.h"
+
+#include "daemon/log.h"
+#include "daemon/stats.h"
+#include "ipc/name.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83 /* Linux 6.16 */
+#endif
+
+#define SCRAP_BYTES (64 * 1024)
+#define EDGES       (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
+
+/* --- all of them ------------------------------------------------------------------------------- */
+
+static int set_int(int fd, int option, int value)
+{
+    return setsockopt(fd, SOL_SOCKET, option, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+/* What this kernel can do, tried on a throw-away pair. */
+static int probe(struct streams *all)
+{
+    int fds[2], value = 0;
+    socklen_t len = sizeof(value);
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+        return -errno;
+    all->rights_refused = set_int(fds[0], SO_PASSRIGHTS, 0) == 0;
+    (void)set_int(fds[1], SO_SNDBUF, STREAM_SNDBUF);
+    if (getsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &value, &len) == 0 && value < 2 * 160 * 1024)
+        log_warning("net.core.wmem_max is below 160 KiB: programs may wait for POLLOUT in vain");
+    close(fds[0]);
+    close(fds[1]);
+    return stream_listen_probe(all);
+}
+
+int streams_init(struct streams *all, struct stack *stack, struct poller *poller, struct reaper *reaper,
+                 struct policy *policy)
+{
+    int rc;
+
+    *all = (struct streams){
+        .stack = stack, .poller = poller, .reaper = reaper, .policy = policy, .filler.file = -1};
+    TAILQ_INIT(&all->list);
+    TAILQ_INIT(&all->ready);
+    TAILQ_INIT(&all->listeners);
+    cookies_init(&all->cookies);
+    all->scrap = malloc(SCRAP_BYTES);
+    rc = all->scrap ? tombstones_init(&all->tombs) : -ENOMEM;
+    if (rc == 0)
+        rc = filler_init(&all->filler);
+    if (rc == 0)
+        rc = probe(all);
+    if (rc < 0)
+        streams_destroy(all);
+    return rc;
+}
+
+void streams_destroy(struct streams *all)
+{
+    streams_abort(all);
+    if (all->poller)
+        poller_bury(all->poller);
+    filler_destroy(&all->filler);
+    tombstones_destroy(&all->tombs);
+    cookies_destroy(&all->cookies);
+    free(all->scrap);
+    all->scrap = NULL;
+}
+
+struct stream *stream_find(struct streams *all, uint64_t cookie)
+{
+    return cookies_get(&all->cookies, cookie);
+}
+
+void stream_again(struct stream *s)
+{
+    if (s->ready || s->state == STREAM_ENDED)
+        return;
+    s->ready = true;
+    TAILQ_INSERT_TAIL(&s->all->ready, s, ready_link);
+}
+
+bool streams_run(struct streams *all)
+{
+    struct stream *s;
+
+    for (int i = 0; i < POLLER_BATCH && (s = TAILQ_FIRST(&all->ready)) != NULL; i++) {
+        TAILQ_REMOVE(&all->ready, s, ready_link);
+        s->ready = false;
+        stream_work(s);
+    }
+    return !TAILQ_EMPTY(&all->ready);
+}
+
+/* --- one of them ------------------------------------------------------------------------------- */
+
+/* From here on our end has an unread byte, and says whose it is. */
+static int prepare(struct streams *all, const int fds[2], bool v6, uint64_t *cookie)
+{
+    socklen_t len = sizeof(*cookie);
+    int rc;
+
+    if (getsockopt(fds[1], SOL_SOCKET, SO_COOKIE, cookie, &len) < 0)
+        return -errno;
+    (void)set_int(fds[0], SO_SNDBUF, STREAM_OUR_SNDBUF);
+    (void)set_int(fds[1], SO_SNDBUF, STREAM_SNDBUF);
+    /* Out-of-band bytes stay in the line: the arithmetic of the queue relies on it. */
+    (void)set_int(fds[0], SO_OOBINLINE, 1);
+    if (all->rights_refused)
+        (void)set_int(fds[0], SO_PASSRIGHTS, 0);
+    rc = name_mark_family(fds[0], NAME_SOCKET, v6);
+    if (rc == 0)
+        rc = name_mark_family(fds[1], NAME_SOCKET, v6);
+    if (rc == 0 && send(fds[1], "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) != 1)
+        rc = -errno;
+    return rc;
+}
+
+static void stream_ready(struct watch *w, uint32_t events);
+
+static int start(struct streams *all, struct stream *s, const int fds[2])
+{
+    int rc = prepare(all, fds, s->v6, &s->cookie);
+
+    if (rc == 0)
+        rc = cookies_put(&all->cookies, s->cookie, s);
+    if (rc < 0)
+        return rc;
+    rc = poller_add(all->poller, s->fd, EDGES, &s->watch);
+    if (rc < 0)
+        cookies_remove(&all->cookies, s->cookie);
+    return rc;
+}
+
+static struct stream *stream_alloc(struct streams *all, struct sock *sock, bool v6, int fd)
+{
+    struct stream *s = calloc(1, sizeof(*s));
+
+    if (!s)
+        return NULL;
+    s->watch.ready = stream_ready;
+    s->all = all;
+    s->sock = sock;
+    s->v6 = v6;
+    s->fd = fd;
+    s->skip = 1; /* the marker */
+    s->parked_fd = -1;
+    TAILQ_INIT(&s->waiters);
+    TAILQ_INIT(&s->in_flight);
+    return s;
+}
+
+int stream_new(struct streams *all, struct sock *sock, bool v6, struct stream_owner owner,
+               struct stream **out, int *program_fd)
+{
+    struct stream *s = NULL;
+    int fds[2], rc;
+
+    rc = policy_take_socket(all->policy, owner.uid);
+    if (rc < 0)
+        return rc;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
+        rc = -errno;
+        goto refuse;
+    }
+    s = stream_alloc(all, sock, v6, fds[0]);
+    rc = s ? start(all, s, fds) : -ENOMEM;
+    if (rc < 0) {
+        close(fds[0]);
+        close(fds[1]);
+        goto refuse;
+    }
+    s->owner = owner;
+    sock_set_user(sock, s);
+    TAILQ_INSERT_TAIL(&all->list, s, link);
+    all->count++;
+    stats_add(STAT_streams_made, 1);
+    *out = s;
+    *program_fd = fds[1];
+    return 0;
+
+refuse:
+    free(s);
+    policy_give_socket(all->policy, owner.uid);
+    return rc;
+}
+
+static void stream_release(struct watch *w)
+{
+    free(((struct stream *)w)->marks);
+    free(w);
+}
+
+/* Without SO_PASSRIGHTS our queue may hold foreign descriptors, and closing it releases them. */
+static void close_end(struct stream *s)
+{
+    poller_remove(s->all->poller, s->fd);
+    if (s->all->rights_refused)
+        close(s->fd);
+    else
+        reaper_close(s->all->reaper, s->fd);
+    s->fd = -1;
+}
+
+static void leave_lists(struct stream *s)
+{
+    struct streams *all = s->all;
+
+    if (s->ready)
+        TAILQ_REMOVE(&all->ready, s, ready_link);
+    s->ready = false;
+    if (s->state == STREAM_LISTENING)
+        TAILQ_REMOVE(&all->listeners, s, listener_link);
+    TAILQ_REMOVE(&all->list, s, link);
+    all->count--;
+}
+
+void stream_end(struct stream *s, enum stream_end how, int error)
+{
+    struct streams *all = s->all;
+
+    if (s->state == STREAM_ENDED)
+        return;
+    if (how == STREAM_END_CLEAN) {
+        /* Nothing can be added while the queue is emptied. */
+        (void)shutdown(s->fd, SHUT_RDWR);
+        stream_discard(s, SIZE_MAX);
+    } else if (!s->hup) {
+        stats_add(STAT_streams_errors, 1);
+    }
+    stream_answer(s, error ? error : ECONNABORTED);
+    stream_leave_listener(s);
+    if (s->state == STREAM_LISTENING)
+        stream_listen_end(s);
+    leave_lists(s);
+    s->state = STREAM_ENDED;
+    cookies_remove(&all->cookies, s->cookie);
+    if (!s->hup)
+        tombstone_put(&all->tombs, s->cookie, error, all->now);
+    close_end(s);
+    if (s->sock) {
+        sock_set_user(s->sock, NULL);
+        sock_close(s->sock, all->now);
+        s->sock = NULL;
+    }
+    policy_give_socket(all->policy, s->owner.uid);
+    poller_retire(all->poller, &s->watch, stream_release);
+    streams_feed_starved(all);
+}
+
+void stream_reset(struct stream *s)
+{
+    if (s->sock) {
+        sock_set_user(s->sock, NULL);
+        sock_abort(s->sock, s->all->now);
+        s->sock = NULL;
+    }
+    stream_end(s, STREAM_END_ERROR, ECONNRESET);
+}
+
+/* --- which half has work to do ----------------------------------------------------------------- */
+
+/* The program closed. Bytes that it left unread make it a reset (RFC 1122 §4.2.2.13), as close(2) does. */
+static bool closed_in_order(struct stream *s)
+{
+    int error = 0;
+    socklen_t len = sizeof(error);
+
+    if (s->hup_checked)
+        return true;
+    if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error == 0 &&
+        !stream_never_accepted(s)) {
+        s->hup_checked = true;
+        return true;
+    }
+    stats_add(STAT_streams_aborted, 1);
+    stream_reset(s);
+    return false;
+}
+
+/* Everything that the program wrote is with the core, and more cannot come: pass on the end. */
+static void pass_end(struct stream *s)
+{
+    if (s->hup || s->closing) {
+        stream_end(s, s->hup ? STREAM_END_CLEAN : STREAM_END_ERROR, s->closing ? ECONNABORTED : 0);
+    } else if (s->fin_seen && !s->fin_done) {
+        s->fin_done = true;
+        (void)sock_shutdown(s->sock, SHUT_WR, s->all->now);
+    }
+}
+
+static bool nothing_readable(struct stream *s)
+{
+    struct iovec spans[4];
+    int n;
+
+    return !s->sock || sock_recv_spans(s->sock, spans, &n) == 0;
+}
+
+static void work_open(struct stream *s)
+{
+    if (s->hup && !closed_in_order(s))
+        return;
+    stream_take(s);
+    if (!s->hup)
+        stream_push(s);
+    if (s->state == STREAM_ENDED)
+        return;
+    if (s->finished && (s->hup || nothing_readable(s)))
+        stream_end(s, STREAM_END_CLEAN, 0);
+    else if (!s->news)
+        pass_end(s);
+}
+
+static void work_dying(struct stream *s)
+{
+    if (!s->hup)
+        stream_push(s);
+    if (s->hup || s->deaf || nothing_readable(s))
+        stream_end(s, STREAM_END_ERROR, s->error);
+}
+
+void stream_work(struct stream *s)
+{
+    switch (s->state) {
+    case STREAM_FRESH:
+        if (s->hup || s->closing)
+            stream_end(s, s->hup ? STREAM_END_CLEAN : STREAM_END_ERROR, 0);
+        break;
+    case STREAM_CONNECTING:
+        if (s->hup || s->closing)
+            stream_end(s, s->hup ? STREAM_END_CLEAN : STREAM_END_ERROR, ECONNABORTED);
+        break;
+    case STREAM_LISTENING:
+        if (s->hup || s->closing)
+            stream_end(s, s->hup ? STREAM_END_CLEAN : STREAM_END_ERROR, 0);
+        else
+            stream_listen_work(s);
+        break;
+    case STREAM_OPEN:
+        work_open(s);
+        break;
+    case STREAM_DYING:
+        work_dying(s);
+        break;
+    default:
+        break;
+    }
+}
+
+static void stream_ready(struct watch *w, uint32_t events)
+{
+    struct stream *s = (struct stream *)w;
+
+    if (events & (EPOLLHUP | EPOLLERR))
+        s->hup = true;
+    if (events & EPOLLRDHUP)
+        s->fin_seen = true;
+    s->news = true;
+    s->push_blocked = false;
+    if (s->held)
+        stream_update_held(s);
+    stream_work(s);
+}
+
+/* --- events of the core ------------------------------------------------------------------------ */
+
+static void die(struct stream *s)
+{
+    int error = sock_error(s->sock, true);
+
+    if (s->state == STREAM_CONNECTING) {
+        stream_connect_failed(s, error ? error : ECONNREFUSED);
+        return;
+    }
+    s->error = error ? error : ECONNRESET;
+    s->state = STREAM_DYING;
+}
+
+void stream_event(struct streams *all, struct sock *sock, uint32_t events)
+{
+    struct stream *s = sock_user(sock);
+
+    (void)all;
+    if (!s || s->state == STREAM_ENDED)
+        return;
+    if (s->state == STREAM_LISTENING) {
+        stream_listen_work(s);
+        return;
+    }
+    if ((events & SOCK_EV_CONNECTED) && s->state == STREAM_CONNECTING)
+        stream_connected(s);
+    if ((events & SOCK_EV_ERROR) && s->state != STREAM_DYING)
+        die(s);
+    if (events & SOCK_EV_WRITABLE)
+        s->send_blocked = false;
+    if (events & SOCK_EV_CLOSED)
+        s->finished = true;
+    stream_work(s);
+}
+
+/* --- stopping ---------------------------------------------------------------------------------- */
+
+void streams_stop(struct streams *all)
+{
+    struct stream *s, *next;
+
+    all->stopping = true;
+    for (s = TAILQ_FIRST(&all->list); s; s = next) {
+        next = TAILQ_NEXT(s, link);
+        s->closing = s->news = true;
+        stream_again(s);
+    }
+}
+
+void streams_abort(struct streams *all)
+{
+    struct stream *s;
+
+    while ((s = TAILQ_FIRST(&all->list)) != NULL) {
+        s->closing = true;
+        stream_reset(s);
+    }
+}

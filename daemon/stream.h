@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Descriptor ⇄ sock: a connection of a program is an AF_UNIX stream pair, of which we hold one end.
+ *
+ *   stream.c          making, watching and ending; which half has work to do
+ *   stream_send.c     program → core: the kept byte, marks, closing
+ *   stream_recv.c     core → program: what is outstanding in the pair, end of file
+ *   stream_connect.c  connect: filling, waiting, names
+ *   stream_listen.c   a listener's records
+ *
+ * The kept byte: our end always has an unread byte while the connection is not cleanly over, so that its death
+ * at any moment (ours included) is ECONNRESET at the program and never an end of file. `skip` counts the bytes at
+ * the head of our queue that are no news: the marker of birth, the filling of a connecting socket, or bytes that were
+ * peeked and given to the core already.
+ */
+#ifndef TS_DAEMON_STREAM_H
+#define TS_DAEMON_STREAM_H
+
+#include "daemon/cookies.h"
+#include "daemon/filler.h"
+#include "daemon/poller.h"
+#include "daemon/policy.h"
+#include "daemon/reaper.h"
+#include "daemon/tombstone.h"
+#include "ipc/wire.h"
+#include "proto/stack.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+
+/** What one stream may move, each way, in one turn. */
+#define STREAM_TURN       (512 * 1024)
+/** Most payload that waits unread in a pair (as far as SO_SNDBUF lets it). */
+#define STREAM_HELD_MAX   (1024 * 1024)
+/** Send buffer of the program's end: a pinned kept byte leaves POLLOUT from 160 KiB on. */
+#define STREAM_SNDBUF     (208 * 1024)
+/** Send buffer of our end: EPOLLOUT edges come from a quarter of its double down. */
+#define STREAM_OUR_SNDBUF (1024 * 1024)
+/** Most ranges of SEND_MARK at once. */
+#define STREAM_MARKS      32
+/** Most requests that may wait for one connect. */
+#define STREAM_WAITERS    16
+
+struct client;
+struct streams;
+
+/** A request with WIRE_WAIT that is answered when the connect has ended. */
+struct stream_waiter {
+    TAILQ_ENTRY(stream_waiter) of_stream, of_client;
+    struct stream *stream;
+    struct client *client;
+    uint32_t id;
+};
+TAILQ_HEAD(stream_waiters, stream_waiter);
+
+/** Bytes [from, to) of what the program writes carry these MSG_ flags. */
+struct stream_mark {
+    uint64_t from, to;
+    uint32_t flags;
+};
+
+enum stream_state {
+    STREAM_FRESH,      /**< no connection yet */
+    STREAM_CONNECTING, /**< SYN sent */
+    STREAM_OPEN,       /**< data flows, or flowed one way */
+    STREAM_LISTENING,
+    STREAM_DYING, /**< the connection is dead: deliver what came before, then the error */
+    STREAM_ENDED, /**< retired */
+};
+
+struct stream_owner {
+    uid_t uid;
+    pid_t pid;
+};
+
+TAILQ_HEAD(stream_list, stream);
+
+struct stream {
+    struct watch watch; /**< first */
+    struct streams *all;
+    struct sock *sock; /**< NULL once its handle is gone */
+    int fd;            /**< our end */
+    uint8_t state;     /**< enum stream_state */
+    bool v6;
+    bool ready;         /**< on the ready list */
+    bool hup;           /**< the program's end is closed, or shut both ways */
+    bool hup_checked;   /**< and it was an orderly end */
+    bool fin_seen;      /**< the program shut down its writing */
+    bool fin_done;      /**< and the core knows */
+    bool deaf;          /**< the program shut down its reading: what comes is thrown away */
+    bool eof_done;      /**< the peer's FIN was passed on */
+    bool send_blocked;  /**< the core has no room: SOCK_EV_WRITABLE will come */
+    bool push_blocked;  /**< the pair has no room: an EPOLLOUT edge will come */
+    bool finished;      /**< SOCK_EV_CLOSED came */
+    bool closing;       /**< the daemon stops: take what was written, then close */
+    bool news;          /**< our queue may hold bytes that the core has not got */
+    bool starved;       /**< listener: waits for descriptors or quota */
+    bool doubtful;      /**< in flight when its listener was closed: perhaps no program ever had it */
+    uint8_t peeks;      /**< messages behind `skip` */
+    struct stream_owner owner;
+    uint64_t cookie; /**< of the program's end */
+    int error;       /**< why it died */
+
+    size_t skip;         /**< bytes at the head of our queue that are no news */
+    uint64_t taken;      /**< bytes of the stream given to the core */
+    size_t written;      /**< bytes put into the pair since it was last empty */
+    size_t held;         /**< upper bound of those still unread */
+    struct stream_mark *marks;
+    uint32_t n_marks;
+
+    struct stream_waiters waiters;
+    uint32_t n_waiters;
+
+    /* A listener: */
+    struct stream_list in_flight; /**< connections whose record is not yet received, oldest first */
+    uint64_t records_sent;
+    uint32_t records_queued; /**< not yet received by a program */
+    struct stream *parked;   /**< a connection whose record found no room */
+    int parked_fd;
+    /* A connection of a listener: */
+    struct stream *listener; /**< of which this one is in flight, or parked */
+    uint64_t record;         /**< its number */
+
+    TAILQ_ENTRY(stream) link, ready_link, flight_link, listener_link;
+};
+
+struct streams {
+    struct stack *stack;
+    struct poller *poller;
+    struct reaper *reaper;
+    struct policy *policy;
+    /** Answer a request that waited. */
+    void (*answer)(struct stream_waiter *w, int error);
+    uint64_t now;
+
+    struct cookies cookies;
+    struct tombstones tombs;
+    struct filler filler;
+    struct stream_list list, ready, listeners;
+    size_t count;
+    bool stopping;
+    bool starved;        /**< some listener is */
+    bool rights_refused; /**< the kernel keeps descriptors off our ends (SO_PASSRIGHTS) */
+    int record_cost;     /**< what one record of a listener adds to SIOCOUTQ */
+    uint32_t record_max; /**< records that may wait in one listener's pair */
+    uint8_t *scrap;
+};
+
+/* --- stream.c ---------------------------------------------------------------------------------- */
+
+/** Returns 0 or a negative errno value. Probes the kernel. */
+int streams_init(struct streams *all, struct stack *stack, struct poller *poller, struct reaper *reaper,
+                 struct policy *policy);
+void streams_destroy(struct streams *all);
+
+/**
+ * A descriptor for `sock`, which the stream owns from success on. *program_fd is the end to pass to the program and
+ * then to close. 0, -EMFILE, -ENFILE, -ENOMEM.
+ */
+int stream_new(struct streams *all, struct sock *sock, bool v6, struct stream_owner owner,
+               struct stream **out, int *program_fd);
+
+/** An event of the core. */
+void stream_event(struct streams *all, struct sock *sock, uint32_t events);
+
+/** Give their turn to streams that had more to do than one turn. True when there are still some. */
+bool streams_run(struct streams *all);
+
+/** The daemon stops: no connection is accepted any more, each one is closed in order. */
+void streams_stop(struct streams *all);
+/** Reset what is left. */
+void streams_abort(struct streams *all);
+
+/** The stream whose program's end has this cookie, or NULL. */
+struct stream *stream_find(struct streams *all, uint64_t cookie);
+
+/** Have the stream's turn come again in this round. */
+void stream_again(struct stream *s);
+/** See what there is to do, both ways. The stream may be gone afterwards. */
+void stream_work(struct stream *s);
+
+enum stream_end {
+    STREAM_END_CLEAN, /**< the program, if it is there, reads an end of file */
+    STREAM_END_ERROR, /**< … reads ECONNRESET */
+};
+/** The end: closes our descriptor and, unless gone, the sock's handle; `error` is for the tombstone. */
+void stream_end(struct stream *s, enum stream_end how, int error);
+/** The end of a connection that nobody has seen: a reset. */
+void stream_reset(struct stream *s);
+
+/* --- stream_send.c ----------------------------------------------------------------------------- */
+
+/** Bytes in our queue that the core has not got; also when the queue cannot be asked: 0. */
+size_t stream_queued(const struct stream *s);
+/** Give the core what the program has written, one turn of it. */
+void stream_take(struct stream *s);
+/** Read `n` bytes from the head of our queue and forget them. Returns those that were there. */
+size_t stream_discard(struct stream *s, size_t n);
+/** The next `count` bytes written carry `flags`. 0, -EINVAL, -ENOMEM, -EAGAIN (too many ranges). */
+int stream_mark(struct stream *s, int64_t count, uint32_t flags);
+
+/* --- stream_recv.c ----------------------------------------------------------------------------- */
+
+/** The program may have read: learn how much is still unread. */
+void stream_update_held(struct stream *s);
+/** Give the program what the core has, one turn of it. */
+void stream_push(struct stream *s);
+
+/* --- stream_connect.c -------------------------------------------------------------------------- */
+
+/**
+ * connect(2). 0 or a negative errno value for the reply; 1: the waiter will be answered later. `fd` is the program's
+ * end; `waiter` is NULL for a connect that does not wait, and the stream's on 1.
+ */
+int stream_connect(struct stream *s, int fd, const struct ip_endpoint *to, struct stream_waiter *waiter);
+void stream_connected(struct stream *s);
+void stream_connect_failed(struct stream *s, int error);
+/** Answer all who wait. */
+void stream_answer(struct stream *s, int error);
+/** The client has gone. */
+void stream_waiter_drop(struct stream_waiter *w);
+
+/** bind(2). */
+int stream_bind(struct stream *s, int fd, const struct ip_endpoint *local);
+/** Give one end of a pair its name: the local address, and the remote one unless NULL. */
+int stream_name(int fd, const struct ip_endpoint *local, const struct ip_endpoint *remote);
+
+void stream_to_wire(const struct ip_endpoint *e, struct wire_addr *out);
+void stream_from_wire(const struct wire_addr *w, struct ip_endpoint *out);
+
+/* --- stream_listen.c --------------------------------------------------------------------------- */
+
+/** What one record costs in a pair's accounting: 0 or a negative errno value. */
+int stream_listen_probe(struct streams *all);
+/** listen(2); `fd` is the program's end. */
+int stream_listen(struct stream *s, int fd, int backlog);
+/** Hand out connections, see which records were received. */
+void stream_listen_work(struct stream *s);
+/** The listener ends: connections that no program has received are reset. */
+void stream_listen_end(struct stream *s);
+/** A connection leaves its listener: received, or over. */
+void stream_leave_listener(struct stream *s);
+/** Was its record never received, and its listener closed? */
+bool stream_never_accepted(struct stream *s);
+/** Descriptors or quota became free. */
+void streams_feed_starved(struct streams *all);
+
+#endif

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A listener's pair carries records: a struct wire_accept and the connection's descriptor. What a record adds to
+ * SIOCOUTQ is fixed, so the records that no program has received yet can be counted; the core counts them as backlog.
+ * Connections whose record was never received are reset when the listener is closed, as a kernel does.
+ */
+#include "daemon/stream.h"
+
+#include "daemon/log.h"
+#include "daemon/stats.h"
+#include "ipc/fdpass.h"
+#include "ipc/name.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define RECORDS_MAX 128
+#define STARVED_TRY 8
+
+static struct log_limit limit;
+
+static int memory_queued(int fd)
+{
+    int n = 0;
+
+    return ioctl(fd, SIOCOUTQ, &n) < 0 || n < 0 ? 0 : n;
+}
+
+int stream_listen_probe(struct streams *all)
+{
+    struct wire_accept record = {.magic = WIRE_MAGIC};
+    int fds[2], sndbuf = STREAM_OUR_SNDBUF, rc = 0;
+    socklen_t len = sizeof(sndbuf);
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+        return -errno;
+    (void)setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &sndbuf, len);
+    (void)getsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &sndbuf, &len);
+    if (fdpass_send(fds[0], &record, sizeof(record), fds[0], MSG_DONTWAIT) != sizeof(record))
+        rc = -errno;
+    all->record_cost = memory_queued(fds[0]);
+    close(fds[0]);
+    close(fds[1]);
+    if (rc < 0 || all->record_cost <= 0)
+        return rc < 0 ? rc : -EPROTO;
+    /* Below a quarter of the buffer each record that is received makes an EPOLLOUT edge. */
+    all->record_max = (uint32_t)(sndbuf / 4 / all->record_cost);
+    if (all->record_max > RECORDS_MAX)
+        all->record_max = RECORDS_MAX;
+    return all->record_max ? 0 : -ENOBUFS;
+}
+
+int stream_listen(struct stream *s, int fd, int backlog)
+{
+    struct ip_endpoint local;
+    int rc = s->sock ? sock_listen(s->sock, backlog, s->all->now) : -EINVAL;
+
+    if (rc < 0)
+        return rc;
+    if (s->state == STREAM_FRESH) {
+        s->state = STREAM_LISTENING;
+        TAILQ_INSERT_TAIL(&s->all->listeners, s, listener_link);
+    }
+    rc = name_mark_family(fd, NAME_LISTENER, s->v6);
+    if (rc == 0 && sock_getsockname(s->sock, &local) == 0)
+        rc = stream_name(fd, &local, NULL);
+    return rc;
+}
+
+/* --- which records were received --------------------------------------------------------------- */
+
+static void refresh(struct stream *l)
+{
+    uint32_t queued = (uint32_t)(memory_queued(l->fd) / l->all->record_cost);
+    struct stream *child;
+
+    if (queued > l->records_sent)
+        queued = (uint32_t)l->records_sent;
+    while ((child = TAILQ_FIRST(&l->in_flight)) != NULL && child->record < l->records_sent - queued)
+        stream_leave_listener(child);
+    l->records_queued = queued;
+}
+
+void stream_leave_listener(struct stream *s)
+{
+    struct stream *l = s->listener;
+
+    if (l && l->parked == s) {
+        l->parked = NULL;
+        close(l->parked_fd);
+        l->parked_fd = -1;
+    } else if (l) {
+        TAILQ_REMOVE(&l->in_flight, s, flight_link);
+    }
+    s->listener = NULL;
+}
+
+static bool program_gone(int fd)
+{
+    struct pollfd p = {.fd = fd};
+
+    return poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR));
+}
+
+bool stream_never_accepted(struct stream *s)
+{
+    if (s->listener && !program_gone(s->listener->fd))
+        refresh(s->listener);
+    else if (s->listener)
+        s->doubtful = true;
+    /* A listener that was closed does not tell any more; but who has written has accepted. */
+    return s->doubtful && s->taken == 0 && stream_queued(s) == 0;
+}
+
+void stream_listen_end(struct stream *l)
+{
+    struct stream *child;
+
+    if (l->parked)
+        stream_reset(l->parked);
+    while ((child = TAILQ_FIRST(&l->in_flight)) != NULL) {
+        stream_leave_listener(child);
+        child->doubtful = true;
+    }
+}
+
+/* --- handing out ------------------------------------------------------------------------------- */
+
+static int send_record(struct stream *l, struct stream *child, int fd)
+{
+    struct wire_accept record = {.magic = WIRE_MAGIC};
+    struct ip_endpoint local, remote;
+    ssize_t n;
+
+    if (sock_getsockname(child->sock, &local) == 0)
+        stream_to_wire(&local, &record.local);
+    if (sock_getpeername(child->sock, &remote) == 0)
+        stream_to_wire(&remote, &record.remote);
+    n = fdpass_send(l->fd, &record, sizeof(record), fd, MSG_DONTWAIT);
+    if (n != (ssize_t)sizeof(record))
+        return n < 0 ? (int)n : -EIO;
+    child->record = l->records_sent++;
+    l->records_queued++;
+    child->listener = l;
+    TAILQ_INSERT_TAIL(&l->in_flight, child, flight_link);
+    return 0;
+}
+
+static void park(struct stream *l, struct stream *child, int fd)
+{
+    child->listener = l;
+    l->parked = child;
+    l->parked_fd = fd;
+}
+
+static bool send_parked(struct stream *l)
+{
+    struct stream *child = l->parked;
+    int fd = l->parked_fd;
+
+    if (!child)
+        return true;
+    if (send_record(l, child, fd) < 0)
+        return false;
+    l->parked = NULL;
+    l->parked_fd = -1;
+    close(fd);
+    return true;
+}
+
+/* Make a descriptor for a connection that the core has accepted, and send it. False: no more for now. */
+static bool hand_out(struct stream *l, struct sock *sock)
+{
+    struct streams *all = l->all;
+    struct ip_endpoint local, remote;
+    struct stream *child;
+    int fd, rc = stream_new(all, sock, l->v6, l->owner, &child, &fd);
+
+    if (rc < 0) {
+        log_limited(&limit, LEVEL_WARNING, "a connection is reset: no descriptor for it (%d)", -rc);
+        sock_abort(sock, all->now);
+        return false;
+    }
+    child->state = STREAM_OPEN;
+    child->news = true;
+    if (sock_getsockname(sock, &local) == 0 && sock_getpeername(sock, &remote) == 0)
+        (void)stream_name(child->fd, &local, &remote);
+    stream_again(child);
+    rc = send_record(l, child, fd);
+    if (rc < 0) {
+        park(l, child, fd);
+        return false;
+    }
+    close(fd);
+    return true;
+}
+
+static void accept_more(struct stream *l)
+{
+    struct streams *all = l->all;
+
+    if (all->stopping || !send_parked(l))
+        return;
+    while (l->records_queued < all->record_max) {
+        struct sock *sock;
+
+        l->starved = !policy_has_room(all->policy, l->owner.uid);
+        if (l->starved) {
+            all->starved = true;
+            stats_add(STAT_accept_starved, 1);
+        }
+        if (l->starved || sock_accept(l->sock, &sock, all->now) < 0 || !hand_out(l, sock))
+            return;
+    }
+}
+
+void stream_listen_work(struct stream *s)
+{
+    uint32_t before = s->records_queued;
+
+    refresh(s);
+    accept_more(s);
+    if (s->records_queued != before || s->parked)
+        sock_accept_held(s->sock, s->records_queued + (s->parked != NULL));
+}
+
+void streams_feed_starved(struct streams *all)
+{
+    int tries = STARVED_TRY;
+    struct stream *l;
+
+    if (!all->starved)
+        return;
+    all->starved = false;
+    TAILQ_FOREACH(l, &all->listeners, listener_link)
+    {
+        if (!l->starved)
+            continue;
+        if (tries-- == 0) {
+            all->starved = true;
+            return;
+        }
+        stream_again(l);
+    }
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Core → program. What the program has not read is not consumed: the pair is a second receive buffer, of at
+ * most STREAM_HELD_MAX, which the receive window counts. SIOCOUTQ counts memory, not payload, and falls by whole
+ * messages: it is 0 exactly when all was read, and otherwise an upper bound (tests/platform/queue_accounting.c).
+ */
+#include "daemon/stream.h"
+
+#include "daemon/stats.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+static size_t still_held(const struct stream *s)
+{
+    int memory = 0;
+
+    if (ioctl(s->fd, SIOCOUTQ, &memory) < 0 || memory <= 0)
+        return 0;
+    return (size_t)memory < s->written ? (size_t)memory : s->written;
+}
+
+void stream_update_held(struct stream *s)
+{
+    size_t held = still_held(s);
+
+    if (held == 0)
+        s->written = 0;
+    if (held == s->held)
+        return;
+    s->held = held;
+    if (s->sock && s->state != STREAM_LISTENING)
+        sock_recv_consume(s->sock, 0, held, s->all->now);
+}
+
+/* Cut the spans to n bytes in all; returns how many pieces are left. */
+static int limit_spans(struct iovec *spans, int n_spans, size_t n)
+{
+    int i;
+
+    for (i = 0; i < n_spans && n; i++) {
+        if (spans[i].iov_len > n)
+            spans[i].iov_len = n;
+        n -= spans[i].iov_len;
+    }
+    return i;
+}
+
+/* EPIPE: the program has closed, or shut down its reading. In the latter case TCP goes on, and what comes is dropped. */
+static void no_reader(struct stream *s)
+{
+    struct pollfd p = {.fd = s->fd};
+
+    if (poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR))) {
+        s->hup = s->news = true;
+        stream_again(s);
+        return;
+    }
+    s->deaf = true;
+    if (s->state == STREAM_OPEN)
+        (void)sock_shutdown(s->sock, SHUT_RD, s->all->now);
+}
+
+static void drop_all(struct stream *s)
+{
+    struct iovec spans[4];
+    int n_spans;
+    size_t n;
+
+    while ((n = sock_recv_spans(s->sock, spans, &n_spans)) > 0)
+        sock_recv_consume(s->sock, n, 0, s->all->now);
+}
+
+/* One sendmsg into the pair. Returns the bytes that went in; 0: not now. */
+static size_t push_piece(struct stream *s, size_t budget)
+{
+    struct iovec spans[4];
+    struct msghdr msg = {.msg_iov = spans};
+    int n_spans = 0;
+    size_t room = s->held < STREAM_HELD_MAX ? STREAM_HELD_MAX - s->held : 0;
+    ssize_t n;
+
+    if (sock_recv_spans(s->sock, spans, &n_spans) == 0)
+        return 0;
+    if (room == 0) {
+        s->push_blocked = true;
+        return 0;
+    }
+    msg.msg_iovlen = (size_t)limit_spans(spans, n_spans, room < budget ? room : budget);
+    n = sendmsg(s->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n <= 0) {
+        if (n < 0 && errno == EPIPE)
+            no_reader(s);
+        else
+            s->push_blocked = true;
+        return 0;
+    }
+    s->written += (size_t)n;
+    s->held += (size_t)n;
+    sock_recv_consume(s->sock, (size_t)n, s->held, s->all->now);
+    stats_add(STAT_streams_pushed_bytes, (uint64_t)n);
+    return (size_t)n;
+}
+
+void stream_push(struct stream *s)
+{
+    size_t budget = STREAM_TURN, n;
+
+    if (!s->sock || s->eof_done || s->push_blocked)
+        return;
+    while (!s->deaf && budget && (n = push_piece(s, budget)) > 0)
+        budget -= n;
+    if (budget == 0)
+        stream_again(s);
+    if (s->deaf)
+        drop_all(s);
+    if (s->sock && s->state == STREAM_OPEN && sock_recv_eof(s->sock)) {
+        s->eof_done = true;
+        (void)shutdown(s->fd, SHUT_WR);
+    }
+}

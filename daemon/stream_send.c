@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Program → core. The queue of our end: [skip: no news][news …]. Bytes are read straight into the core's stream buffer
+ * (sock_send_spans); the newest byte is only peeked, and becomes the next kept one. Small messages are peeked whole:
+ * they stay queued behind `skip` until that has grown.
+ */
+#include "daemon/stream.h"
+
+#include "daemon/stats.h"
+#include "ipc/fdpass.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#define SCRAP_BYTES (64 * 1024)
+/* Up to so many bytes and messages may stay queued although the core has them: they count against the program's
+ * send buffer by their whole messages. */
+#define PEEK_BYTES 4096
+#define PEEK_COUNT 16
+/* Before the spans, so many pieces of scrap: one turn's worth. */
+#define SCRAP_IOVS 16
+
+size_t stream_queued(const struct stream *s)
+{
+    int n = 0;
+
+    if (s->fd < 0 || ioctl(s->fd, FIONREAD, &n) < 0 || n < 0 || (size_t)n <= s->skip)
+        return 0;
+    return (size_t)n - s->skip;
+}
+
+/*
+ * recvmsg without waiting. Where the kernel lets descriptors into our queue (before 6.16), there is always
+ * room for them: what finds no room is released in our own context, and that may block.
+ */
+static ssize_t receive(struct stream *s, struct iovec *iov, size_t n_iov, int flags)
+{
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(FDPASS_MAX * sizeof(int))];
+    struct msghdr msg = {.msg_iov = iov, .msg_iovlen = n_iov};
+    bool rights = !s->all->rights_refused && !(flags & MSG_PEEK);
+    ssize_t n;
+
+    if (rights) {
+        msg.msg_control = control;
+        msg.msg_controllen = sizeof(control);
+    }
+    n = recvmsg(s->fd, &msg, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (n < 0 || !rights)
+        return n;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c)) {
+        int fds[FDPASS_MAX];
+        size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS || count > FDPASS_MAX)
+            continue;
+        memcpy(fds, CMSG_DATA(c), count * sizeof(int));
+        for (size_t i = 0; i < count; i++)
+            reaper_close(s->all->reaper, fds[i]);
+        stats_add(STAT_foreign_descriptors, count);
+    }
+    return n;
+}
+
+size_t stream_discard(struct stream *s, size_t n)
+{
+    size_t done = 0;
+
+    while (done < n) {
+        struct iovec iov[SCRAP_IOVS];
+        size_t want = n - done, n_iov = 0;
+
+        for (; n_iov < SCRAP_IOVS && want; n_iov++) {
+            size_t piece = want < SCRAP_BYTES ? want : SCRAP_BYTES;
+            iov[n_iov] = (struct iovec){s->all->scrap, piece};
+            want -= piece;
+        }
+        ssize_t got = receive(s, iov, n_iov, 0);
+        if (got <= 0)
+            break;
+        done += (size_t)got;
+    }
+    s->skip -= done < s->skip ? done : s->skip;
+    return done;
+}
+
+/* --- marks ------------------------------------------------------------------------------------- */
+
+int stream_mark(struct stream *s, int64_t count, uint32_t flags)
+{
+    uint64_t at = s->taken + stream_queued(s);
+    struct stream_mark *last = s->n_marks ? &s->marks[s->n_marks - 1] : NULL;
+
+    if (count < 0) {
+        uint64_t back = (uint64_t)-(count + 1) + 1;
+        /* The last one may have been used up already, by bytes that were written after all. */
+        if (!last)
+            return 0;
+        last->to -= back < last->to - last->from ? back : last->to - last->from;
+        if (last->to == last->from)
+            s->n_marks--;
+        return 0;
+    }
+    if (count == 0 || count > INT64_MAX / 2)
+        return count ? -EINVAL : 0;
+    if (s->n_marks == STREAM_MARKS)
+        return -EAGAIN;
+    if (!s->marks) {
+        s->marks = calloc(STREAM_MARKS, sizeof(*s->marks));
+        if (!s->marks)
+            return -ENOMEM;
+    }
+    /* Two threads that send at once: the ranges follow each other. */
+    if (last && last->to > at)
+        at = last->to;
+    s->marks[s->n_marks++] = (struct stream_mark){at, at + (uint64_t)count, flags};
+    return 0;
+}
+
+/* How far the flags of the next byte reach, at most n. */
+static size_t run_of_flags(struct stream *s, size_t n, int *flags)
+{
+    *flags = 0;
+    while (s->n_marks && s->marks[0].to <= s->taken)
+        memmove(s->marks, s->marks + 1, --s->n_marks * sizeof(*s->marks));
+    if (!s->n_marks)
+        return n;
+    uint64_t edge = s->marks[0].from;
+    if (edge <= s->taken) {
+        *flags = (int)s->marks[0].flags;
+        edge = s->marks[0].to;
+    }
+    return edge - s->taken < n ? (size_t)(edge - s->taken) : n;
+}
+
+/* --- taking ------------------------------------------------------------------------------------ */
+
+/* The scrap, then the first n bytes of the spans. Returns the number of pieces. */
+static size_t lay_out(struct stream *s, const struct iovec *spans, int n_spans, size_t n, struct iovec *iov)
+{
+    size_t count = 0, skip = s->skip;
+
+    while (skip) {
+        size_t piece = skip < SCRAP_BYTES ? skip : SCRAP_BYTES;
+        iov[count++] = (struct iovec){s->all->scrap, piece};
+        skip -= piece;
+    }
+    for (int i = 0; i < n_spans && n; i++) {
+        size_t piece = n < spans[i].iov_len ? n : spans[i].iov_len;
+        iov[count++] = (struct iovec){spans[i].iov_base, piece};
+        n -= piece;
+    }
+    return count;
+}
+
+/* Where the byte at offset `at` of the spans is. */
+static void *span_at(const struct iovec *spans, size_t at)
+{
+    while (at >= spans->iov_len) {
+        at -= spans->iov_len;
+        spans++;
+    }
+    return (char *)spans->iov_base + at;
+}
+
+/* All of a small message, left in the queue. Returns its bytes, or 0: do it the other way. */
+static size_t take_by_peek(struct stream *s, const struct iovec *spans, int n_spans, size_t n)
+{
+    struct iovec iov[SCRAP_IOVS + 4];
+    ssize_t got = receive(s, iov, lay_out(s, spans, n_spans, n, iov), MSG_PEEK);
+
+    if (got < 0 || (size_t)got != s->skip + n)
+        return 0;
+    s->skip += n;
+    s->peeks++;
+    return n;
+}
+
+/* Read n bytes of news, or n - 1 and a peek at the newest. Returns those that are in the spans now. */
+static size_t take_by_read(struct stream *s, const struct iovec *spans, int n_spans, size_t n, bool keep)
+{
+    struct iovec iov[SCRAP_IOVS + 4];
+    size_t body = keep ? n - 1 : n, got_news;
+    size_t n_iov = lay_out(s, spans, n_spans, body, iov);
+    ssize_t got = n_iov ? receive(s, iov, n_iov, 0) : 0;
+
+    if (got < 0)
+        return 0;
+    s->peeks = 0;
+    if ((size_t)got < s->skip) { /* the queue has a seam: descriptors, urgent data */
+        s->skip -= (size_t)got;
+        return 0;
+    }
+    got_news = (size_t)got - s->skip;
+    s->skip = 0;
+    if (keep && got_news == body) {
+        struct iovec last = {span_at(spans, body), 1};
+        if (receive(s, &last, 1, MSG_PEEK) == 1) {
+            s->skip = 1;
+            got_news++;
+        }
+    }
+    return got_news;
+}
+
+/* One piece with one set of flags. `queued` is the news in the queue. Returns the bytes taken; 0: not now. */
+static size_t take_piece(struct stream *s, size_t queued, size_t budget)
+{
+    struct iovec spans[4];
+    int n_spans = 0, flags;
+    size_t want = run_of_flags(s, queued < budget ? queued : budget, &flags), n, before = s->skip;
+    ssize_t room;
+
+    if (s->skip > (SCRAP_IOVS - 1) * SCRAP_BYTES) {
+        stream_discard(s, s->skip - 1);
+        before = s->skip;
+    }
+    room = sock_send_spans(s->sock, want, spans, &n_spans);
+    if (room <= 0) {
+        s->send_blocked = true; /* or an error, of which an event will tell */
+        return 0;
+    }
+    if ((size_t)room < want)
+        want = (size_t)room;
+    n = 0;
+    if (s->skip + want <= PEEK_BYTES && s->peeks < PEEK_COUNT && !s->hup)
+        n = take_by_peek(s, spans, n_spans, want);
+    if (n == 0)
+        n = take_by_read(s, spans, n_spans, want, want == queued && !s->hup);
+    if (n == 0)
+        return before != s->skip ? SIZE_MAX : 0;
+    sock_send_commit(s->sock, n, flags, s->all->now);
+    s->taken += n;
+    stats_add(STAT_streams_taken_bytes, n);
+    return n;
+}
+
+void stream_take(struct stream *s)
+{
+    size_t budget = STREAM_TURN, queued;
+
+    if (s->state != STREAM_OPEN || !s->news || s->send_blocked)
+        return;
+    while ((queued = stream_queued(s)) > 0) {
+        size_t n;
+
+        if (budget == 0) {
+            stats_add(STAT_streams_short_budget, 1);
+            stream_again(s);
+            return;
+        }
+        n = take_piece(s, queued, budget);
+        if (n == 0)
+            return;
+        if (n != SIZE_MAX) {
+            budget -= n;
+            /* All that there was: a later arrival is an edge of its own. */
+            if (n == queued)
+                break;
+        }
+    }
+    s->news = false;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The control protocol: what a program and the daemon say to each other over a SOCK_SEQPACKET UNIX
+ * socket.
+ *
+ * One message is one request or one reply: a fixed header, then a body that the operation names,
+ * native byte order (both sides share one machine). Most requests concern a socket and carry that
+ * socket's descriptor (SCM_RIGHTS): holding it is the right to use it, there are no ids. A request
+ * acts at a stream position: after all bytes that were written to the descriptor before it. Every
+ * length is checked before use; a malformed message ends the connection. Documented in
+ * tapstack-ipc(7).
+ */
+#ifndef TS_IPC_WIRE_H
+#define TS_IPC_WIRE_H
+
+#include <stdint.h>
+
+#define WIRE_MAGIC   0x74735031u /* "tsP1" */
+#define WIRE_VERSION 1
+/** The largest message, either way. */
+#define WIRE_MAX         4096
+#define WIRE_SOCKET_PATH "/run/tapstack/tapstack.sock"
+/** The environment variable that names the control socket. */
+#define WIRE_SOCKET_ENV "TAPSTACK_SOCKET"
+
+enum wire_op {
+#define WIRE_OP(name, number, fd, help) WIRE_OP_##name = number,
+#include "ipc/ops.def"
+#undef WIRE_OP
+};
+
+/* header.flags */
+#define WIRE_REPLY    (1u << 0) /**< daemon to program */
+#define WIRE_NO_REPLY (1u << 1) /**< request: no answer is wanted; errors are dropped */
+#define WIRE_WAIT                                                                                  \
+    (1u << 2) /**< request: answer when the operation has ended, not when it has begun */
+#define WIRE_MORE (1u << 3) /**< reply: another one with the same id follows */
+
+struct wire_header {
+    uint32_t magic;
+    uint16_t version;
+    uint16_t op;
+    uint32_t id; /**< chosen by the program, echoed in the reply */
+    uint32_t flags;
+    int32_t error; /**< reply: 0 or a positive errno value; request: 0 */
+    uint32_t len;  /**< bytes of the body that follows; the message is exactly this long */
+};
+
+/** An address as it travels: sixteen bytes, IPv4 v4-mapped; port in host order. */
+struct wire_addr {
+    uint8_t addr[16];
+    uint16_t port;
+    uint16_t reserved;
+};
+
+struct wire_hello {
+    uint32_t pid;
+    uint32_t mtu;
+    struct wire_addr address;
+    uint8_t prefix_len;
+    uint8_t reserved[3];
+    char version[32];
+    char interface[16];
+};
+
+struct wire_socket {
+    int32_t family;   /**< AF_INET or AF_INET6 */
+    int32_t type;     /**< SOCK_STREAM with SOCK_NONBLOCK and SOCK_CLOEXEC */
+    int32_t protocol; /**< 0 or IPPROTO_TCP */
+};
+
+struct wire_listen {
+    int32_t backlog;
+};
+
+struct wire_option {
+    int32_t level, name;
+    uint32_t len; /**< get: room wanted; set: bytes of value */
+    uint8_t value[256];
+};
+
+struct wire_mark {
+    int64_t count; /**< bytes; negative: that many of the last mark were not written after all */
+    uint32_t flags;
+    uint32_t reserved;
+};
+
+/** Reasons why a connection did not send: as many as proto/tcp/stops.def has, checked by a static
+ * assertion in the daemon. */
+#define WIRE_STOPS 10
+
+struct wire_info {
+    uint8_t state; /**< Linux's numbering: 1 ESTABLISHED … 10 LISTEN, 11 CLOSING, 12 reserved */
+    uint8_t has_handle;
+    uint8_t prefixed[6];
+    struct wire_addr local, remote;
+    uint32_t recv_queue, send_queue;
+    uint64_t id;
+    uint64_t timer_us;
+    char timer[16];
+    char state_name[16];
+    uint32_t pid, uid; /**< of the process that made the socket, by SO_PEERCRED */
+    uint64_t stops[WIRE_STOPS];
+    char stop_names[WIRE_STOPS][16];
+    uint32_t tcp_info_len;
+    uint8_t tcp_info[320]; /**< Linux's struct tcp_info */
+};
+
+struct wire_counter {
+    uint64_t value;
+    char name[48];
+    char help[160];
+};
+
+/** What one record of a listener's descriptor says; the connection's descriptor comes with it. */
+struct wire_accept {
+    uint32_t magic;
+    uint32_t reserved;
+    struct wire_addr local, remote;
+};
+
+/** What "SIOCOUTQ" answers. */
+struct wire_outq {
+    uint64_t unacked; /**< written by the program and not acknowledged by the peer */
+    uint64_t unsent;
+};
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The Internet checksum (RFC 1071; incremental use RFC 1624).
+ * A partial sum is a uint32_t that is congruent, modulo 0xffff, to the sum of the 16-bit words as
+ * the host loads them: ones' complement addition does not care about byte order (RFC 1071 section 2
+ * (B)), so nothing is swapped and the folded value is stored as it is. A partial sum counts its
+ * data from an even offset; a piece of odd length ends with a byte of zero, and what follows it at
+ * an odd offset is added by csum_combine (or by csum_iov, which does so itself).
+ */
+#ifndef TS_PROTO_BASE_CHECKSUM_H
+#define TS_PROTO_BASE_CHECKSUM_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+/*
+ * The partial sum of n bytes at p (any alignment), added to `sum` (0, or a partial sum of pieces
+ * with an even total length).
+ */
+uint32_t csum_partial(const void *p, size_t n, uint32_t sum);
+
+/* The partial sum of a (over the first `offset` bytes) and b (over what follows them), offset odd
+ * or even. */
+uint32_t csum_combine(uint32_t a, uint32_t b, size_t offset);
+
+/* The checksum: the complement of the sum, in network byte order, to be stored by memcpy. */
+uint16_t csum_fold(uint32_t sum);
+
+/* As csum_partial over the n pieces of iov as one run of bytes; pieces may have odd or no length.
+ */
+uint32_t csum_iov(const struct iovec *iov, int n, uint32_t sum);
+
+/*
+ * The partial sum of the pseudo-header: IPv4 (RFC 9293 section 3.1) with addr_len 4, IPv6 (RFC 8200
+ * section 8.1) with addr_len 16. src, dst: addr_len bytes in network order; proto: the upper
+ * protocol; len: bytes of its header and payload.
+ */
+uint32_t csum_pseudo(const uint8_t *src, const uint8_t *dst, size_t addr_len, uint8_t proto,
+                     uint32_t len);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The account over the two functions of struct mem, and malloc as their default.
+ */
+#include "proto/base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void *malloc_alloc(void *ctx, size_t size)
+{
+    (void)ctx;
+    if (size % MEM_PAGE == 0)
+        return aligned_alloc(MEM_PAGE, size);
+    return malloc(size);
+}
+
+static void malloc_release(void *ctx, void *ptr, size_t size)
+{
+    (void)ctx;
+    (void)size;
+    free(ptr);
+}
+
+void mem_init(struct mem *m, size_t limit)
+{
+    *m = (struct mem){.alloc = malloc_alloc, .release = malloc_release, .limit = limit};
+}
+
+void *mem_alloc(struct mem *m, size_t size)
+{
+    void *ptr = NULL;
+    size_t limit = m->limit ? m->limit : SIZE_MAX;
+
+    /* The limit may have been lowered below what is in use. */
+    if (m->used <= limit && size <= limit - m->used)
+        ptr = m->alloc(m->ctx, size);
+    if (!ptr) {
+        m->failures++;
+        return NULL;
+    }
+    m->used += size;
+    return ptr;
+}
+
+void *mem_zalloc(struct mem *m, size_t size)
+{
+    void *ptr = mem_alloc(m, size);
+
+    if (ptr)
+        memset(ptr, 0, size);
+    return ptr;
+}
+
+void mem_free(struct mem *m, void *ptr, size_t size)
+{
+    if (!ptr)
+        return;
+    m->used -= size;
+    m->release(m->ctx, ptr, size);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one source of memory for the core: a table of two functions, an account and a limit.
+ * Everything in proto/ allocates through it, so the daemon can bound memory and a test can make the
+ * Nth allocation fail. Whoever frees says the size again, so nothing is stored beside the blocks.
+ */
+#ifndef TS_PROTO_BASE_MEM_H
+#define TS_PROTO_BASE_MEM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define MEM_PAGE 4096u
+
+struct mem {
+    /*
+     * Give `size` (> 0) bytes or NULL. Blocks are aligned for any C type; blocks whose size is a
+     * multiple of MEM_PAGE are aligned to MEM_PAGE.
+     */
+    void *(*alloc)(void *ctx, size_t size);
+    /* Take back a block of alloc; size is what was asked for. */
+    void (*release)(void *ctx, void *ptr, size_t size);
+    void *ctx;         /* handed to both */
+    size_t used;       /* bytes handed out now */
+    size_t limit;      /* most bytes at any one time, 0 for no limit */
+    uint64_t failures; /* allocations refused, by the limit or by alloc */
+};
+
+/* Set m up over malloc and free. limit: bytes, 0 for no limit. alloc, release, ctx may then be
+ * replaced. */
+void mem_init(struct mem *m, size_t limit);
+
+/* `size` (> 0) uninitialised bytes, owned by the caller; NULL (and a failure counted) when there
+ * are none. */
+void *mem_alloc(struct mem *m, size_t size);
+
+/* As mem_alloc, all bytes zero. */
+void *mem_zalloc(struct mem *m, size_t size);
+
+/* Give back a block of mem_alloc or mem_zalloc of exactly `size` bytes; ptr may be NULL. */
+void mem_free(struct mem *m, void *ptr, size_t size);
+
+#endif

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bytes in and out of a socket: send(2), recv(2), and the spans by which the host reads straight into the send stream and
+ * writes straight out of the receive stream (send path, steps 3 to 6 and 19; linux-receiver §14).
+ */
+#include "proto/sock/sock_internal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static void set_now(struct stack *st, uint64_t now)
+{
+    if (now > st->now)
+        st->now = now;
+}
+
+/* --- sending ----------------------------------------------------------------------------------------------- */
+
+/* Step 19: the pending error first, then EPIPE. */
+static int stream_error(struct sock *s)
+{
+    int error = s->error;
+
+    if (error) {
+        s->error = 0;
+        return -error;
+    }
+    return -EPIPE;
+}
+
+/* Step 4: 0, or why nothing can be sent now. */
+static int may_send(struct sock *s, bool keep_error)
+{
+    struct tcb *tp = s->tcb;
+
+    if (s->error)
+        return keep_error ? -s->error : stream_error(s);
+    switch (tp->conn.state) {
+    case TCPS_ESTABLISHED:
+    case TCPS_CLOSE_WAIT:
+        return tp->send_shutdown ? -EPIPE : 0;
+    case TCPS_SYN_SENT:
+    case TCPS_SYN_RECV:
+        if (tp->send_shutdown)
+            return -EPIPE;
+        s->want_write = true;
+        return -EAGAIN;
+    default:
+        return -EPIPE;
+    }
+}
+
+/* Step 6: the walk of the caller's iovec, across its elements, empty ones included. */
+struct iov_walk {
+    const struct iovec *iov;
+    int n;
+    size_t off;
+};
+
+static size_t copy_from_iov(void *ctx, void *dst, size_t n)
+{
+    struct iov_walk *w = ctx;
+    size_t done = 0;
+
+    while (done < n && w->n > 0) {
+        size_t left = w->iov->iov_len - w->off;
+        size_t take = left < n - done ? left : n - done;
+
+        memcpy((uint8_t *)dst + done, (const uint8_t *)w->iov->iov_base + w->off, take);
+        done += take;
+        w->off += take;
+        if (w->off == w->iov->iov_len) {
+            w->iov++;
+            w->n--;
+            w->off = 0;
+        }
+    }
+    return done;
+}
+
+#define SEND_FLAGS (MSG_MORE | MSG_EOR | MSG_DONTWAIT | MSG_NOSIGNAL)
+
+ssize_t sock_sendmsg(struct sock *s, const struct iovec *iov, int iovcnt, int flags, uint64_t now)
+{
+    struct iov_walk w = {iov, iovcnt, 0};
+    size_t len = 0;
+    int err;
+
+    set_now(s->st, now);
+    if (flags & ~SEND_FLAGS)
+        return -EOPNOTSUPP;
+    for (int i = 0; i < iovcnt; i++)
+        len += iov[i].iov_len;
+    err = may_send(s, false);
+    if (err)
+        return err;
+    return tcp_sendmsg(s->tcb, copy_from_iov, &w, len, flags);
+}
+
+size_t sock_send_space(const struct sock *s)
+{
+    const struct tcb *tp = s->tcb;
+    uint32_t queued = tcp_wmem_queued(tp);
+
+    if (tp->conn.state != TCPS_ESTABLISHED && tp->conn.state != TCPS_CLOSE_WAIT)
+        return 0;
+    if (!tcp_stream_memory_free(tp))
+        return 0;
+    return tp->sndbuf - queued;
+}
+
+ssize_t sock_send_spans(struct sock *s, size_t want, struct iovec out[4], int *n_spans)
+{
+    struct tcb *tp = s->tcb;
+    size_t space;
+    int err = may_send(s, true);
+
+    *n_spans = 0;
+    if (err)
+        return err;
+    space = sock_send_space(s);
+    if (want > space)
+        want = space;
+    if (want && bytestream_reserve(&tp->snd, tp->snd_offset, tp->snd_offset + want) != 0) {
+        /* no memory for all of it: perhaps for a page */
+        want = want < 4096 ? 0 : 4096;
+        if (want && bytestream_reserve(&tp->snd, tp->snd_offset, tp->snd_offset + want) != 0)
+            want = 0;
+        if (!want)
+            tcp_timer_set(tp, TCP_TIMER_retry, s->st->now + 10000);
+    }
+    if (!want) {
+        s->want_write = true;
+        tp->nospace = true;
+        tcp_stop(tp, TCP_STOP_sndbuf);
+        return 0;
+    }
+    *n_spans = bytestream_spans(&tp->snd, tp->snd_offset, want, out);
+    return (ssize_t)want;
+}
+
+ssize_t sock_send_commit(struct sock *s, size_t n, int flags, uint64_t now)
+{
+    set_now(s->st, now);
+    if (!n)
+        return 0;
+    return tcp_sendmsg(s->tcb, NULL, NULL, n, flags);
+}
+
+size_t sock_unacked(const struct sock *s)
+{
+    return tcp_wmem_queued(s->tcb) - (s->tcb->fin_queued && tcp_wmem_queued(s->tcb) ? 1 : 0);
+}
+
+/* --- receiving --------------------------------------------------------------------------------------------- */
+
+size_t sock_recv_spans(const struct sock *s, struct iovec out[4], int *n_spans)
+{
+    const struct tcb *tp = s->tcb;
+    uint64_t n = tp->rcv_offset - tp->read_offset;
+
+    *n_spans = n ? bytestream_spans(&tp->rcv, tp->read_offset, (size_t)n, out) : 0;
+    return (size_t)n;
+}
+
+void sock_recv_consume(struct sock *s, size_t n, size_t held, uint64_t now)
+{
+    struct tcb *tp = s->tcb;
+    uint64_t before = tcp_unread(tp), after;
+
+    set_now(s->st, now);
+    tp->read_offset += n;
+    tp->held = (uint32_t)held;
+    bytestream_release(&tp->rcv, tp->read_offset);
+    if (tp->read_offset == tp->rcv_offset && rb_empty(&tp->ooo))
+        bytestream_give_back(&tp->rcv);
+    after = tcp_unread(tp);
+    if (tp->conn.state == TCPS_CLOSED || after >= before)
+        return;
+    tcp_rcv_space_adjust(tp);
+    tcp_cleanup_rbuf(tp, (uint32_t)(before - after));
+}
+
+bool sock_recv_eof(const struct sock *s)
+{
+    const struct tcb *tp = s->tcb;
+
+    return tp->peer_fin && tp->read_offset == tp->rcv_offset;
+}
+
+/* What recv(2) says when there is no byte. */
+static ssize_t nothing_to_read(struct sock *s)
+{
+    struct tcb *tp = s->tcb;
+
+    if (tp->peer_fin)
+        return 0;
+    if (s->error) {
+        int error = s->error;
+
+        s->error = 0;
+        return -error;
+    }
+    if (s->listener || (tp->conn.state == TCPS_CLOSED && !s->was_connected))
+        return -ENOTCONN;
+    if (tp->rcv_shutdown || tp->conn.state == TCPS_CLOSED)
+        return 0;
+    return -EAGAIN;
+}
+
+static size_t copy_out(struct tcb *tp, const struct iovec *iov, int iovcnt, uint64_t avail, int flags)
+{
+    uint64_t off = tp->read_offset;
+    size_t done = 0;
+
+    for (int i = 0; i < iovcnt && done < avail; i++) {
+        size_t n = iov[i].iov_len < avail - done ? iov[i].iov_len : (size_t)(avail - done);
+
+        if (n && !(flags & MSG_TRUNC))
+            bytestream_read(&tp->rcv, off + done, iov[i].iov_base, n);
+        done += n;
+    }
+    return done;
+}
+
+ssize_t sock_recvmsg(struct sock *s, const struct iovec *iov, int iovcnt, int flags, uint64_t now)
+{
+    struct tcb *tp = s->tcb;
+    uint64_t avail = tp->rcv_offset - tp->read_offset;
+    size_t done;
+
+    set_now(s->st, now);
+    if (flags & ~(MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT | MSG_WAITALL))
+        return -EOPNOTSUPP;
+    if (!avail)
+        return nothing_to_read(s);
+    done = copy_out(tp, iov, iovcnt, avail, flags);
+    if (!(flags & MSG_PEEK) && done)
+        sock_recv_consume(s, done, tp->held, now);
+    return (ssize_t)done;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* What a connection is doing: TCP_INFO and the lines of `tapstack ss` (linux-sender §14, linux-receiver §14). */
+#include "proto/sock/sock_internal.h"
+
+#include <string.h>
+
+static const char *const state_names[TCPS_COUNT] = {
+#define TCP_STATE(name, ss, rfc) [TCPS_##name] = ss,
+#include "proto/tcp/states.def"
+#undef TCP_STATE
+};
+
+static const char *const stop_names[] = {
+#define TCP_STOP(name, help) #name,
+#include "proto/tcp/stops.def"
+#undef TCP_STOP
+};
+
+const char *tcp_state_name(unsigned state)
+{
+    return state < TCPS_COUNT && state_names[state] ? state_names[state] : "?";
+}
+
+const char *tcp_stop_name(unsigned stop)
+{
+    return stop < TCP_STOP_COUNT ? stop_names[stop] : "?";
+}
+
+static uint32_t ms_since(const struct tcb *tp, uint64_t then)
+{
+    return then ? (uint32_t)((tp->st->now - then) / 1000) : 0;
+}
+
+static void fill_tcp(const struct tcb *tp, struct sock_tcp_info *i)
+{
+    i->state = tp->conn.state;
+    i->ca_state = tp->ca_state;
+    i->retransmits = tp->retransmits;
+    i->probes = tp->probes_out;
+    i->backoff = tp->backoff;
+    i->options = (uint8_t)((tp->ts_ok ? 1 : 0) | (tp->wscale_ok ? 4 : 0));
+    i->wscales = (uint8_t)(tp->snd_wscale | tp->rcv_wscale << 4);
+    i->rto = tp->rto;
+    i->ato = tp->ato < TCP_DELACK_MAX ? tp->ato : TCP_DELACK_MAX;
+    i->snd_mss = tp->mss_cache;
+    i->rcv_mss = tp->rcv_mss;
+    i->unacked = tp->packets_out;
+    i->sacked = tp->sacked_out;
+    i->lost = tp->lost_out;
+    i->retrans = tp->retrans_out;
+    i->last_data_sent = ms_since(tp, tp->last_sent);
+    i->last_data_recv = ms_since(tp, tp->last_received);
+    i->last_ack_recv = ms_since(tp, tp->last_ack_received);
+    i->pmtu = tp->pmtu;
+    i->rcv_ssthresh = tp->rcv_ssthresh;
+    i->rtt = tp->srtt_us >> 3;
+    i->rttvar = tp->mdev_us >> 2;
+    i->snd_ssthresh = tp->ssthresh;
+    i->snd_cwnd = tp->cwnd;
+    i->advmss = tp->advmss;
+    i->reordering = tp->reordering;
+    i->rcv_rtt = (uint32_t)(tp->drs.rtt_us >> 3);
+    i->rcv_space = tp->drs.space;
+    i->total_retrans = tp->total_retrans;
+    i->pacing_rate = tp->pacing_rate;
+    i->max_pacing_rate = tp->max_pacing_rate;
+    i->bytes_acked = tp->bytes_acked;
+    i->bytes_received = tp->bytes_received;
+    i->segs_out = tp->segs_out;
+    i->segs_in = tp->segs_in;
+    i->notsent_bytes = tp->write_seq - tp->snd_nxt;
+    i->min_rtt = tp->min_rtt_us;
+    i->data_segs_in = tp->data_segs_in;
+    i->data_segs_out = tp->data_segs_out;
+    i->delivered = tp->delivered;
+    i->bytes_sent = tp->bytes_sent;
+    i->bytes_retrans = tp->bytes_retrans;
+    i->rcv_ooopack = tp->rcv_ooopack;
+    i->snd_wnd = tp->snd_wnd;
+    i->rcv_wnd = tcp_receive_window(tp);
+    i->total_rto = (uint16_t)tp->total_rto;
+}
+
+static void fill_timer(const struct tcb *tp, struct sock_info *out)
+{
+    uint64_t at;
+
+    out->timer = tcp_timer_next(tp, &at);
+    out->timer_us = out->timer && at > tp->st->now ? at - tp->st->now : 0;
+}
+
+static void fill_tcb(const struct tcb *tp, struct sock_info *out)
+{
+    out->state = tp->conn.state;
+    out->local = tp->conn.local;
+    out->remote = tp->conn.remote;
+    out->id = tp->id;
+    out->recv_queue = (uint32_t)tcp_unread(tp);
+    out->send_queue = tcp_wmem_queued(tp);
+    fill_timer(tp, out);
+    fill_tcp(tp, &out->tcp);
+    memcpy(out->stops, tp->stops, sizeof(out->stops));
+}
+
+void sock_get_info(struct sock *s, struct sock_info *out, uint64_t now)
+{
+    if (now > s->st->now)
+        s->st->now = now;
+    memset(out, 0, sizeof(*out));
+    fill_tcb(s->tcb, out);
+    out->has_handle = !s->parent;
+    out->user = s->user;
+    if (!s->listener)
+        return;
+    out->recv_queue = s->listener->n_accepted + s->listener->held;
+    out->send_queue = s->listener->backlog;
+    out->tcp.unacked = out->recv_queue;
+    out->tcp.sacked = out->send_queue;
+}
+
+struct each_call {
+    struct stack *st;
+    void (*cb)(void *ctx, const struct sock_info *info);
+    void *ctx;
+};
+
+static void each_small(struct hash_node *n, void *ctx)
+{
+    const struct tcp_conn *c = container_of(n, struct tcp_conn, node);
+    const struct each_call *e = ctx;
+    struct sock_info info;
+
+    memset(&info, 0, sizeof(info));
+    if (c->kind == TCP_KIND_REQUEST)
+        tcp_request_info(e->st, c, &info);
+    else if (c->kind == TCP_KIND_TIMEWAIT)
+        tcp_timewait_info(e->st, c, &info);
+    else
+        return;
+    e->cb(e->ctx, &info);
+}
+
+void stack_each(struct stack *st, void (*cb)(void *ctx, const struct sock_info *info), void *ctx, uint64_t now)
+{
+    struct each_call e = {st, cb, ctx};
+    struct sock_info info;
+    struct list *l;
+
+    if (now > st->now)
+        st->now = now;
+    list_for_each(l, &st->tcp.all_socks)
+    {
+        sock_get_info(container_of(l, struct sock, all_link), &info, now);
+        cb(ctx, &info);
+    }
+    list_for_each(l, &st->tcp.all_orphans)
+    {
+        memset(&info, 0, sizeof(info));
+        fill_tcb(container_of(l, struct tcb, orphan_link), &info);
+        cb(ctx, &info);
+    }
+    hash_each(&st->tcp.conns, each_small, &e);
+}
+
+void stack_shutdown(struct stack *st, uint64_t now)
+{
+    struct list *l, *next;
+
+    list_for_each_safe(l, next, &st->tcp.all_socks)
+    {
+        struct sock *s = container_of(l, struct sock, all_link);
+
+        if (s->listener)
+            listener_destroy(s);
+    }
+    list_for_each_safe(l, next, &st->tcp.all_socks)
+    {
+        struct sock *s = container_of(l, struct sock, all_link);
+
+        if (!s->user && !s->parent)
+            sock_close(s, now);
+        else if (s->tcb->conn.state != TCPS_CLOSED)
+            sock_shutdown(s, 1 /* SHUT_WR */, now);
+    }
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/* bind(2), listen(2), accept(2), connect(2), getsockname(2), getpeername(2) (linux-receiver §10, §11, §14). */
+#include "proto/sock/sock_internal.h"
+
+#include <errno.h>
+
+static void set_now(struct stack *st, uint64_t now)
+{
+    if (now > st->now)
+        st->now = now;
+}
+
+/* An AF_INET6 socket may name IPv4 by mapped addresses; :: means both families (RFC 3493 §3.7). */
+static int check_local(const struct sock *s, const struct ip_addr *a)
+{
+    if (ip_addr_is_any(a) || ip_is_ours(s->st, a))
+        return 0;
+    return -EADDRNOTAVAIL;
+}
+
+static struct ip_addr neutral(const struct ip_addr *a)
+{
+    /* one stack, one family so far: the wildcard of IPv6 takes IPv4 too */
+    return ip_addr_is_any(a) ? ip_addr_any(false) : *a;
+}
+
+static int bind_port(struct sock *s, uint16_t port)
+{
+    struct tcb *tp = s->tcb;
+    int err;
+
+    tp->bind.addr = tp->conn.local.addr;
+    tp->bind.reuse = s->reuse_addr;
+    tp->bind.reuseport = s->reuse_port;
+    if (!port) {
+        port = port_pick(s->st, &tp->bind);
+        if (!port)
+            return -EADDRINUSE;
+    }
+    err = port_bind(s->st, &tp->bind, port);
+    if (!err)
+        tp->conn.local.port = port;
+    return err;
+}
+
+int sock_bind(struct sock *s, const struct ip_endpoint *local, uint64_t now)
+{
+    struct tcb *tp = s->tcb;
+    struct ip_addr old = tp->conn.local.addr;
+    int err;
+
+    set_now(s->st, now);
+    if (tp->bind.bucket || tp->conn.state != TCPS_CLOSED || s->listener)
+        return -EINVAL;
+    err = check_local(s, &local->addr);
+    if (err)
+        return err;
+    tp->conn.local.addr = neutral(&local->addr);
+    err = bind_port(s, local->port);
+    if (err) {
+        tp->conn.local.addr = old;
+        return err;
+    }
+    s->bound_addr = !ip_addr_is_any(&local->addr);
+    return 0;
+}
+
+/* --- listening --------------------------------------------------------------------------------------------- */
+
+static int listener_create(struct sock *s)
+{
+    struct tcb *tp = s->tcb;
+    struct listener *l;
+    int err;
+
+    if (!tp->bind.bucket) {
+        tp->conn.local.addr = neutral(&tp->conn.local.addr);
+        err = bind_port(s, 0);
+        if (err)
+            return err;
+    }
+    tp->bind.listening = true;
+    err = port_bind(s->st, &tp->bind, port_of(&tp->bind));
+    if (err) {
+        tp->bind.listening = false;
+        return err;
+    }
+    l = pool_get(&s->st->tcp.listener_pool);
+    if (!l) {
+        tp->bind.listening = false;
+        return -ENOMEM;
+    }
+    list_init(&l->requests);
+    list_init(&l->accepted);
+    l->sock = s;
+    s->listener = l;
+    tcp_set_state(tp, TCPS_LISTEN);
+    hash_insert(&s->st->tcp.listeners, &l->node, tp->conn.local.port);
+    return 0;
+}
+
+int sock_listen(struct sock *s, int backlog, uint64_t now)
+{
+    struct tcb *tp = s->tcb;
+    uint32_t most = (uint32_t)s->st->tcp.tunables.somaxconn;
+    int err;
+
+    set_now(s->st, now);
+    if (!s->listener) {
+        if (tp->conn.state != TCPS_CLOSED || s->was_connected)
+            return -EINVAL;
+        err = listener_create(s);
+        if (err)
+            return err;
+    }
+    s->listener->backlog = (uint32_t)backlog < most ? (uint32_t)backlog : most;
+    return 0;
+}
+
+void listener_destroy(struct sock *s)
+{
+    struct listener *l = s->listener;
+    struct list *n;
+
+    while ((n = list_first(&l->requests)))
+        tcp_request_free_link(s->st, n);
+    while ((n = list_first(&l->accepted)))
+        sock_abort(container_of(n, struct sock, accept_link), s->st->now);
+    hash_remove(&s->st->tcp.listeners, &l->node);
+    s->listener = NULL;
+    pool_put(&s->st->tcp.listener_pool, l);
+    tcp_set_state(s->tcb, TCPS_CLOSED);
+    port_release(s->st, &s->tcb->bind);
+}
+
+struct sock *listener_find(struct stack *st, const struct ip_endpoint *local)
+{
+    struct hash_node *n = hash_first(&st->tcp.listeners, local->port);
+    struct sock *wild = NULL;
+
+    for (; n; n = hash_next_same(n)) {
+        struct sock *s = container_of(n, struct listener, node)->sock;
+        const struct ip_addr *a = &s->tcb->conn.local.addr;
+
+        if (ip_addr_equal(a, &local->addr))
+            return s;
+        if (ip_addr_is_any(a) && !wild)
+            wild = s;
+    }
+    return wild;
+}
+
+int sock_accept(struct sock *s, struct sock **out, uint64_t now)
+{
+    struct sock *child;
+    struct list *n;
+
+    set_now(s->st, now);
+    if (!s->listener)
+        return -EINVAL;
+    n = list_pop(&s->listener->accepted);
+    if (!n)
+        return -EAGAIN;
+    s->listener->n_accepted--;
+    child = container_of(n, struct sock, accept_link);
+    child->parent = NULL;
+    /* what happened while it waited */
+    if (child->events)
+        list_add_tail(&s->st->events, &child->event_link);
+    *out = child;
+    return 0;
+}
+
+void sock_accept_held(struct sock *s, uint32_t n)
+{
+    if (s->listener)
+        s->listener->held = n;
+}
+
+/* --- connecting -------------------------------------------------------------------------------------------- */
+
+static int connect_again(struct sock *s)
+{
+    if (s->error) {
+        int err = s->error;
+
+        s->error = 0;
+        return -err;
+    }
+    switch (s->tcb->conn.state) {
+    case TCPS_SYN_SENT:
+    case TCPS_SYN_RECV:
+        return -EALREADY;
+    case TCPS_CLOSED:
+        return s->was_connected ? -EISCONN : 1;
+    default:
+        break;
+    }
+    if (!s->connect_done) {
+        s->connect_done = true;
+        return 0;
+    }
+    return -EISCONN;
+}
+
+int sock_connect(struct sock *s, const struct ip_endpoint *remote, uint64_t now)
+{
+    struct ip_endpoint peer = *remote;
+    int err;
+
+    set_now(s->st, now);
+    if (s->listener)
+        return -EISCONN;
+    err = connect_again(s);
+    if (err <= 0)
+        return err;
+    if (!remote->port)
+        return -ECONNREFUSED;
+    if (!ip_addr_is_v4(&peer.addr) && !ip_addr_is_any(&peer.addr))
+        return -ENETUNREACH;
+    /* the unspecified address means this host (Linux) */
+    if (ip_addr_is_any(&peer.addr))
+        peer.addr = s->st->config.address.addr;
+    s->tcb->conn.local.addr = neutral(&s->tcb->conn.local.addr);
+    s->connect_done = false;
+    err = tcp_connect(s->tcb, &peer);
+    return err ? err : -EINPROGRESS;
+}
+
+int sock_getsockname(const struct sock *s, struct ip_endpoint *out)
+{
+    *out = s->tcb->conn.local;
+    return 0;
+}
+
+int sock_getpeername(const struct sock *s, struct ip_endpoint *out)
+{
+    uint8_t state = s->tcb->conn.state;
+
+    if (s->listener || state == TCPS_CLOSED || state == TCPS_SYN_SENT)
+        return -ENOTCONN;
+    *out = s->tcb->conn.remote;
+    return 0;
+}

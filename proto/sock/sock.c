@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Life of a socket: birth, events, close, abort, shutdown (socket(2), close(2), shutdown(2); linux-receiver §9).
+ */
+#include "proto/sock/sock_internal.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+struct sock *sock_wrap(struct stack *st, struct tcb *tp)
+{
+    struct sock *s = pool_get(&st->tcp.sock_pool);
+
+    if (!s)
+        return NULL;
+    s->st = st;
+    s->tcb = tp;
+    s->id = tp->id;
+    s->rcvlowat = 1;
+    tp->sock = s;
+    list_init(&s->event_link);
+    list_init(&s->accept_link);
+    list_init(&s->calls);
+    list_add_tail(&st->tcp.all_socks, &s->all_link);
+    st->n_sockets++;
+    COUNT(st, sock_created);
+    return s;
+}
+
+int sock_create(struct stack *st, bool v6, struct sock **out)
+{
+    struct tcb *tp;
+    struct sock *s;
+
+    if (st->n_sockets >= st->config.max_sockets)
+        return -ENFILE;
+    tp = tcb_new(st);
+    if (!tp)
+        return COUNT(st, sock_no_memory), -ENOMEM;
+    s = sock_wrap(st, tp);
+    if (!s) {
+        COUNT(st, sock_no_memory);
+        tcb_free(tp);
+        return -ENOMEM;
+    }
+    s->v6 = v6;
+    tp->conn.local.addr = ip_addr_any(v6);
+    tp->conn.remote.addr = ip_addr_any(v6);
+    *out = s;
+    return 0;
+}
+
+void sock_free(struct sock *s)
+{
+    struct stack *st = s->st;
+
+    if (s->listener)
+        listener_destroy(s);
+    if (s->parent) {
+        list_del(&s->accept_link);
+        s->parent->listener->n_accepted--;
+    }
+    list_del(&s->all_link);
+    list_del(&s->event_link);
+    sock_calls_cancel(s);
+    st->n_sockets--;
+    pool_put(&st->tcp.sock_pool, s);
+}
+
+void sock_set_user(struct sock *s, void *user)
+{
+    s->user = user;
+}
+
+void *sock_user(const struct sock *s)
+{
+    return s->user;
+}
+
+uint64_t sock_id(const struct sock *s)
+{
+    return s->id;
+}
+
+void sock_event(struct sock *s, uint32_t events)
+{
+    s->events |= events;
+    if (events & SOCK_EV_CONNECTED)
+        s->was_connected = true;
+    if (!list_linked(&s->event_link) && !s->parent)
+        list_add_tail(&s->st->events, &s->event_link);
+    sock_calls_wake(s);
+}
+
+void sock_dead(struct sock *s, int error)
+{
+    s->error = error;
+    sock_event(s, error ? SOCK_EV_ERROR | SOCK_EV_READABLE | SOCK_EV_WRITABLE : SOCK_EV_CLOSED);
+}
+
+static void set_now(struct stack *st, uint64_t now)
+{
+    if (now > st->now)
+        st->now = now;
+}
+
+void sock_close(struct sock *s, uint64_t now)
+{
+    struct tcb *tp = s->tcb;
+    bool linger_zero = s->linger && s->linger_s == 0;
+
+    set_now(s->st, now);
+    sock_free(s);
+    tp->sock = NULL;
+    tcp_close(tp, linger_zero);
+}
+
+void sock_abort(struct sock *s, uint64_t now)
+{
+    struct tcb *tp = s->tcb;
+
+    set_now(s->st, now);
+    sock_free(s);
+    tp->sock = NULL;
+    if (tp->conn.state == TCPS_CLOSED)
+        tcp_orphan(tp);
+    else
+        tcp_abort(tp);
+}
+
+int sock_shutdown(struct sock *s, int how, uint64_t now)
+{
+    struct tcb *tp = s->tcb;
+
+    set_now(s->st, now);
+    if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR)
+        return -EINVAL;
+    if (s->listener) {
+        if (how != SHUT_WR)
+            listener_destroy(s);
+        return 0;
+    }
+    if (tp->conn.state == TCPS_SYN_SENT) {
+        tcp_finish(tp, ECONNABORTED);
+        return 0;
+    }
+    if (how != SHUT_WR)
+        tp->rcv_shutdown = true;
+    if (tp->conn.state == TCPS_CLOSED)
+        return -ENOTCONN;
+    if (how != SHUT_RD)
+        tcp_shutdown_write(tp);
+    sock_event(s, SOCK_EV_READABLE | SOCK_EV_WRITABLE);
+    return 0;
+}
+
+int sock_error(struct sock *s, bool take)
+{
+    int error = s->error;
+
+    if (!error)
+        return s->tcb->conn.state == TCPS_CLOSED ? 0 : s->tcb->soft_error;
+    if (take)
+        s->error = 0;
+    return error;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* The socket as the core sees it. Only proto/ includes this file. */
+#ifndef TS_PROTO_SOCK_SOCK_INTERNAL_H
+#define TS_PROTO_SOCK_SOCK_INTERNAL_H
+
+#include "proto/sock/sock.h"
+#include "proto/tcp/tcp.h"
+
+/** What only a listener needs. */
+struct listener {
+    struct list requests; /**< struct tcp_request.link */
+    struct list accepted; /**< struct sock.accept_link: established, not yet taken */
+    uint32_t n_requests, n_accepted, held;
+    uint32_t backlog;
+    struct hash_node node; /**< in tcp_table.listeners, by port */
+    struct sock *sock;
+};
+
+struct sock {
+    struct stack *st;
+    struct tcb *tcb; /**< always there; CLOSED when unconnected */
+    struct listener *listener;
+    void *user;
+    uint64_t id;
+    struct list all_link, event_link;
+    struct list accept_link; /**< in the listener's queue while nobody has taken it */
+    struct sock *parent;     /**< the listener, while in its queue */
+    struct list calls;       /**< struct sock_call: blocked calls */
+    uint32_t events;         /**< SOCK_EV_* not yet reported */
+    int error;               /**< pending, positive; 0: none */
+    bool v6, want_write, connect_done, linger, rcv_eof_seen, was_connected;
+    int32_t linger_s;
+    uint32_t rcvlowat;
+    uint64_t rcv_timeout_us, snd_timeout_us; /**< 0: for ever */
+    bool reuse_addr, reuse_port, bound_addr;
+};
+
+/** Note an event for stack_next_event() and wake blocked calls. */
+void sock_event(struct sock *s, uint32_t events);
+/** Make a sock around an existing connection (a listener's child). NULL: no memory. */
+struct sock *sock_wrap(struct stack *st, struct tcb *tp);
+/** Free the sock (not the connection). */
+void sock_free(struct sock *s);
+/** Tell the program's side that the connection died; 0: it ended well. */
+void sock_dead(struct sock *s, int error);
+/** sock/listen.c: the listener of a local endpoint: the exact address first, then the wildcard. */
+struct sock *listener_find(struct stack *st, const struct ip_endpoint *local);
+void listener_destroy(struct sock *s);
+/** sock/wait.c */
+void sock_call_pool_init(struct stack *st);
+void sock_calls_wake(struct sock *s);
+void sock_calls_cancel(struct sock *s);
+struct stack_timer;
+void sock_call_timer(struct stack *st, struct stack_timer *t);
+
+#endif

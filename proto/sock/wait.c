@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* Blocking calls in virtual time; see wait.h. Linux: sk_stream_wait_connect, sk_stream_wait_memory, sk_wait_data. */
+#include "proto/sock/wait.h"
+#include "proto/sock/sock_internal.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+struct sock_call {
+    struct list link; /**< in sock.calls while it waits */
+    struct stack *st;
+    struct sock *sock;
+    struct stack_timer timer;
+    struct sock_call_args args;
+    size_t done_bytes;
+    ssize_t result;
+    bool over;
+};
+
+void sock_call_pool_init(struct stack *st)
+{
+    pool_init(&st->tcp.call_pool, &st->mem, sizeof(struct sock_call));
+}
+
+static void end(struct sock_call *c, ssize_t result)
+{
+    c->over = true;
+    c->result = result;
+    list_del(&c->link);
+    stack_timer_stop(c->st, &c->timer);
+}
+
+/* Ended early: what was done counts more than why it ended. */
+static void cut_short(struct sock_call *c, int error)
+{
+    end(c, c->done_bytes ? (ssize_t)c->done_bytes : -error);
+}
+
+static void try_send(struct sock_call *c)
+{
+    struct iovec iov = {(uint8_t *)c->args.buf + c->done_bytes, c->args.len - c->done_bytes};
+    ssize_t n = sock_sendmsg(c->sock, &iov, 1, c->args.flags & ~MSG_DONTWAIT, c->st->now);
+
+    if (n > 0)
+        c->done_bytes += (size_t)n;
+    if (n < 0 && n != -EAGAIN)
+        cut_short(c, (int)-n);
+    else if (c->done_bytes == c->args.len)
+        end(c, (ssize_t)c->done_bytes);
+}
+
+static void try_recv(struct sock_call *c)
+{
+    struct iovec iov = {(uint8_t *)c->args.buf + c->done_bytes, c->args.len - c->done_bytes};
+    ssize_t n = sock_recvmsg(c->sock, &iov, 1, c->args.flags & (MSG_PEEK | MSG_TRUNC), c->st->now);
+
+    if (n == -EAGAIN)
+        return;
+    if (n <= 0) {
+        cut_short(c, (int)-n);
+        return;
+    }
+    c->done_bytes += (size_t)n;
+    if (!(c->args.flags & MSG_WAITALL) || (c->args.flags & MSG_PEEK) || c->done_bytes == c->args.len)
+        end(c, (ssize_t)c->done_bytes);
+}
+
+static void try_connect(struct sock_call *c)
+{
+    int r = sock_connect(c->sock, &c->args.remote, c->st->now);
+
+    if (r == -EINPROGRESS || r == -EALREADY)
+        return;
+    end(c, r);
+}
+
+static void try_accept(struct sock_call *c)
+{
+    int r = sock_accept(c->sock, &c->args.accepted, c->st->now);
+
+    if (r != -EAGAIN)
+        end(c, r);
+}
+
+static void attempt(struct sock_call *c)
+{
+    switch (c->args.op) {
+    case SOCK_CALL_SEND:
+        try_send(c);
+        break;
+    case SOCK_CALL_RECV:
+        try_recv(c);
+        break;
+    case SOCK_CALL_CONNECT:
+        try_connect(c);
+        break;
+    case SOCK_CALL_ACCEPT:
+        try_accept(c);
+        break;
+    }
+}
+
+static uint64_t time_limit(const struct sock_call *c)
+{
+    bool writes = c->args.op == SOCK_CALL_SEND || c->args.op == SOCK_CALL_CONNECT;
+
+    return writes ? c->sock->snd_timeout_us : c->sock->rcv_timeout_us;
+}
+
+int sock_call_start(struct sock *s, const struct sock_call_args *args, uint64_t now, struct sock_call **out)
+{
+    struct sock_call *c = pool_get(&s->st->tcp.call_pool);
+
+    if (!c)
+        return -ENOMEM;
+    if (now > s->st->now)
+        s->st->now = now;
+    c->st = s->st;
+    c->sock = s;
+    c->args = *args;
+    c->timer.kind = STACK_TIMER_CALL;
+    list_init(&c->link);
+    *out = c;
+    attempt(c);
+    if (c->over)
+        return 0;
+    if (args->flags & MSG_DONTWAIT) {
+        cut_short(c, args->op == SOCK_CALL_CONNECT ? EINPROGRESS : EAGAIN);
+        return 0;
+    }
+    list_add_tail(&s->calls, &c->link);
+    if (time_limit(c))
+        stack_timer_arm(c->st, &c->timer, c->st->now + time_limit(c));
+    return 0;
+}
+
+bool sock_call_done(const struct sock_call *c, ssize_t *result)
+{
+    if (c->over)
+        *result = c->result;
+    return c->over;
+}
+
+struct sock *sock_call_accepted(const struct sock_call *c)
+{
+    return c->over && c->result == 0 ? c->args.accepted : NULL;
+}
+
+void sock_call_interrupt(struct sock_call *c, uint64_t now)
+{
+    if (now > c->st->now)
+        c->st->now = now;
+    if (!c->over)
+        cut_short(c, EINTR);
+}
+
+/* A time-out of connect() is EINPROGRESS: the handshake goes on (linux-receiver §14). */
+void sock_call_timer(struct stack *st, struct stack_timer *t)
+{
+    struct sock_call *c = container_of(t, struct sock_call, timer);
+
+    (void)st;
+    cut_short(c, c->args.op == SOCK_CALL_CONNECT ? EINPROGRESS : EAGAIN);
+}
+
+void sock_calls_wake(struct sock *s)
+{
+    struct list *l, *next;
+
+    list_for_each_safe(l, next, &s->calls)
+        attempt(container_of(l, struct sock_call, link));
+}
+
+/* The descriptor was closed under the call. */
+void sock_calls_cancel(struct sock *s)
+{
+    struct list *l;
+
+    while ((l = list_first(&s->calls)))
+        cut_short(container_of(l, struct sock_call, link), EBADF);
+}
+
+void sock_call_free(struct sock_call *c)
+{
+    if (!c->over)
+        end(c, -EINTR);
+    pool_put(&c->st->tcp.call_pool, c);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one door of the protocol core.
+ *
+ * The core does no I/O and reads no clock. Frames, socket calls (proto/sock/sock.h), time in microseconds and
+ * randomness come in; frames go out through `transmit`, and events wait to be taken with stack_next_event().
+ * The host's loop is:
+ *
+ *     take a batch of input:  stack_input(), socket calls       (state changes, nothing is sent)
+ *     stack_run(now)                                            (timers fire, every touched connection outputs once)
+ *     while ((s = stack_next_event(st, &ev))) …                 (tell the programs)
+ *     sleep until input or stack_next_deadline()
+ *
+ * Nothing here is thread safe: one stack belongs to one thread.
+ */
+#ifndef TS_PROTO_STACK_H
+#define TS_PROTO_STACK_H
+
+#include "proto/counters.h"
+#include "proto/frame.h"
+#include "proto/ip/addr.h"
+#include "proto/sock/sock.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct stack;
+
+/** What the device can do for outgoing frames. Without them the core completes checksums and cuts segments itself. */
+#define STACK_TX_CSUM (1u << 0) /**< completes a partial checksum */
+#define STACK_TX_TSO4 (1u << 1) /**< cuts IPv4 TCP frames */
+#define STACK_TX_TSO6 (1u << 2) /**< cuts IPv6 TCP frames */
+
+struct stack_config {
+    uint8_t mac[6];
+    uint32_t mtu;             /**< of the link, without the Ethernet header: 576..65535 */
+    struct ip_prefix address; /**< our address with its network (host bits kept) */
+    bool has_gateway;
+    struct ip_addr gateway;
+    uint32_t features;     /**< STACK_TX_* */
+    uint8_t seed[32];      /**< secret randomness: keys, ISNs, ports, jitter all come from it */
+    uint64_t memory_limit; /**< bytes for buffers and connections together; 0: 256 MiB */
+    uint32_t max_sockets;  /**< 0: 65536 */
+};
+
+struct stack_ops {
+    /**
+     * Hand one frame to the device. The frame and what its spans point at are only valid during the call.
+     * Returns 0 when the device has sent it, 1 when the device has queued it (stack_transmitted() follows when it has
+     * left: until then its bytes count for the small-queue limit and auto-corking), or a negative errno value: -EAGAIN and -ENOBUFS are back-pressure (the
+     * core keeps the segment and tries again after stack_device_ready() or a millisecond), anything else a loss.
+     */
+    int (*transmit)(void *ctx, const struct frame *f);
+};
+
+/**
+ * Make a stack at time `now`. Returns 0 and *out, or -EINVAL (config out of range), -ENOMEM.
+ * `ops` and `ctx` must outlive the stack.
+ */
+int stack_new(const struct stack_config *config, const struct stack_ops *ops, void *ctx, uint64_t now,
+              struct stack **out);
+
+/** Free everything at once; nothing is sent. NULL is allowed. */
+void stack_free(struct stack *st);
+
+/** One frame from the device. The core may change its bytes; it keeps no pointer to them. */
+void stack_input(struct stack *st, struct frame *f, uint64_t now);
+
+/** Fire due timers, deliver local packets, then let every touched connection send. */
+void stack_run(struct stack *st, uint64_t now);
+
+/** The time of the next stack_run() that is needed without new input; UINT64_MAX for none. Never too late. */
+uint64_t stack_next_deadline(const struct stack *st);
+
+/** After back-pressure: the device can take frames again. */
+void stack_device_ready(struct stack *st, uint64_t now);
+
+/** `bytes` payload bytes of connection `owner` (frame.owner) that were queued by the device have left it. */
+void stack_transmitted(struct stack *st, uint64_t owner, uint32_t bytes, uint64_t now);
+
+/**
+ * A socket on which something happened, and what (SOCK_EV_*, proto/sock/sock.h); NULL when there is none.
+ * Each event is reported once; the mask collects what came since the last time.
+ */
+struct sock *stack_next_event(struct stack *st, uint32_t *events);
+
+/** All counters, live. */
+const struct counters *stack_counters(const struct stack *st);
+
+/** Announce our address (gratuitous ARP); the host calls it once the device is up. */
+void stack_announce(struct stack *st, uint64_t now);
+
+struct stack_usage {
+    uint64_t memory_used, memory_limit;
+    uint32_t sockets;     /**< with a program's handle */
+    uint32_t connections; /**< full connections, orphans included */
+    uint32_t orphans;
+    uint32_t requests;    /**< half open */
+    uint32_t time_wait;
+    uint64_t tx_frames, rx_frames;
+};
+void stack_usage(const struct stack *st, struct stack_usage *out);
+
+/**
+ * Describe every connection, listener, half-open request and TIME-WAIT record.
+ * The callback must not call into the stack. Not for the fast path.
+ */
+void stack_each(struct stack *st, void (*cb)(void *ctx, const struct sock_info *info), void *ctx, uint64_t now);
+
+/** Check every internal invariant; returns NULL or a description of the first one that does not hold (tests). */
+const char *stack_check(struct stack *st);
+
+/** Orderly stop: close() every socket that still has a handle and every listener; connections finish on their own. */
+void stack_shutdown(struct stack *st, uint64_t now);
+
+#endif

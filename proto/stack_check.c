@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* Invariants of every connection, checked after each event by the simulator: a description of the first that fails, or NULL. */
+#include "proto/sock/sock_internal.h"
+
+static const char *check_queue(const struct tcb *tp, const struct list *queue, uint32_t *seq, uint32_t *packets)
+{
+    const struct list *l;
+
+    for (l = queue->next; l != queue; l = l->next) {
+        const struct segment *seg = container_of(l, const struct segment, link);
+
+        if (seg->seq != *seq)
+            return "segments of the write queue are not contiguous";
+        if (seq_geq(seg->seq, seg->end_seq))
+            return "empty segment in the write queue";
+        *seq = seg->end_seq;
+        *packets += seg->pcount;
+        if (seg_len(seg) > FRAME_MAX_PACKET)
+            return "segment larger than a frame";
+    }
+    (void)tp;
+    return NULL;
+}
+
+static const char *check_send(const struct tcb *tp)
+{
+    const struct list *first = tp->rtxq.next != &tp->rtxq ? tp->rtxq.next : tp->sendq.next;
+    uint32_t seq, in_flight = 0, unsent = 0;
+    const char *why;
+
+    if (!seq_leq(tp->snd_una, tp->snd_nxt))
+        return "snd_una > snd_nxt";
+    if (!seq_leq(tp->snd_nxt, tp->write_seq))
+        return "snd_nxt > write_seq";
+    if (first == &tp->sendq)
+        return tp->packets_out || tp->snd_una != tp->write_seq ? "no segments, but the write queue is not empty" : NULL;
+    seq = container_of(first, const struct segment, link)->seq;
+    if (!seq_leq(seq, tp->snd_una) && tp->packets_out)
+        return "the retransmission queue does not begin at snd_una";
+    why = check_queue(tp, &tp->rtxq, &seq, &in_flight);
+    if (why)
+        return why;
+    if (tp->packets_out && seq != tp->snd_nxt)
+        return "the retransmission queue does not end at snd_nxt";
+    why = check_queue(tp, &tp->sendq, &seq, &unsent);
+    if (why)
+        return why;
+    if (seq != tp->write_seq)
+        return "the write queue does not end at write_seq";
+    if (in_flight != tp->packets_out)
+        return "packets_out differs from the retransmission queue";
+    return NULL;
+}
+
+static const char *check_flight(const struct tcb *tp)
+{
+    uint32_t lost = 0, retrans = 0;
+    const struct list *l;
+
+    for (l = tp->rtxq.next; l != &tp->rtxq; l = l->next) {
+        const struct segment *seg = container_of(l, const struct segment, link);
+
+        lost += seg->marks & SEG_LOST ? seg->pcount : 0;
+        retrans += seg->marks & SEG_RETRANS ? seg->pcount : 0;
+    }
+    if (lost != tp->lost_out)
+        return "lost_out differs from the marks";
+    if (retrans != tp->retrans_out)
+        return "retrans_out differs from the marks";
+    if (tp->sacked_out + tp->lost_out > tp->packets_out)
+        return "more packets lost and delivered than sent";
+    return NULL;
+}
+
+static const char *check_timers(const struct tcb *tp)
+{
+    if (tp->packets_out && !tcp_timer_pending(tp, TCP_TIMER_rexmt))
+        return "data in flight without a retransmission timer";
+    if (!tp->packets_out && !list_empty(&tp->sendq) && !list_linked(&tp->dirty) &&
+        !tcp_timer_pending(tp, TCP_TIMER_persist) && !tcp_timer_pending(tp, TCP_TIMER_retry) && tp->pending == 0)
+        return "data waits, nothing is in flight and no timer is armed";
+    if ((tp->ack_flags & TCP_ACK_SCHED) && !list_linked(&tp->dirty) && !tcp_timer_pending(tp, TCP_TIMER_delack))
+        return "an ACK is owed and no timer is armed";
+    for (int i = 0; i < TCP_TIMER_COUNT; i++) {
+        if (tp->deadline[i] && (!wheel_armed(&tp->timer.node) || tp->timer.node.deadline > tp->deadline[i]))
+            return "a named timer is later than the wheel's entry";
+    }
+    return NULL;
+}
+
+static const char *check_receive(const struct tcb *tp)
+{
+    uint32_t bytes = 0, n = 0, prev = tp->rcv_nxt;
+
+    if (tp->read_offset > tp->rcv_offset)
+        return "more bytes read than received";
+    for (struct rb_node *r = rb_first(&tp->ooo); r; r = rb_next(r)) {
+        const struct ooo_range *range = container_of(r, const struct ooo_range, node);
+
+        if (!seq_gt(range->seq, prev) || !seq_lt(range->seq, range->end_seq))
+            return "out-of-order ranges overlap, touch or are empty";
+        prev = range->end_seq;
+        bytes += range->end_seq - range->seq;
+        n++;
+    }
+    if (bytes != tp->ooo_bytes || n != tp->n_ooo)
+        return "out-of-order accounting is wrong";
+    return NULL;
+}
+
+static const char *check_tcb(const struct tcb *tp)
+{
+    const char *why;
+
+    if (tp->conn.state == TCPS_CLOSED || tp->conn.state == TCPS_LISTEN)
+        return tp->packets_out || wheel_armed(&tp->timer.node) ? "a closed connection has packets or timers" : NULL;
+    why = check_send(tp);
+    if (!why)
+        why = check_flight(tp);
+    if (!why)
+        why = check_timers(tp);
+    if (!why)
+        why = check_receive(tp);
+    return why;
+}
+
+struct check {
+    const char *why;
+};
+
+static void check_one(struct hash_node *n, void *ctx)
+{
+    struct check *c = ctx;
+
+    if (!c->why)
+        c->why = check_tcb(container_of(n, struct tcb, id_node));
+}
+
+const char *stack_check(struct stack *st)
+{
+    struct check c = {NULL};
+
+    hash_each(&st->tcp.by_id, check_one, &c);
+    if (!c.why && hash_count(&st->tcp.by_id) != st->tcp.n_tcbs)
+        c.why = "the count of connections is wrong";
+    return c.why;
+}

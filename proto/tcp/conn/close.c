@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The end of a connection: our FIN, the peer's FIN, close and abort (RFC 9293 §3.6, §3.10.4, §3.10.5).
+ */
+#include "proto/sock/sock_internal.h"
+
+/* A FIN rides on the unsent tail when there is one, else it is a segment of its own; Nagle and cork do not hold it. */
+void tcp_send_fin(struct tcb *tp)
+{
+    struct segment *seg = list_empty(&tp->sendq) ? NULL : wqueue_tail(tp);
+
+    if (tp->fin_queued)
+        return;
+    if (!seg) {
+        seg = pool_get(&tp->st->tcp.segment_pool);
+        if (!seg) {
+            /* no memory for one segment: try again soon rather than lose the FIN */
+            tcp_timer_set(tp, TCP_TIMER_retry, tp->st->now + TCP_PROBE_RETRY);
+            return;
+        }
+        seg->seq = seg->end_seq = tp->write_seq;
+        list_add_tail(&tp->sendq, &seg->link);
+    }
+    seg->flags |= SEG_FIN;
+    seg->end_seq++;
+    tp->write_seq++;
+    tp->fin_queued = true;
+    wqueue_set_pcount(seg, tp->mss_cache);
+    tp->nonagle |= TCP_NAGLE_PUSH;
+    tcp_push_pending_frames(tp);
+}
+
+void tcp_shutdown_write(struct tcb *tp)
+{
+    tp->send_shutdown = true;
+    switch (tp->conn.state) {
+    case TCPS_SYN_RECV:
+    case TCPS_ESTABLISHED:
+        tcp_set_state(tp, TCPS_FIN_WAIT1);
+        break;
+    case TCPS_CLOSE_WAIT:
+        tcp_set_state(tp, TCPS_LAST_ACK);
+        break;
+    default:
+        return;
+    }
+    tcp_send_fin(tp);
+}
+
+static uint64_t fin_wait2_time(const struct tcb *tp)
+{
+    uint64_t t = (uint64_t)(tp->linger2_s > 0 ? tp->linger2_s : tp->st->tcp.tunables.fin_timeout) * 1000000;
+    uint64_t floor = (uint64_t)tp->rto * 7 / 2;
+
+    return t > floor ? t : floor;
+}
+
+/* The program has closed: what is unread will never be read (RFC 1122 §4.2.2.13, RFC 2525 §2.17: reset then). */
+void tcp_close(struct tcb *tp, bool linger_zero)
+{
+    bool unread = tcp_unread(tp) > 0;
+
+    tp->rcv_shutdown = true;
+    switch (tp->conn.state) {
+    case TCPS_CLOSED:
+        tcp_orphan(tp);
+        return;
+    case TCPS_SYN_SENT:
+        tcp_done(tp);
+        tcp_orphan(tp);
+        return;
+    default:
+        break;
+    }
+    if (unread || linger_zero) {
+        tcp_abort(tp);
+        return;
+    }
+    tcp_shutdown_write(tp);
+    if (tp->conn.state == TCPS_FIN_WAIT2) {
+        struct sock *s = tp->sock;
+
+        (void)s;
+        tp->sock = NULL;
+        tcp_time_wait(tp, TCPS_FIN_WAIT2, fin_wait2_time(tp));
+        return;
+    }
+    if (tp->conn.state == TCPS_CLOSED) {
+        tcp_orphan(tp);
+        return;
+    }
+    bytestream_give_back(&tp->rcv);
+    tcp_orphan(tp);
+}
+
+void tcp_abort(struct tcb *tp)
+{
+    struct stack *st = tp->st;
+
+    COUNT(st, tcp_aborts);
+    tcp_send_active_reset(tp);
+    tcp_done(tp);
+    tcp_orphan(tp);
+}
+
+static void enter_time_wait(struct tcb *tp)
+{
+    tcp_time_wait(tp, TCPS_TIME_WAIT, (uint64_t)tp->st->tcp.tunables.time_wait * 1000000);
+}
+
+void tcp_fin_acked(struct tcb *tp)
+{
+    switch (tp->conn.state) {
+    case TCPS_FIN_WAIT1:
+        tcp_set_state(tp, TCPS_FIN_WAIT2);
+        if (!tp->sock)
+            tcp_time_wait(tp, TCPS_FIN_WAIT2, fin_wait2_time(tp));
+        break;
+    case TCPS_CLOSING:
+        enter_time_wait(tp);
+        break;
+    case TCPS_LAST_ACK:
+        tcp_finish(tp, 0);
+        break;
+    default:
+        break;
+    }
+}
+
+void tcp_fin(struct tcb *tp)
+{
+    tp->rcv_nxt++;
+    tp->peer_fin = true;
+    tp->rcv_fin_pending = false;
+    tp->rcv_shutdown = true;
+    tcp_ooo_purge(tp);
+    tcp_ack_schedule(tp);
+    if (tp->sock)
+        sock_event(tp->sock, SOCK_EV_READABLE);
+    switch (tp->conn.state) {
+    case TCPS_SYN_RECV:
+    case TCPS_ESTABLISHED:
+        tcp_set_state(tp, TCPS_CLOSE_WAIT);
+        tp->pingpong = 1;
+        break;
+    case TCPS_FIN_WAIT1:
+        /* simultaneous close: our FIN is not acknowledged yet */
+        tcp_set_state(tp, TCPS_CLOSING);
+        tcp_send_ack(tp);
+        break;
+    case TCPS_FIN_WAIT2:
+        tcp_send_ack(tp);
+        enter_time_wait(tp);
+        break;
+    default:
+        break;
+    }
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Local ports: who holds which, conflicts at bind, and the choice of ephemeral ports.
+ *
+ * A bucket per port lists its owners. bind() conflicts as inet_csk_bind_conflict decides; connect() chooses by the
+ * double-hash algorithm of RFC 6056 §3.3.4, and a port may serve many connections as long as their 4-tuples differ.
+ */
+#include "proto/tcp/tcp.h"
+
+#include <errno.h>
+
+static struct bind_bucket *bucket_find(const struct stack *st, uint16_t port)
+{
+    struct hash_node *n = hash_first(&st->tcp.binds, port);
+
+    return n ? container_of(n, struct bind_bucket, node) : NULL;
+}
+
+static struct bind_bucket *bucket_get(struct stack *st, uint16_t port)
+{
+    struct bind_bucket *b = bucket_find(st, port);
+
+    if (b)
+        return b;
+    b = pool_get(&st->tcp.bind_pool);
+    if (!b)
+        return NULL;
+    b->port = port;
+    list_init(&b->owners);
+    hash_insert(&st->tcp.binds, &b->node, port);
+    return b;
+}
+
+static bool overlap(const struct ip_addr *a, const struct ip_addr *b)
+{
+    return ip_addr_is_any(a) || ip_addr_is_any(b) || ip_addr_equal(a, b);
+}
+
+static bool conflict(const struct bind_bucket *b, const struct bind_owner *o)
+{
+    struct list *l;
+
+    list_for_each(l, &b->owners)
+    {
+        const struct bind_owner *other = container_of(l, struct bind_owner, link);
+
+        if (other == o || !overlap(&other->addr, &o->addr))
+            continue;
+        if (o->reuse && other->reuse && !other->listening && !o->listening)
+            continue;
+        /* a server may come back while its old connections and TIME-WAITs still hold the port */
+        if (o->reuse && other->reuse && !other->listening)
+            continue;
+        if (o->reuseport && other->reuseport)
+            continue;
+        return true;
+    }
+    return false;
+}
+
+static void attach(struct bind_bucket *b, struct bind_owner *o)
+{
+    o->bucket = b;
+    list_add_tail(&b->owners, &o->link);
+}
+
+int port_bind(struct stack *st, struct bind_owner *o, uint16_t port)
+{
+    struct bind_bucket *b = bucket_find(st, port);
+
+    if (b && conflict(b, o))
+        return -EADDRINUSE;
+    if (o->bucket)
+        return o->bucket->port == port ? 0 : -EINVAL;
+    b = bucket_get(st, port);
+    if (!b)
+        return -ENOMEM;
+    attach(b, o);
+    return 0;
+}
+
+void port_inherit(struct bind_owner *child, const struct bind_owner *parent)
+{
+    *child = *parent;
+    child->listening = false;
+    list_init(&child->link);
+    if (parent->bucket)
+        attach(parent->bucket, child);
+}
+
+void port_release(struct stack *st, struct bind_owner *o)
+{
+    struct bind_bucket *b = o->bucket;
+
+    if (!b)
+        return;
+    o->bucket = NULL;
+    list_del(&o->link);
+    if (!list_empty(&b->owners))
+        return;
+    hash_remove(&st->tcp.binds, &b->node);
+    pool_put(&st->tcp.bind_pool, b);
+}
+
+uint16_t port_of(const struct bind_owner *o)
+{
+    return o->bucket ? o->bucket->port : 0;
+}
+
+/* bind(0): a random start; odd ports first, since connect() takes the even ones (Linux). */
+uint16_t port_pick(struct stack *st, const struct bind_owner *o)
+{
+    uint32_t low = (uint32_t)st->tcp.tunables.port_min;
+    uint32_t high = (uint32_t)st->tcp.tunables.port_max;
+    uint32_t n = high - low + 1;
+    uint32_t start = (uint32_t)rng_below(&st->rng, n);
+
+    for (int odd = 1; odd >= 0; odd--) {
+        for (uint32_t i = 0; i < n; i++) {
+            uint32_t port = low + (start + i) % n;
+            struct bind_bucket *b;
+
+            if ((port & 1) != (uint32_t)odd)
+                continue;
+            b = bucket_find(st, (uint16_t)port);
+            if (!b || !conflict(b, o))
+                return (uint16_t)port;
+        }
+    }
+    return 0;
+}
+
+static bool only_automatic(const struct bind_bucket *b)
+{
+    struct list *l = list_first(&b->owners);
+
+    /* owners chosen by connect() never share a bucket with bound ones, so the first speaks for all */
+    return l && container_of(l, struct bind_owner, link)->automatic;
+}
+
+static bool tuple_free(struct stack *st, const struct ip_addr *local, uint16_t port, const struct ip_endpoint *remote)
+{
+    struct ip_endpoint l = {*local, port};
+    struct bind_bucket *b = bucket_find(st, port);
+
+    if (!b)
+        return true;
+    return only_automatic(b) && !demux_find(st, &l, remote);
+}
+
+static uint64_t port_hash(struct stack *st, const struct ip_addr *local, const struct ip_endpoint *remote)
+{
+    struct {
+        struct ip_addr a, b;
+        uint16_t port, zero;
+        uint32_t epoch;
+    } t = {*local, remote->addr, remote->port, 0, (uint32_t)(st->now / 10000000)};
+
+    return siphash24(&st->tcp.port_key, &t, sizeof(t));
+}
+
+int port_connect(struct stack *st, struct bind_owner *o, const struct ip_addr *local, const struct ip_endpoint *remote)
+{
+    uint32_t low = (uint32_t)st->tcp.tunables.port_min;
+    uint32_t n = (uint32_t)st->tcp.tunables.port_max - low + 1;
+    uint64_t h = port_hash(st, local, remote);
+    uint32_t *slot = &st->tcp.port_offsets[h % TCP_PORT_TABLE];
+    uint32_t offset = (*slot + (uint32_t)(h >> 32)) % n;
+
+    /* even ports of the range first, then the odd ones */
+    for (uint32_t pass = 0; pass < 2; pass++) {
+        uint32_t first = (offset & ~1u) + pass;
+
+        for (uint32_t i = 0; i < n; i += 2) {
+            uint32_t port = low + (first + i) % n;
+            struct bind_bucket *b;
+
+            if (!tuple_free(st, local, (uint16_t)port, remote))
+                continue;
+            b = bucket_get(st, (uint16_t)port);
+            if (!b)
+                return -ENOMEM;
+            o->automatic = true;
+            o->addr = *local;
+            attach(b, o);
+            *slot += i + 2 + 2 * (uint32_t)rng_below(&st->rng, 8);
+            return 0;
+        }
+    }
+    COUNT(st, tcp_no_ports);
+    return -EADDRNOTAVAIL;
+}

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Passive open: from a SYN at a listener to an established connection (RFC 9293 §3.10.7.2, §3.10.7.4; linux-receiver §10).
+ *
+ * The order of the checks is Linux's. The SYN-ACK is resent after 1, 3, 7, 15 and 31 s; the record dies at 63 s. The final ACK
+ * makes the full connection and is then processed by it, data included.
+ */
+#include "proto/tcp/conn/request.h"
+#include "proto/sock/sock_internal.h"
+
+#include <errno.h>
+
+void tcp_request_pool_init(struct stack *st)
+{
+    pool_init(&st->tcp.request_pool, &st->mem, sizeof(struct tcp_request));
+}
+
+static struct tcp_request *request_of(struct tcp_conn *c)
+{
+    return container_of(c, struct tcp_request, conn);
+}
+
+void tcp_request_free(struct stack *st, struct tcp_conn *c)
+{
+    struct tcp_request *req = request_of(c);
+
+    stack_timer_stop(st, &req->timer);
+    list_del(&req->link);
+    req->listener->listener->n_requests--;
+    st->tcp.n_requests--;
+    demux_remove(st, c);
+    pool_put(&st->tcp.request_pool, req);
+}
+
+void tcp_request_free_link(struct stack *st, struct list *link)
+{
+    tcp_request_free(st, &container_of(link, struct tcp_request, link)->conn);
+}
+
+/* --- the SYN-ACK ------------------------------------------------------------------------------------------- */
+
+int tcp_send_synack(struct stack *st, struct tcp_request *req)
+{
+    struct tcp_reply r = {
+        .local = req->conn.local,
+        .remote = req->conn.remote,
+        .seq = req->iss,
+        .ack = req->irs + 1,
+        .window = req->rcv_wnd < 65535 ? req->rcv_wnd : 65535,
+        .flags = TH_SYN | TH_ACK,
+        .tos = req->tos,
+        .has_ts = req->ts_ok,
+        .tsval = tcp_ts_now(st) + req->ts_offset,
+        .tsecr = req->ts_recent,
+        .mss = req->advmss,
+        .wscale_ok = req->wscale_ok,
+        .wscale = req->rcv_wscale,
+        .sack_ok = false,
+    };
+
+    req->answered_at = st->now;
+    return tcp_send_reply(st, &r);
+}
+
+void tcp_request_timer(struct stack *st, struct stack_timer *t)
+{
+    struct tcp_request *req = container_of(t, struct tcp_request, timer);
+
+    if (req->retries >= st->tcp.tunables.synack_retries) {
+        COUNT(st, tcp_requests_expired);
+        tcp_request_free(st, &req->conn);
+        return;
+    }
+    req->retries++;
+    COUNT(st, tcp_out_retrans);
+    tcp_send_synack(st, req);
+    stack_timer_arm(st, &req->timer, st->now + ((uint64_t)TCP_RTO_INIT << req->retries));
+}
+
+/* --- a segment for a listener ------------------------------------------------------------------------------ */
+
+static bool queues_full(struct stack *st, const struct listener *l)
+{
+    uint32_t limit = l->backlog;
+
+    if (limit > (uint32_t)st->tcp.tunables.max_syn_backlog)
+        limit = (uint32_t)st->tcp.tunables.max_syn_backlog;
+    if (l->n_requests > limit) {
+        COUNT(st, tcp_syn_queue_full);
+        return true;
+    }
+    if (l->n_accepted + l->held > l->backlog) {
+        COUNT(st, tcp_accept_queue_full);
+        return true;
+    }
+    return false;
+}
+
+static void take_options(struct stack *st, struct tcp_request *req, const struct tcp_seg *seg)
+{
+    const struct tcp_options *o = &seg->opt;
+    const struct tcp_tunables *tun = &st->tcp.tunables;
+
+    req->peer_mss = o->has_mss ? o->mss : 0;
+    req->ts_ok = o->has_ts && tun->timestamps;
+    req->ts_recent = o->tsval;
+    req->wscale_ok = o->has_wscale && tun->window_scaling;
+    req->snd_wscale = req->wscale_ok ? o->wscale : 0;
+}
+
+static void choose_window(struct stack *st, struct tcp_request *req, const struct tcb *parent)
+{
+    uint32_t mss = req->advmss - (req->ts_ok ? TCP_TIMESTAMP_SPACE : 0);
+
+    tcp_window_initial(st, parent->rcvbuf, mss, req->wscale_ok, &req->rcv_wnd, &req->rcv_wscale, &req->window_clamp);
+}
+
+static struct tcp_request *request_new(struct stack *st, struct sock *s, const struct tcp_seg *seg, uint32_t isn)
+{
+    struct tcp_request *req = pool_get(&st->tcp.request_pool);
+    struct route rt;
+
+    if (!req)
+        return NULL;
+    req->conn.kind = TCP_KIND_REQUEST;
+    req->conn.state = TCPS_SYN_RECV;
+    req->conn.local = (struct ip_endpoint){seg->packet->dst, seg->dst_port};
+    req->conn.remote = (struct ip_endpoint){seg->packet->src, seg->src_port};
+    if (route_lookup(st, &req->conn.remote.addr, &rt) != 0) {
+        pool_put(&st->tcp.request_pool, req);
+        return NULL;
+    }
+    req->pmtu = (uint16_t)rt.mtu;
+    req->listener = s;
+    req->timer.kind = STACK_TIMER_REQUEST;
+    req->irs = seg->seq;
+    req->iss = isn ? isn : isn_generate(st, &req->conn.local, &req->conn.remote);
+    req->ts_offset = isn_ts_offset(st, &req->conn.local, &req->conn.remote);
+    req->tos = s->tcb->tos;
+    req->sent_at = st->now;
+    take_options(st, req, seg);
+    req->advmss = (uint16_t)tcp_advertise_mss(st, &req->conn.remote.addr, s->tcb->user_mss);
+    choose_window(st, req, s->tcb);
+    return req;
+}
+
+void tcp_listen_input(struct stack *st, struct sock *s, const struct tcp_seg *seg, uint32_t isn)
+{
+    struct listener *l = s->listener;
+    struct tcp_request *req;
+
+    if (seg->flags & TH_RST)
+        return;
+    if (seg->flags & TH_ACK) {
+        tcp_send_reset(st, seg);
+        return;
+    }
+    if (!(seg->flags & TH_SYN) || (seg->flags & TH_FIN)) {
+        COUNT(st, tcp_in_no_flags);
+        return;
+    }
+    if (!isn && queues_full(st, l))
+        return;
+    req = request_new(st, s, seg, isn);
+    if (!req) {
+        COUNT(st, sock_no_memory);
+        return;
+    }
+    list_add_tail(&l->requests, &req->link);
+    l->n_requests++;
+    st->tcp.n_requests++;
+    demux_insert(st, &req->conn);
+    tcp_send_synack(st, req);
+    stack_timer_arm(st, &req->timer, st->now + TCP_RTO_INIT);
+}
+
+/* --- a segment for a request ------------------------------------------------------------------------------- */
+
+static void inherit_options(struct tcb *tp, const struct tcb *from)
+{
+    tp->nonagle = from->nonagle;
+    tp->rcvbuf = from->rcvbuf;
+    tp->sndbuf = from->sndbuf;
+    tp->rcvbuf_locked = from->rcvbuf_locked;
+    tp->sndbuf_locked = from->sndbuf_locked;
+    tp->keepalive = from->keepalive;
+    tp->keep_idle_s = from->keep_idle_s;
+    tp->keep_intvl_s = from->keep_intvl_s;
+    tp->keep_cnt = from->keep_cnt;
+    tp->linger2_s = from->linger2_s;
+    tp->user_timeout_ms = from->user_timeout_ms;
+    tp->notsent_lowat = from->notsent_lowat;
+    tp->user_mss = from->user_mss;
+    tp->max_pacing_rate = from->max_pacing_rate;
+    tp->tos = from->tos;
+    tp->ttl = from->ttl;
+    tp->cc = from->cc;
+}
+
+static void fill_from_request(struct tcb *tp, const struct tcp_request *req, const struct tcp_seg *seg)
+{
+    tp->conn.local = req->conn.local;
+    tp->conn.remote = req->conn.remote;
+    tp->passive = true;
+    tp->iss = req->iss;
+    tp->irs = req->irs;
+    tp->snd_una = tp->snd_nxt = tp->write_seq = tp->pushed_seq = tp->snd_sml = req->iss + 1;
+    tp->rcv_nxt = tp->rcv_wup = req->irs + 1;
+    tp->rcv_wnd = req->rcv_wnd;
+    tp->rcv_ssthresh = req->rcv_wnd;
+    tp->window_clamp = req->window_clamp;
+    tp->wscale_ok = req->wscale_ok;
+    tp->snd_wscale = req->snd_wscale;
+    tp->rcv_wscale = req->rcv_wscale;
+    tp->snd_wnd = (uint32_t)seg->window << req->snd_wscale;
+    tp->max_window = tp->snd_wnd;
+    tp->snd_wl1 = seg->seq;
+    tp->ts_ok = req->ts_ok;
+    tp->ts_offset = req->ts_offset;
+    tp->ts_recent = req->ts_recent;
+    tp->ts_recent_valid = req->ts_ok;
+    tp->ts_recent_stamp_s = (uint32_t)(tp->st->now / 1000000);
+    tp->advmss = req->advmss;
+    tp->mss_clamp = req->peer_mss ? req->peer_mss : TCP_DEFAULT_MSS_V4;
+    tp->pmtu = req->pmtu;
+    tp->total_retrans = req->retries;
+}
+
+/* Established by the final ACK (the fifth check of RFC 9293 §3.10.7.4 in SYN-RECEIVED). NULL: no memory, the record stays. */
+static struct tcb *make_child(struct stack *st, struct tcp_request *req, const struct tcp_seg *seg)
+{
+    struct sock *parent = req->listener;
+    struct tcb *tp = tcb_new(st);
+    struct sock *child;
+
+    if (!tp)
+        return NULL;
+    child = sock_wrap(st, tp);
+    if (!child) {
+        tcb_free(tp);
+        return NULL;
+    }
+    child->v6 = parent->v6;
+    child->linger = parent->linger;
+    child->linger_s = parent->linger_s;
+    child->rcvlowat = parent->rcvlowat;
+    child->was_connected = true;
+    child->connect_done = true;
+    inherit_options(tp, parent->tcb);
+    fill_from_request(tp, req, seg);
+    port_inherit(&tp->bind, &parent->tcb->bind);
+    tp->bind.addr = tp->conn.local.addr;
+    if (req->retries == 0)
+        tcp_rtt_sample(tp, (uint32_t)(st->now - req->sent_at));
+    else
+        tp->rto = TCP_RTO_FALLBACK;
+    tcp_request_free(st, &req->conn);
+    demux_insert(st, &tp->conn);
+    tcp_set_state(tp, TCPS_ESTABLISHED);
+    tcp_init_transfer(tp);
+    COUNT(st, tcp_passive_opens);
+    child->parent = parent;
+    list_add_tail(&parent->listener->accepted, &child->accept_link);
+    parent->listener->n_accepted++;
+    sock_event(parent, SOCK_EV_ACCEPT);
+    return tp;
+}
+
+static void limited_ack(struct stack *st, struct tcp_request *req)
+{
+    struct tcp_reply r = {.local = req->conn.local,
+                          .remote = req->conn.remote,
+                          .seq = req->iss + 1,
+                          .ack = req->irs + 1,
+                          .window = (req->rcv_wnd < 65535 ? req->rcv_wnd : 65535) >> req->rcv_wscale,
+                          .flags = TH_ACK,
+                          .has_ts = req->ts_ok,
+                          .tsval = tcp_ts_now(st) + req->ts_offset,
+                          .tsecr = req->ts_recent};
+
+    if (st->now - req->answered_at < (uint64_t)st->tcp.tunables.invalid_ratelimit * 1000) {
+        COUNT(st, tcp_challenge_limited);
+        return;
+    }
+    req->answered_at = st->now;
+    COUNT(st, tcp_challenge_acks);
+    tcp_send_reply(st, &r);
+}
+
+static bool in_window(const struct tcp_request *req, const struct tcp_seg *seg)
+{
+    uint32_t left = req->irs + 1;
+    uint32_t right = left + (req->rcv_wnd < 65535 ? req->rcv_wnd : 65535);
+
+    return seq_geq(seg->end_seq, left) && seq_leq(seg->seq, right);
+}
+
+static bool is_old_stamp(const struct stack *st, const struct tcp_request *req, const struct tcp_seg *seg)
+{
+    return req->ts_ok && seg->opt.has_ts &&
+           tcp_paws_reject(req->ts_recent, (uint32_t)(req->sent_at / 1000000), true, (uint32_t)(st->now / 1000000),
+                           seg->opt.tsval, 0);
+}
+
+/* RST, SYN and flagless segments inside the window. False: the segment is dealt with. */
+static bool check_flags(struct stack *st, struct tcp_request *req, const struct tcp_seg *seg)
+{
+    if (seg->flags & TH_RST) {
+        if (seg->seq == req->irs + 1) {
+            COUNT(st, tcp_in_rst);
+            tcp_request_free(st, &req->conn);
+        } else {
+            COUNT(st, tcp_in_rst_ignored);
+            limited_ack(st, req);
+        }
+        return false;
+    }
+    if (seg->flags & TH_SYN) {
+        COUNT(st, tcp_in_syn_in_window);
+        tcp_send_reset(st, seg);
+        tcp_request_free(st, &req->conn);
+        return false;
+    }
+    if (!(seg->flags & TH_ACK)) {
+        COUNT(st, tcp_in_no_flags);
+        return false;
+    }
+    return true;
+}
+
+static bool accept_queue_full(struct stack *st, struct tcp_request *req, const struct tcp_seg *seg)
+{
+    const struct listener *l = req->listener->listener;
+
+    if (l->n_accepted + l->held <= l->backlog)
+        return false;
+    COUNT(st, tcp_accept_queue_full);
+    if (st->tcp.tunables.abort_on_overflow) {
+        tcp_send_reset(st, seg);
+        tcp_request_free(st, &req->conn);
+    }
+    return true;
+}
+
+void tcp_request_input(struct stack *st, struct tcp_conn *c, const struct tcp_seg *seg)
+{
+    struct tcp_request *req = request_of(c);
+    struct tcb *tp;
+
+    if ((seg->flags & (TH_SYN | TH_ACK | TH_RST)) == TH_SYN && seg->seq == req->irs && !is_old_stamp(st, req, seg)) {
+        /* the SYN again: our answer was lost */
+        if (st->now - req->answered_at >= (uint64_t)st->tcp.tunables.invalid_ratelimit * 1000) {
+            tcp_send_synack(st, req);
+            stack_timer_arm(st, &req->timer, st->now + ((uint64_t)TCP_RTO_INIT << req->retries));
+        }
+        return;
+    }
+    if ((seg->flags & TH_ACK) && !(seg->flags & TH_RST) && seg->ack != req->iss + 1) {
+        COUNT(st, tcp_in_ack_unsent);
+        tcp_send_reset(st, seg);
+        return;
+    }
+    if (is_old_stamp(st, req, seg) || !in_window(req, seg)) {
+        COUNT(st, tcp_in_outside_window);
+        if (!(seg->flags & TH_RST))
+            limited_ack(st, req);
+        return;
+    }
+    if (!check_flags(st, req, seg) || accept_queue_full(st, req, seg))
+        return;
+    if (req->ts_ok && seg->opt.has_ts && seq_leq(seg->seq, req->irs + 1))
+        req->ts_recent = seg->opt.tsval;
+    tp = make_child(st, req, seg);
+    if (!tp) {
+        COUNT(st, sock_no_memory);
+        return;
+    }
+    tcp_established_input(tp, seg);
+}
+
+/* ICMP removes a request only when it quotes our SYN-ACK (RFC 5927 §4.1) and for errors that Linux lets through. */
+void tcp_request_icmp(struct stack *st, struct tcp_conn *c, const struct icmp_error *e, uint32_t seq)
+{
+    struct tcp_request *req = request_of(c);
+
+    if (seq != req->iss || e->error == EMSGSIZE)
+        return;
+    COUNT(st, tcp_open_failed);
+    tcp_request_free(st, c);
+}
+
+void tcp_request_info(const struct stack *st, const struct tcp_conn *c, struct sock_info *info)
+{
+    const struct tcp_request *req = container_of(c, struct tcp_request, conn);
+    uint64_t at = req->timer.node.deadline;
+
+    info->state = TCPS_SYN_RECV;
+    info->local = c->local;
+    info->remote = c->remote;
+    info->timer = "on";
+    info->timer_us = at > st->now ? at - st->now : 0;
+    info->tcp.retransmits = req->retries;
+    info->tcp.state = TCPS_SYN_RECV;
+}

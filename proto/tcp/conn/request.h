@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* A half-open connection of a listener: a small record, not a socket (RFC 4987 §3.2's SYN cache). */
+#ifndef TS_PROTO_TCP_CONN_REQUEST_H
+#define TS_PROTO_TCP_CONN_REQUEST_H
+
+#include "proto/tcp/tcp.h"
+
+struct tcp_request {
+    struct tcp_conn conn;
+    struct list link; /**< in listener.requests, oldest first */
+    struct sock *listener;
+    struct stack_timer timer;
+    uint32_t irs, iss;
+    uint32_t rcv_wnd, window_clamp;
+    uint32_t ts_recent, ts_offset;
+    uint64_t answered_at; /**< last SYN-ACK or ACK, for the rate limit */
+    uint64_t sent_at;     /**< first SYN-ACK: round-trip sample when nothing was resent */
+    uint16_t peer_mss;    /**< 0: none given */
+    uint16_t advmss;
+    uint16_t pmtu;
+    uint8_t snd_wscale, rcv_wscale, retries, tos;
+    bool wscale_ok, ts_ok, sack_ok;
+};
+
+#endif

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Text (RFC 9293 §3.10.7.4, seventh and eighth): in order, old, and out of order.
+ *
+ * Data is written at its final offset of the receive stream as soon as it arrives; a tree of ranges says which bytes beyond the
+ * first hole are there. Filling the hole only moves rcv_nxt over them: nothing is copied twice. Bytes that are already held are never
+ * overwritten, so an overlapping retransmission with other content changes nothing (hostile 14).
+ */
+#include "proto/sock/sock_internal.h"
+
+#include <errno.h>
+
+static struct ooo_range *range_of(struct rb_node *n)
+{
+    return n ? container_of(n, struct ooo_range, node) : NULL;
+}
+
+static void free_range(struct tcb *tp, struct ooo_range *r)
+{
+    rb_erase(&tp->ooo, &r->node);
+    tp->ooo_bytes -= r->end_seq - r->seq;
+    tp->n_ooo--;
+    pool_put(&tp->st->tcp.range_pool, r);
+}
+
+void tcp_ooo_purge(struct tcb *tp)
+{
+    struct rb_node *n;
+
+    while ((n = rb_first(&tp->ooo)))
+        free_range(tp, range_of(n));
+}
+
+/* The end of what is held, holes included. */
+static uint32_t occupied_end(const struct tcb *tp)
+{
+    struct rb_node *n = rb_last(&tp->ooo);
+
+    return n ? range_of(n)->end_seq : tp->rcv_nxt;
+}
+
+/* Room for [.., end). Under memory pressure out-of-order data goes first, never below the advertised edge's in-order part. */
+static bool make_room(struct tcb *tp, uint32_t end)
+{
+    uint64_t end_off = tcp_rcv_offset(tp, end);
+
+    if (bytestream_reserve(&tp->rcv, tcp_rcv_offset(tp, occupied_end(tp)), end_off) == 0)
+        return true;
+    if (rb_empty(&tp->ooo))
+        return false;
+    COUNT_ADD(tp->st, tcp_in_ooo_pruned, tp->ooo_bytes);
+    tcp_ooo_purge(tp);
+    return bytestream_reserve(&tp->rcv, tp->rcv_offset, end_off) == 0;
+}
+
+static void refuse(struct tcb *tp)
+{
+    COUNT(tp->st, tcp_in_no_memory);
+    tp->ack_flags |= TCP_ACK_SCHED | TCP_ACK_NOW;
+}
+
+/* --- in order ---------------------------------------------------------------------------------------------- */
+
+static void move_rcv_nxt(struct tcb *tp, uint32_t upto)
+{
+    uint32_t n = upto - tp->rcv_nxt;
+
+    tp->rcv_nxt = upto;
+    tp->rcv_offset += n;
+    tp->bytes_received += n;
+}
+
+/* rcv_nxt may have reached ranges that were waiting. */
+static void absorb_ranges(struct tcb *tp)
+{
+    struct ooo_range *r;
+
+    while ((r = range_of(rb_first(&tp->ooo))) && seq_leq(r->seq, tp->rcv_nxt)) {
+        if (seq_gt(r->end_seq, tp->rcv_nxt))
+            move_rcv_nxt(tp, r->end_seq);
+        free_range(tp, r);
+        if (rb_empty(&tp->ooo))
+            tp->ack_flags |= TCP_ACK_NOW; /* the hole is filled (RFC 5681 §4.2) */
+    }
+}
+
+/* Write the parts of [seq, seq+len) that no held range covers. */
+static void write_uncovered(struct tcb *tp, uint32_t seq, const uint8_t *data, uint32_t len)
+{
+    uint32_t end = seq + len;
+    struct rb_node *n = rb_first(&tp->ooo);
+
+    for (; n && seq_lt(seq, end); n = rb_next(n)) {
+        struct ooo_range *r = range_of(n);
+
+        if (seq_leq(r->end_seq, seq))
+            continue;
+        if (seq_lt(seq, r->seq)) {
+            uint32_t stop = seq_min(r->seq, end);
+
+            bytestream_write(&tp->rcv, tcp_rcv_offset(tp, seq), data, stop - seq);
+            data += stop - seq;
+            seq = stop;
+        }
+        if (seq_geq(seq, end))
+            return;
+        if (seq_lt(seq, r->end_seq)) {
+            uint32_t skip = seq_min(r->end_seq, end) - seq;
+
+            data += skip;
+            seq += skip;
+        }
+    }
+    if (seq_lt(seq, end))
+        bytestream_write(&tp->rcv, tcp_rcv_offset(tp, seq), data, end - seq);
+}
+
+static void in_order(struct tcb *tp, const struct tcp_seg *seg, uint32_t skip, uint32_t len)
+{
+    if (!make_room(tp, tp->rcv_nxt + len)) {
+        refuse(tp);
+        return;
+    }
+    COUNT(tp->st, tcp_in_in_order);
+    if (rb_empty(&tp->ooo))
+        bytestream_write(&tp->rcv, tp->rcv_offset, seg->data + skip, len);
+    else
+        write_uncovered(tp, tp->rcv_nxt, seg->data + skip, len);
+    move_rcv_nxt(tp, tp->rcv_nxt + len);
+    absorb_ranges(tp);
+    tcp_ack_data_received(tp);
+    if (tp->sock)
+        sock_event(tp->sock, SOCK_EV_READABLE);
+}
+
+/* --- out of order ------------------------------------------------------------------------------------------ */
+
+static bool range_less(const struct rb_node *a, const struct rb_node *b)
+{
+    return seq_lt(container_of(a, const struct ooo_range, node)->seq, container_of(b, const struct ooo_range, node)->seq);
+}
+
+/* The last range that starts at or before seq; NULL when there is none. */
+static struct ooo_range *range_before(const struct tcb *tp, uint32_t seq)
+{
+    struct rb_node *n = tp->ooo.node;
+    struct ooo_range *best = NULL;
+
+    while (n) {
+        struct ooo_range *r = range_of(n);
+
+        if (seq_leq(r->seq, seq)) {
+            best = r;
+            n = n->right;
+        } else {
+            n = n->left;
+        }
+    }
+    return best;
+}
+
+static void swallow_following(struct tcb *tp, struct ooo_range *r)
+{
+    struct ooo_range *next;
+
+    while ((next = range_of(rb_next(&r->node))) && seq_leq(next->seq, r->end_seq)) {
+        if (seq_gt(next->end_seq, r->end_seq)) {
+            tp->ooo_bytes += next->end_seq - r->end_seq;
+            r->end_seq = next->end_seq;
+        }
+        free_range(tp, next);
+    }
+}
+
+/* Note [seq, end) as held; false: no memory for the record. */
+static bool add_range(struct tcb *tp, uint32_t seq, uint32_t end)
+{
+    struct ooo_range *r = range_before(tp, seq);
+
+    if (r && seq_leq(seq, r->end_seq)) {
+        if (seq_gt(end, r->end_seq)) {
+            tp->ooo_bytes += end - r->end_seq;
+            r->end_seq = end;
+            swallow_following(tp, r);
+        }
+        return true;
+    }
+    r = pool_get(&tp->st->tcp.range_pool);
+    if (!r)
+        return false;
+    r->seq = seq;
+    r->end_seq = end;
+    rb_insert(&tp->ooo, &r->node, range_less);
+    tp->ooo_bytes += end - seq;
+    tp->n_ooo++;
+    swallow_following(tp, r);
+    return true;
+}
+
+static void write_held(struct tcb *tp, uint32_t seq, const uint8_t *data, uint32_t len)
+{
+    struct ooo_range *r = range_before(tp, seq);
+
+    /* the common case: behind everything held, or exactly behind one range */
+    if ((!r || seq_leq(r->end_seq, seq)) && !(r ? rb_next(&r->node) : rb_first(&tp->ooo)))
+        bytestream_write(&tp->rcv, tcp_rcv_offset(tp, seq), data, len);
+    else
+        write_uncovered(tp, seq, data, len);
+}
+
+static void out_of_order(struct tcb *tp, const struct tcp_seg *seg, uint32_t len)
+{
+    uint32_t end = seg->seq + len;
+
+    COUNT(tp->st, tcp_in_out_of_order);
+    tp->rcv_ooopack += seg->n_segs;
+    tcp_ack_schedule(tp);
+    tp->ack_flags |= TCP_ACK_NOW; /* RFC 5681 §4.2: an immediate duplicate ACK */
+    if (!make_room(tp, seq_max(end, occupied_end(tp)))) {
+        refuse(tp);
+        return;
+    }
+    write_held(tp, seg->seq, seg->data, len);
+    if (!add_range(tp, seg->seq, end))
+        COUNT(tp->st, tcp_in_no_memory);
+}
+
+/* --- the segment ------------------------------------------------------------------------------------------- */
+
+/* Bytes beyond the advertised window are cut off; a FIN behind them goes too. */
+static uint32_t trim_right(struct tcb *tp, const struct tcp_seg *seg, bool *fin)
+{
+    uint32_t edge = tp->rcv_nxt + tcp_receive_window(tp);
+    uint32_t end = seg->seq + seg->len;
+
+    if (seq_leq(end, edge))
+        return seg->len;
+    *fin = false;
+    COUNT_ADD(tp->st, tcp_in_after_window, seq_gt(edge, seg->seq) ? end - edge : seg->len);
+    return seq_gt(edge, seg->seq) ? edge - seg->seq : 0;
+}
+
+static void take_fin(struct tcb *tp, uint32_t fin_seq)
+{
+    if (fin_seq == tp->rcv_nxt) {
+        tcp_fin(tp);
+        return;
+    }
+    tp->rcv_fin_pending = true;
+    tp->rcv_fin_seq = fin_seq;
+    tcp_ack_schedule(tp);
+}
+
+static void closed_window(struct tcb *tp)
+{
+    COUNT(tp->st, tcp_in_zero_window);
+    tcp_ack_enter_quick(tp, TCP_MAX_QUICKACKS);
+    tp->ack_flags |= TCP_ACK_SCHED | TCP_ACK_NOW;
+}
+
+static void old_data(struct tcb *tp)
+{
+    COUNT(tp->st, tcp_in_duplicate);
+    tcp_ack_enter_quick(tp, TCP_MAX_QUICKACKS);
+    tp->ack_flags |= TCP_ACK_SCHED | TCP_ACK_NOW;
+}
+
+static void take_data(struct tcb *tp, const struct tcp_seg *seg, uint32_t len)
+{
+    tp->data_segs_in += seg->n_segs;
+    tcp_measure_rcv_mss(tp, seg);
+    tcp_rcv_rtt_sample_ts(tp, seg);
+    if (seq_gt(seg->seq, tp->rcv_nxt)) {
+        out_of_order(tp, seg, len);
+    } else {
+        uint32_t skip = tp->rcv_nxt - seg->seq;
+
+        if (skip)
+            COUNT(tp->st, tcp_in_partial_duplicate);
+        in_order(tp, seg, skip, len - skip);
+        tcp_window_grow(tp, len - skip);
+    }
+}
+
+void tcp_data_queue(struct tcb *tp, const struct tcp_seg *seg)
+{
+    bool fin = seg->flags & TH_FIN;
+    uint32_t len = trim_right(tp, seg, &fin);
+    uint32_t fin_seq = seg->seq + seg->len;
+
+    if (!seg->len && !fin)
+        return;
+    if (seg->len) {
+        if (seq_leq(seg->seq + seg->len, tp->rcv_nxt))
+            old_data(tp);
+        else if (!len || tcp_receive_window(tp) == 0)
+            closed_window(tp);
+        else
+            take_data(tp, seg, len);
+    }
+    if (fin && seq_geq(fin_seq, tp->rcv_nxt) && !tp->peer_fin)
+        take_fin(tp, fin_seq);
+    else if (fin)
+        old_data(tp);
+    else if (tp->rcv_fin_pending && tp->rcv_fin_seq == tp->rcv_nxt)
+        tcp_fin(tp);
+}

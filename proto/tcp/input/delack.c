@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * When acknowledgements go out (RFC 9293 §3.8.6.3, RFC 5681 §4.2; linux-receiver §5).
+ *
+ * Arriving data schedules an ACK; the decision is taken once per batch of input (tcp_ack_decide): at once when more than one full
+ * segment is unacknowledged or the connection is in quick mode, else by the delayed-ACK timer. Quick mode starts a
+ * connection and follows disturbances; an interactive ("pingpong") session leaves it and lets data carry its ACKs.
+ */
+#include "proto/sock/sock_internal.h"
+
+static bool in_quick_mode(const struct tcb *tp)
+{
+    return tp->quickack_always || (tp->quick && !tp->pingpong);
+}
+
+static void raise_quick(struct tcb *tp, uint32_t max)
+{
+    uint32_t n = tp->rcv_mss ? tp->rcv_wnd / (2u * tp->rcv_mss) : 0;
+
+    if (n == 0)
+        n = 2;
+    if (n > max)
+        n = max;
+    if (n > tp->quick)
+        tp->quick = (uint8_t)n;
+}
+
+void tcp_ack_enter_quick(struct tcb *tp, uint32_t max)
+{
+    raise_quick(tp, max);
+    tp->pingpong = 0;
+    tp->ato = TCP_ATO_MIN;
+}
+
+void tcp_ack_schedule(struct tcb *tp)
+{
+    tp->ack_flags |= TCP_ACK_SCHED;
+    tcp_touch(tp, TCP_PEND_ACK);
+}
+
+/* The delayed-ACK time follows the gaps between arrivals. */
+static void adapt_ato(struct tcb *tp, uint64_t gap)
+{
+    if (!tp->ato) {
+        raise_quick(tp, TCP_MAX_QUICKACKS);
+        tp->ato = TCP_ATO_MIN;
+    } else if (gap <= TCP_ATO_MIN / 2) {
+        tp->ato = tp->ato / 2 + TCP_ATO_MIN / 2;
+    } else if (gap < tp->ato) {
+        uint64_t ato = tp->ato / 2 + gap;
+
+        tp->ato = (uint32_t)(ato < tp->rto ? ato : tp->rto);
+    } else if (gap > tp->rto) {
+        /* the sender restarted from idle: help its slow start */
+        raise_quick(tp, TCP_MAX_QUICKACKS);
+    }
+}
+
+void tcp_ack_data_received(struct tcb *tp)
+{
+    adapt_ato(tp, tp->st->now - tp->last_received);
+    tp->last_received = tp->st->now;
+    tcp_ack_schedule(tp);
+}
+
+static void arm_delack(struct tcb *tp)
+{
+    uint64_t delay = tp->ato;
+    uint64_t floor = (tp->srtt_us >> 3) > TCP_ATO_MIN ? (tp->srtt_us >> 3) : TCP_ATO_MIN;
+    uint64_t at;
+
+    if (delay > TCP_ATO_MIN) {
+        uint64_t most = tp->pingpong || (tp->ack_flags & TCP_ACK_PUSHED) ? 200000 : 500000;
+
+        if (delay > most)
+            delay = most;
+        if (delay > floor)
+            delay = floor;
+    }
+    if (delay > TCP_DELACK_MAX)
+        delay = TCP_DELACK_MAX;
+    at = tp->st->now + delay;
+    if (tcp_timer_pending(tp, TCP_TIMER_delack) && tp->deadline[TCP_TIMER_delack] < at)
+        at = tp->deadline[TCP_TIMER_delack];
+    tcp_timer_set(tp, TCP_TIMER_delack, at ? at : 1);
+}
+
+static bool window_moved_enough(const struct tcb *tp)
+{
+    return tp->rcv_nxt - tp->rcv_wup > tp->rcv_mss && tcp_choose_window(tp) >= tp->rcv_wnd;
+}
+
+void tcp_ack_decide(struct tcb *tp)
+{
+    if (!(tp->ack_flags & TCP_ACK_SCHED))
+        return;
+    if ((tp->ack_flags & TCP_ACK_NOW) || in_quick_mode(tp) || window_moved_enough(tp)) {
+        if (tcp_send_ack(tp) != 0)
+            tcp_timer_set(tp, TCP_TIMER_delack, tp->st->now + TCP_DELACK_MAX);
+        return;
+    }
+    arm_delack(tp);
+}
+
+/* Any segment with an ACK left: nothing is owed any more. */
+void tcp_ack_sent(struct tcb *tp)
+{
+    if ((tp->ack_flags & TCP_ACK_SCHED) && tp->quick) {
+        tp->quick--;
+        if (!tp->quick)
+            tp->ato = TCP_ATO_MIN;
+    }
+    tp->ack_flags = 0;
+    tp->last_ack_sent = tp->st->now;
+    tcp_timer_clear(tp, TCP_TIMER_delack);
+}
+
+/* Data that answers data soon marks an interactive session. */
+void tcp_ack_data_sent(struct tcb *tp)
+{
+    if (tp->ato && tp->st->now - tp->last_received < tp->ato)
+        tp->pingpong = 1;
+}
+
+void tcp_delack_timer(struct tcb *tp)
+{
+    if (!(tp->ack_flags & TCP_ACK_SCHED))
+        return;
+    if (!tp->pingpong) {
+        uint64_t ato = 2ull * tp->ato;
+
+        tp->ato = (uint32_t)(ato < tp->rto ? ato : tp->rto);
+        if (tp->ato > 200000)
+            tp->ato = 200000;
+    } else {
+        tp->pingpong = 0;
+        tp->ato = TCP_ATO_MIN;
+    }
+    COUNT(tp->st, tcp_out_delayed_acks);
+    tp->ack_flags |= TCP_ACK_NOW;
+    tcp_touch(tp, TCP_PEND_ACK);
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The receive window: what to advertise, how it grows, and when a reader's progress must be told
+ * (RFC 9293 §3.8.6, RFC 7323 §2; linux-receiver §3 and §4).
+ *
+ * Half of the receive buffer is window, the other half stands for the bookkeeping around the bytes, as in Linux with its
+ * starting ratio of 128/256. Bytes in the program's pair are unread and count.
+ */
+#include "proto/sock/sock_internal.h"
+
+#define RATIO_WINDOW(x) ((uint32_t)((uint64_t)(x) / 2))
+#define RATIO_SPACE(w)  ((uint64_t)(w)*2)
+
+static uint8_t choose_scale(uint64_t space, uint32_t clamp)
+{
+    uint8_t scale = 0;
+
+    if (space > clamp)
+        space = clamp;
+    while (space > 65535 && scale < TCP_MAX_WSCALE) {
+        space >>= 1;
+        scale++;
+    }
+    return scale;
+}
+
+void tcp_window_initial(struct stack *st, uint32_t rcvbuf, uint32_t mss, bool wscale, uint32_t *wnd, uint8_t *scale,
+                        uint32_t *clamp)
+{
+    uint32_t space = RATIO_WINDOW(rcvbuf);
+    uint64_t largest = (uint64_t)st->tcp.tunables.rmem_max > rcvbuf ? (uint64_t)st->tcp.tunables.rmem_max : rcvbuf;
+
+    *scale = wscale ? choose_scale(largest, 65535u << TCP_MAX_WSCALE) : 0;
+    *clamp = 65535u << *scale;
+    *wnd = space < *clamp ? space : *clamp;
+    if (*wnd > mss)
+        *wnd -= *wnd % mss;
+}
+
+void tcp_window_init(struct tcb *tp)
+{
+    uint32_t full = RATIO_WINDOW(tp->rcvbuf);
+
+    if (tp->window_clamp > full)
+        tp->window_clamp = full;
+    if (tp->window_clamp + tp->advmss > full) {
+        uint32_t less = full > tp->advmss ? full - tp->advmss : 0;
+
+        tp->window_clamp = less > 2u * tp->advmss ? less : 2u * tp->advmss;
+    }
+    tp->rcv_ssthresh = tp->rcv_wnd < tp->window_clamp ? tp->rcv_wnd : tp->window_clamp;
+    tp->drs.space = tp->rcv_ssthresh < 10u * tp->advmss ? tp->rcv_ssthresh : 10u * tp->advmss;
+    tp->drs.seq = tp->read_offset;
+    tp->drs.time = tp->st->now;
+    tp->rcv_mss = tp->advmss < tp->mss_cache ? tp->advmss : tp->mss_cache;
+    if (tp->rcv_mss > tp->rcv_wnd / 2)
+        tp->rcv_mss = (uint16_t)(tp->rcv_wnd / 2);
+    if (tp->rcv_mss > TCP_DEFAULT_MSS_V4)
+        tp->rcv_mss = TCP_DEFAULT_MSS_V4;
+    if (tp->rcv_mss < 88)
+        tp->rcv_mss = 88;
+}
+
+void tcp_measure_rcv_mss(struct tcb *tp, const struct tcp_seg *seg)
+{
+    uint32_t len = seg->packet->gso && seg->packet->gso_size ? seg->packet->gso_size : seg->len;
+
+    if (len >= tp->rcv_mss) {
+        tp->rcv_mss = (uint16_t)(len < tp->advmss ? len : tp->advmss);
+        if (seg->flags & TH_PSH)
+            tp->ack_flags |= TCP_ACK_PUSHED;
+        return;
+    }
+    tp->ack_flags |= tp->ack_flags & TCP_ACK_PUSHED ? TCP_ACK_PUSHED2 : TCP_ACK_PUSHED;
+}
+
+/* Slow start of the window: it opens as data comes in, so that a small sender never sees a large promise. */
+void tcp_window_grow(struct tcb *tp, uint32_t len)
+{
+    uint64_t used = tcp_unread(tp) + tp->ooo_bytes;
+    uint32_t full = RATIO_WINDOW(tp->rcvbuf);
+    uint32_t free = used < full ? full - (uint32_t)used : 0;
+    uint32_t limit = tp->window_clamp < free ? tp->window_clamp : free;
+    uint32_t incr = 2u * tp->advmss;
+
+    if (len < 128 || tp->rcv_ssthresh >= limit)
+        return;
+    if (incr < 2 * len)
+        incr = 2 * len;
+    tp->rcv_ssthresh += incr < limit - tp->rcv_ssthresh ? incr : limit - tp->rcv_ssthresh;
+    tp->quick |= 1;
+}
+
+/* linux-receiver §4, "Choosing" */
+uint32_t tcp_choose_window(const struct tcb *tp)
+{
+    uint32_t full_buf = RATIO_WINDOW(tp->rcvbuf);
+    uint32_t full = tp->window_clamp < full_buf ? tp->window_clamp : full_buf;
+    uint64_t used = tcp_unread(tp) + tp->ooo_bytes;
+    uint32_t free = used < full_buf ? full_buf - (uint32_t)used : 0;
+    uint32_t mss = tp->rcv_mss < full ? tp->rcv_mss : full;
+    uint32_t unit = 1u << tp->rcv_wscale;
+    uint32_t win;
+
+    if (!mss)
+        return 0;
+    if (free < full / 2) {
+        free -= free % unit;
+        if (free < full_buf / 16 || free < mss)
+            return 0;
+    }
+    if (free > tp->rcv_ssthresh)
+        free = tp->rcv_ssthresh;
+    if (tp->rcv_wscale)
+        return (free + unit - 1) & ~(unit - 1);
+    /* receiver SWS avoidance (RFC 9293 §3.8.6.2.2): keep the old edge while it is within one MSS */
+    win = tp->rcv_wnd;
+    if (win + mss <= free || win > free)
+        win = free - free % mss;
+    else if (mss == full && free > win + full / 2)
+        win = free;
+    return win;
+}
+
+/* The window for the segment that leaves now; the right edge never moves left (RFC 9293 §3.8.6, SHLD-14). */
+uint32_t tcp_select_window(struct tcb *tp)
+{
+    uint32_t current = tcp_receive_window(tp);
+    uint32_t chosen = tcp_choose_window(tp);
+    uint32_t unit = 1u << tp->rcv_wscale;
+    uint32_t limit = 65535u << tp->rcv_wscale;
+
+    if (chosen < current)
+        chosen = (current + unit - 1) & ~(unit - 1);
+    if (chosen > limit)
+        chosen = limit;
+    tp->rcv_wnd = chosen;
+    tp->rcv_wup = tp->rcv_nxt;
+    return chosen >> tp->rcv_wscale;
+}
+
+/* --- what the program reads -------------------------------------------------------------------------------- */
+
+void tcp_rcv_rtt_sample_ts(struct tcb *tp, const struct tcp_seg *seg)
+{
+    uint64_t delta;
+
+    if (!tp->ts_ok || !seg->opt.has_ts || seg->opt.tsecr == tp->drs.rtt_last_tsecr || seg->len < tp->rcv_mss)
+        return;
+    tp->drs.rtt_last_tsecr = seg->opt.tsecr;
+    delta = (uint64_t)(uint32_t)(tcp_ts_now(tp->st) + tp->ts_offset - seg->opt.tsecr) * 1000;
+    if (delta == 0)
+        delta = 1000;
+    if (delta > 120000000)
+        return;
+    if (!tp->drs.rtt_us || delta * 8 < tp->drs.rtt_us)
+        tp->drs.rtt_us = delta * 8;
+    else
+        tp->drs.rtt_us += delta - (tp->drs.rtt_us >> 3);
+}
+
+/* Dynamic right-sizing: once per receiver RTT the buffer is made to hold twice what the program took (linux-receiver §4). */
+void tcp_rcv_space_adjust(struct tcb *tp)
+{
+    struct stack *st = tp->st;
+    uint64_t rtt = tp->drs.rtt_us >> 3;
+    uint64_t consumed = tp->read_offset - tp->held;
+    uint64_t copied, want;
+
+    if (!rtt || st->now - tp->drs.time < rtt)
+        return;
+    copied = consumed > tp->drs.seq ? consumed - tp->drs.seq : 0;
+    if (copied > tp->drs.space && st->tcp.tunables.moderate_rcvbuf && !tp->rcvbuf_locked) {
+        want = 2 * copied + 16u * tp->advmss;
+        want += 2 * want * (copied - tp->drs.space) / (tp->drs.space ? tp->drs.space : 1);
+        want = RATIO_SPACE(want);
+        if (want > (uint64_t)st->tcp.tunables.rmem_max)
+            want = (uint64_t)st->tcp.tunables.rmem_max;
+        if (want > tp->rcvbuf) {
+            tp->rcvbuf = (uint32_t)want;
+            tp->window_clamp = RATIO_WINDOW(tp->rcvbuf);
+            if (tp->window_clamp > 65535u << tp->rcv_wscale)
+                tp->window_clamp = 65535u << tp->rcv_wscale;
+        }
+    }
+    if (copied > tp->drs.space)
+        tp->drs.space = copied > UINT32_MAX ? UINT32_MAX : (uint32_t)copied;
+    tp->drs.seq = consumed;
+    tp->drs.time = st->now;
+}
+
+static bool reader_owes_ack(const struct tcb *tp, uint32_t copied)
+{
+    if (!(tp->ack_flags & TCP_ACK_SCHED))
+        return false;
+    if (tp->rcv_nxt - tp->rcv_wup > tp->rcv_mss)
+        return true;
+    return copied && tcp_unread(tp) == 0 &&
+           ((tp->ack_flags & TCP_ACK_PUSHED2) || ((tp->ack_flags & TCP_ACK_PUSHED) && !tp->pingpong));
+}
+
+void tcp_cleanup_rbuf(struct tcb *tp, uint32_t copied)
+{
+    uint32_t current = tcp_receive_window(tp);
+    uint32_t chosen;
+
+    if (tp->conn.state == TCPS_CLOSED || tp->conn.state == TCPS_SYN_SENT)
+        return;
+    if (reader_owes_ack(tp, copied)) {
+        tp->ack_flags |= TCP_ACK_NOW;
+        tcp_touch(tp, TCP_PEND_ACK);
+        return;
+    }
+    if (!copied || tp->rcv_shutdown || 2 * (uint64_t)current > tp->window_clamp)
+        return;
+    chosen = tcp_choose_window(tp);
+    if (chosen && chosen >= 2 * current) {
+        tp->ack_flags |= TCP_ACK_SCHED | TCP_ACK_NOW;
+        tcp_touch(tp, TCP_PEND_ACK);
+    }
+}

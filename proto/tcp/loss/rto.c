@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The retransmission timer (RFC 6298 §5; RFC 9293 §3.8.3 with R1 and R2; linux-sender §7).
+ */
+#include "proto/sock/sock_internal.h"
+
+#include <errno.h>
+
+void tcp_rearm_rto(struct tcb *tp)
+{
+    if (tp->packets_out)
+        tcp_timer_set(tp, TCP_TIMER_rexmt, tp->st->now + tp->rto);
+    else
+        tcp_timer_clear(tp, TCP_TIMER_rexmt);
+}
+
+/* The time that `boundary` doubling time-outs from the floor take, as in linux-sender's formula: R2 does not depend on the RTT. */
+static uint64_t model_timeout(const struct tcb *tp, uint32_t boundary)
+{
+    uint64_t base = (uint64_t)tp->st->tcp.tunables.rto_min_us;
+    uint64_t most = (uint64_t)tp->st->tcp.tunables.rto_max_ms * 1000;
+    uint32_t k = 0;
+
+    while ((base << (k + 1)) <= most)
+        k++;
+    if (boundary <= k)
+        return ((2ull << boundary) - 1) * base;
+    return ((2ull << k) - 1) * base + (boundary - k) * most;
+}
+
+bool tcp_timed_out(const struct tcb *tp, uint32_t boundary)
+{
+    if (!tp->retransmits || !tp->retrans_stamp)
+        return false;
+    return tp->st->now - tp->retrans_stamp >= model_timeout(tp, boundary);
+}
+
+static bool syn_given_up(const struct tcb *tp)
+{
+    const struct tcp_tunables *tun = &tp->st->tcp.tunables;
+    uint32_t retries = (uint32_t)(tp->syn_cnt ? tp->syn_cnt : tun->syn_retries);
+
+    if (tp->conn.state == TCPS_SYN_RECV)
+        return tp->retransmits >= (uint64_t)tun->synack_retries;
+    if (tp->user_timeout_ms && tp->st->now - tp->established_at >= (uint64_t)tp->user_timeout_ms * 1000)
+        return true;
+    return tp->retransmits >= retries + (uint64_t)tun->syn_linear_timeouts;
+}
+
+static bool given_up(struct tcb *tp)
+{
+    const struct tcp_tunables *tun = &tp->st->tcp.tunables;
+    uint32_t r2 = (uint32_t)tun->retries2;
+
+    if (tp->conn.state == TCPS_SYN_SENT || tp->conn.state == TCPS_SYN_RECV)
+        return syn_given_up(tp);
+    if (tcp_timed_out(tp, (uint32_t)tun->retries1))
+        neigh_suspect(tp->st, &tp->conn.remote.addr);
+    if (!tp->sock)
+        r2 = tun->orphan_retries ? (uint32_t)tun->orphan_retries : 8;
+    if (tp->user_timeout_ms && tp->retrans_stamp)
+        return tp->st->now - tp->retrans_stamp >= (uint64_t)tp->user_timeout_ms * 1000;
+    return tcp_timed_out(tp, r2);
+}
+
+/* A window that closed over data in flight: the head is the probe, and R2 does not count while the peer answers. */
+static bool dead_behind_window(const struct tcb *tp)
+{
+    uint64_t limit = 2 * (uint64_t)tp->st->tcp.tunables.rto_max_ms * 1000;
+
+    return tp->st->now - tp->last_ack_received > limit && tp->retrans_stamp && tp->st->now - tp->retrans_stamp > limit;
+}
+
+static void back_off(struct tcb *tp)
+{
+    const struct tcp_tunables *tun = &tp->st->tcp.tunables;
+    uint64_t rto = (uint64_t)tp->rto * 2;
+    uint64_t most = (uint64_t)tun->rto_max_ms * 1000;
+
+    if (tp->conn.state == TCPS_SYN_SENT && tp->total_rto <= (uint64_t)tun->syn_linear_timeouts)
+        return;
+    tp->backoff++;
+    tp->rto = (uint32_t)(rto < most ? rto : most);
+}
+
+static void time_out(struct tcb *tp)
+{
+    COUNT(tp->st, tcp_timeouts);
+    if (tp->conn.state == TCPS_SYN_SENT)
+        COUNT(tp->st, tcp_open_failed);
+    tcp_finish(tp, tp->soft_error ? tp->soft_error : ETIMEDOUT);
+}
+
+void tcp_retransmit_timer(struct tcb *tp)
+{
+    struct segment *head;
+    bool closed_window = tp->snd_wnd == 0 && tp->conn.state != TCPS_SYN_SENT && tp->conn.state != TCPS_SYN_RECV;
+
+    if (!tp->packets_out || list_empty(&tp->rtxq))
+        return;
+    if (closed_window ? dead_behind_window(tp) : given_up(tp)) {
+        time_out(tp);
+        return;
+    }
+    COUNT(tp->st, tcp_rto);
+    if (tp->conn.state != TCPS_SYN_SENT && tp->conn.state != TCPS_SYN_RECV)
+        tcp_enter_loss(tp);
+    tp->retransmits++;
+    tp->total_rto++;
+    head = container_of(list_first(&tp->rtxq), struct segment, link);
+    if (tcp_retransmit_segment(tp, head, 1) != 0) {
+        tcp_timer_set(tp, TCP_TIMER_rexmt, tp->st->now + (tp->rto < TCP_PROBE_RETRY ? tp->rto : TCP_PROBE_RETRY));
+        return;
+    }
+    back_off(tp);
+    tcp_timer_set(tp, TCP_TIMER_rexmt, tp->st->now + tp->rto);
+}

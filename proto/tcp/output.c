@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The send path: from the program's bytes to segments on their way to IP.
+ *
+ *     tcp_sendmsg -> tcp_push -> tcp_push_pending_frames -> tcp_write_xmit -> tcp_transmit_segment -> ip_output -> neigh_output -> device
+ *
+ * The steps and their names are those of Linux's send path; what differs is that a segment is a range of the stream and owns no bytes.
+ * Every stop of tcp_write_xmit() is counted (stops.def): "why did it not send?" always has an answer.
+ * RFC 9293 §3.8.6, §3.10.2; RFC 1122 §4.2.3.4; RFC 896.
+ */
+#include "proto/sock/sock_internal.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+void tcp_stop(struct tcb *tp, enum tcp_stop why)
+{
+    static const enum counter of[] = {
+#define TCP_STOP(name, help) CNT_tcp_stop_##name,
+#include "proto/tcp/stops.def"
+#undef TCP_STOP
+    };
+
+    tp->stops[why]++;
+    tp->st->counters.v[of[why]]++;
+}
+
+/* --- pushing ----------------------------------------------------------------------------------------------- */
+
+static void tcp_mark_push(struct tcb *tp, struct segment *seg)
+{
+    seg->flags |= SEG_PSH;
+    tp->pushed_seq = tp->write_seq;
+}
+
+/* More than half of the largest window was written since the last push: the receiver should not wait for the rest. */
+static bool forced_push(const struct tcb *tp)
+{
+    return seq_gt(tp->write_seq, tp->pushed_seq + (tp->max_window >> 1));
+}
+
+static void push_pending_frames(struct tcb *tp, uint32_t mss_now, uint8_t nonagle)
+{
+    if (tcp_write_xmit(tp, mss_now, nonagle, 0))
+        tcp_check_probe_timer(tp);
+}
+
+void tcp_push_pending_frames(struct tcb *tp)
+{
+    if (wqueue_send_head(tp))
+        push_pending_frames(tp, tcp_current_mss(tp), tp->nonagle);
+}
+
+static void tcp_push_one(struct tcb *tp, uint32_t mss_now)
+{
+    COUNT(tp->st, tcp_out_push_one);
+    tcp_write_xmit(tp, mss_now, TCP_NAGLE_PUSH, 1);
+}
+
+/* Step 13: the end of a call. */
+static void tcp_push(struct tcb *tp, int flags, uint32_t mss_now, uint8_t nonagle, uint32_t size_goal)
+{
+    struct segment *seg = wqueue_tail(tp);
+
+    if (!seg)
+        return;
+    if (!(flags & MSG_MORE) || forced_push(tp))
+        tcp_mark_push(tp, seg);
+    if (tcp_should_autocork(tp, seg, size_goal)) {
+        tcp_stop(tp, TCP_STOP_autocork);
+        return;
+    }
+    if (flags & MSG_MORE)
+        nonagle = TCP_NAGLE_CORK;
+    push_pending_frames(tp, mss_now, nonagle);
+}
+
+/* --- tcp_sendmsg ------------------------------------------------------------------------------------------- */
+
+/* A new segment may start only while these hold; an open one may overshoot (linux-sender §2). */
+bool tcp_stream_memory_free(const struct tcb *tp)
+{
+    uint32_t lowat = tp->notsent_lowat ? tp->notsent_lowat : (uint32_t)tp->st->tcp.tunables.notsent_lowat;
+
+    return tcp_wmem_queued(tp) < tp->sndbuf && tp->write_seq - tp->snd_nxt < lowat;
+}
+
+struct send_call {
+    tcp_copy_fn copy;
+    void *ctx;
+    size_t len, copied;
+    int flags;
+    uint32_t mss_now, size_goal;
+    bool appended; /**< the tail that was there before has lost its PSH */
+};
+
+/* Step 7: room in the last unsent segment. */
+static uint32_t tail_room(const struct segment *tail, uint32_t size_goal)
+{
+    if (!tail || (tail->flags & (SEG_EOR | SEG_URG | SEG_FIN)))
+        return 0;
+    return seg_len(tail) < size_goal ? size_goal - seg_len(tail) : 0;
+}
+
+/* Step 8: an open segment, the present tail or a fresh one. */
+static int get_segment(struct tcb *tp, struct send_call *c, struct segment **out, uint32_t *room)
+{
+    struct segment *seg = wqueue_tail(tp);
+
+    *room = tail_room(seg, c->size_goal);
+    if (*room) {
+        if (!c->appended) {
+            seg->flags &= (uint8_t)~SEG_PSH;
+            COUNT(tp->st, tcp_out_coalesced);
+        }
+        c->appended = true;
+        *out = seg;
+        return 0;
+    }
+    if (!tcp_stream_memory_free(tp))
+        return -EAGAIN;
+    seg = wqueue_entail(tp);
+    if (!seg)
+        return -ENOMEM;
+    c->appended = true;
+    *room = c->size_goal;
+    *out = seg;
+    return 0;
+}
+
+/* Step 9: n bytes into the stream behind what is there. A fault cuts it short. */
+static ssize_t copy_bytes(struct tcb *tp, struct send_call *c, uint32_t n)
+{
+    struct iovec iov[4];
+    size_t done = 0;
+    int spans;
+
+    if (!c->copy)
+        return n;
+    if (bytestream_reserve(&tp->snd, tp->snd_offset, tp->snd_offset + n) != 0)
+        return -ENOMEM;
+    spans = bytestream_spans(&tp->snd, tp->snd_offset, n, iov);
+    for (int i = 0; i < spans; i++) {
+        size_t got = c->copy(c->ctx, iov[i].iov_base, iov[i].iov_len);
+
+        done += got;
+        if (got < iov[i].iov_len)
+            return done ? (ssize_t)done : -EFAULT;
+    }
+    return (ssize_t)done;
+}
+
+static void drop_empty_tail(struct tcb *tp)
+{
+    struct segment *tail = wqueue_tail(tp);
+
+    if (tail && tail->seq == tail->end_seq)
+        wqueue_unlink(tp, tail);
+}
+
+static ssize_t append(struct tcb *tp, struct send_call *c, struct segment *seg, uint32_t room)
+{
+    uint32_t n = c->len - c->copied < room ? (uint32_t)(c->len - c->copied) : room;
+    ssize_t got = copy_bytes(tp, c, n);
+
+    if (got <= 0)
+        return got;
+    seg->end_seq += (uint32_t)got;
+    tp->write_seq += (uint32_t)got;
+    tp->snd_offset += (uint64_t)got;
+    wqueue_set_pcount(seg, c->mss_now);
+    c->copied += (size_t)got;
+    return (uint32_t)got < n ? -EFAULT : got;
+}
+
+/* Steps 10 and 11: a segment has reached its goal in the middle of a call. */
+static void push_full_segment(struct tcb *tp, struct send_call *c, struct segment *seg)
+{
+    if (forced_push(tp)) {
+        COUNT(tp->st, tcp_out_push_forced);
+        tcp_mark_push(tp, seg);
+        push_pending_frames(tp, c->mss_now, TCP_NAGLE_PUSH);
+    } else if (seg == wqueue_send_head(tp)) {
+        tcp_push_one(tp, c->mss_now);
+    }
+}
+
+static ssize_t send_loop(struct tcb *tp, struct send_call *c)
+{
+    while (c->copied < c->len) {
+        struct segment *seg;
+        uint32_t room;
+        ssize_t err = get_segment(tp, c, &seg, &room);
+
+        if (err)
+            return err;
+        err = append(tp, c, seg, room);
+        if (err < 0)
+            return err;
+        if (c->copied == c->len) {
+            if (c->flags & MSG_EOR)
+                seg->flags |= SEG_EOR;
+            return 0;
+        }
+        if (seg_len(seg) >= c->size_goal)
+            push_full_segment(tp, c, seg);
+    }
+    return 0;
+}
+
+/* Step 12: out of space or memory. What was queued goes out although MSG_MORE was said, and the writer waits. */
+static void wait_for_space(struct tcb *tp, struct send_call *c, ssize_t err)
+{
+    tp->nospace = true;
+    if (tp->sock)
+        tp->sock->want_write = true;
+    if (err == -EAGAIN)
+        tcp_stop(tp, TCP_STOP_sndbuf);
+    else
+        tcp_timer_set(tp, TCP_TIMER_retry, tp->st->now + TCP_PROBE_RETRY);
+    if (c->copied)
+        tcp_push(tp, c->flags & ~MSG_MORE, c->mss_now, TCP_NAGLE_PUSH, c->size_goal);
+}
+
+ssize_t tcp_sendmsg(struct tcb *tp, tcp_copy_fn copy, void *ctx, size_t len, int flags)
+{
+    struct send_call c = {.copy = copy, .ctx = ctx, .len = len, .flags = flags};
+    ssize_t err;
+
+    tcp_cwnd_restart_if_idle(tp);
+    c.mss_now = tcp_send_mss(tp, &c.size_goal);
+    err = send_loop(tp, &c);
+    drop_empty_tail(tp);
+    if (err == -EAGAIN || err == -ENOMEM) {
+        wait_for_space(tp, &c, err);
+        return c.copied ? (ssize_t)c.copied : -EAGAIN;
+    }
+    if (c.copied)
+        tcp_push(tp, flags, c.mss_now, tp->nonagle, c.size_goal);
+    if (err < 0 && !c.copied)
+        return err;
+    return (ssize_t)c.copied;
+}
+
+/* --- tcp_write_xmit ---------------------------------------------------------------------------------------- */
+
+static bool paced(const struct tcb *tp)
+{
+    return tp->max_pacing_rate != UINT64_MAX;
+}
+
+static bool pacing_check(struct tcb *tp)
+{
+    if (!paced(tp) || tp->pacing_until <= tp->st->now)
+        return false;
+    tcp_timer_set(tp, TCP_TIMER_retry, tp->pacing_until);
+    return true;
+}
+
+static void pacing_advance(struct tcb *tp, uint32_t bytes)
+{
+    uint64_t start = tp->pacing_until > tp->st->now ? tp->pacing_until : tp->st->now;
+
+    if (paced(tp) && tp->pacing_rate)
+        tp->pacing_until = start + (uint64_t)bytes * 1000000 / tp->pacing_rate;
+}
+
+/* One burst takes at most half of the congestion window (linux-sender §5, 2). */
+static uint32_t cwnd_quota(const struct tcb *tp)
+{
+    uint32_t in_flight = tcp_in_flight(tp);
+    uint32_t half = tp->cwnd / 2 ? tp->cwnd / 2 : 1;
+
+    if (in_flight >= tp->cwnd)
+        return 0;
+    return half < tp->cwnd - in_flight ? half : tp->cwnd - in_flight;
+}
+
+/* The first packet of the segment must fit whole: sender SWS avoidance (RFC 9293 §3.8.6.2.1). */
+static bool snd_wnd_test(const struct tcb *tp, const struct segment *seg, uint32_t mss)
+{
+    uint32_t end = seg->end_seq;
+
+    if (seg_len(seg) > mss)
+        end = seg->seq + mss;
+    return seq_leq(end, tcp_wnd_end(tp));
+}
+
+/* Where to cut a segment of several packets (linux-sender §5, 6). */
+static uint32_t split_point(const struct tcb *tp, const struct segment *seg, uint32_t mss, uint32_t quota, uint8_t nonagle)
+{
+    uint32_t window = tcp_wnd_end(tp) - seg->seq;
+    uint32_t most = quota * mss;
+    uint32_t needed, partial;
+    enum tcp_stop why;
+
+    if (most <= window && list_last(&((struct tcb *)(uintptr_t)tp)->sendq) != &seg->link)
+        return most;
+    needed = seg_len(seg) < window ? seg_len(seg) : window;
+    if (most <= needed)
+        return most;
+    partial = needed % mss;
+    if (partial && needed == seg_len(seg)) {
+        struct segment last = {.seq = seg->end_seq - partial, .end_seq = seg->end_seq, .flags = seg->flags};
+
+        if (!tcp_nagle_test(tp, &last, mss, nonagle, &why))
+            return needed - partial;
+        return needed;
+    }
+    return partial ? needed - partial : needed;
+}
+
+/* Bytes in the device's queue are bounded so that ACK clocking stays with us (linux-sender §5, small queues). */
+static bool small_queue_check(const struct tcb *tp, const struct segment *seg)
+{
+    uint64_t limit = 2ull * seg_len(seg);
+    uint64_t per_ms = tp->pacing_rate == UINT64_MAX ? UINT64_MAX : tp->pacing_rate >> 10;
+    uint64_t most = (uint64_t)tp->st->tcp.tunables.limit_output_bytes;
+
+    if (per_ms > limit)
+        limit = per_ms;
+    if (limit > most)
+        limit = most;
+    return tp->device_queued > limit && list_first(&((struct tcb *)(uintptr_t)tp)->rtxq) != list_last(&((struct tcb *)(uintptr_t)tp)->rtxq);
+}
+
+static void event_new_data_sent(struct tcb *tp, struct segment *seg)
+{
+    bool was_idle = tp->packets_out == 0;
+
+    list_del(&seg->link);
+    list_add_tail(&tp->rtxq, &seg->link);
+    tp->snd_nxt = seg->end_seq;
+    tp->packets_out += seg->pcount;
+    tcp_timer_clear(tp, TCP_TIMER_persist);
+    if (was_idle || !tcp_timer_pending(tp, TCP_TIMER_rexmt))
+        tcp_rearm_rto(tp);
+}
+
+/* Minshall: remember the last small segment (linux-sender §4). */
+static void minshall_update(struct tcb *tp, const struct segment *seg, uint32_t mss)
+{
+    if (seg_len(seg) % mss)
+        tp->snd_sml = seg->end_seq;
+}
+
+/* The tests of step 14, in order. Returns true when seg (cut as needed) may leave. */
+static bool may_send(struct tcb *tp, struct segment *seg, uint32_t mss, uint8_t nonagle, int push_one, bool *cwnd_limited)
+{
+    uint32_t max_segs = tcp_tso_autosize(tp, mss);
+    enum tcp_stop why = TCP_STOP_empty;
+    uint32_t quota, limit;
+
+    if (pacing_check(tp))
+        return tcp_stop(tp, TCP_STOP_pacing), false;
+    quota = cwnd_quota(tp);
+    if (!quota) {
+        *cwnd_limited = true;
+        return tcp_stop(tp, TCP_STOP_cwnd), false;
+    }
+    if (quota > max_segs)
+        quota = max_segs;
+    if (seg_len(seg) < quota * mss)
+        wqueue_pull(tp, seg, quota * mss, mss);
+    if (!snd_wnd_test(tp, seg, mss))
+        return tcp_stop(tp, TCP_STOP_rwnd), false;
+    wqueue_set_pcount(seg, mss);
+    if (seg->pcount == 1) {
+        bool tail = list_last(&tp->sendq) == &seg->link;
+
+        if (!tcp_nagle_test(tp, seg, mss, tail ? nonagle : TCP_NAGLE_PUSH, &why))
+            return tcp_stop(tp, why), false;
+    } else if (!push_one && tcp_tso_should_defer(tp, seg, mss, max_segs)) {
+        return tcp_stop(tp, TCP_STOP_tso_defer), false;
+    }
+    limit = seg->pcount > 1 ? split_point(tp, seg, mss, quota, nonagle) : mss;
+    if (seg_len(seg) > limit && tso_fragment(tp, seg, limit, mss) != 0)
+        return false;
+    if (tp->st->device_blocked || small_queue_check(tp, seg))
+        return tcp_stop(tp, TCP_STOP_device), false;
+    return true;
+}
+
+/**
+ * Send what may be sent. push_one: only one segment. Returns true when nothing is in flight and data waits:
+ * then only a window update or the persist timer will move it.
+ */
+bool tcp_write_xmit(struct tcb *tp, uint32_t mss, uint8_t nonagle, int push_one)
+{
+    struct segment *seg;
+    bool cwnd_limited = false;
+    uint32_t sent = 0;
+
+    while ((seg = wqueue_send_head(tp))) {
+        int err;
+
+        if (!may_send(tp, seg, mss, nonagle, push_one, &cwnd_limited))
+            break;
+        err = tcp_transmit_segment(tp, seg, mss);
+        if (err == -EAGAIN || err == -ENOBUFS || err == -ENOMEM) {
+            tcp_stop(tp, TCP_STOP_device);
+            break;
+        }
+        /* any other failure is a loss on the way: the retransmission timer takes care */
+        pacing_advance(tp, seg_len(seg));
+        event_new_data_sent(tp, seg);
+        minshall_update(tp, seg, mss);
+        sent += seg->pcount;
+        if (push_one)
+            break;
+    }
+    if (tp->st->device_blocked && wqueue_send_head(tp))
+        tcp_timer_set(tp, TCP_TIMER_retry, tp->st->now + 1000);
+    if (!seg)
+        tcp_stop(tp, TCP_STOP_empty);
+    if (sent)
+        tcp_cwnd_validate(tp, cwnd_limited || tcp_in_flight(tp) >= tp->cwnd);
+    return !tp->packets_out && wqueue_send_head(tp);
+}
+
+/* --- once per touched connection --------------------------------------------------------------------------- */
+
+/** After a batch of input: losses first, then new data, then the question of an ACK (data may have carried it). */
+void tcp_output_touched(struct tcb *tp)
+{
+    uint8_t pending = tp->pending;
+
+    tp->pending = 0;
+    if (tp->conn.state == TCPS_CLOSED || tp->conn.state == TCPS_SYN_SENT)
+        return;
+    if ((pending & TCP_PEND_RETRANS) || tp->lost_out > tp->retrans_out)
+        tcp_xmit_retransmit_queue(tp);
+    if (tp->send_shutdown && !tp->fin_queued)
+        tcp_send_fin(tp);
+    if (pending & TCP_PEND_OUTPUT)
+        tcp_push_pending_frames(tp);
+    tcp_ack_decide(tp);
+}

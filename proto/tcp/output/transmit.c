@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tcp_transmit_segment: header, options, window, checksum offload, and on to IP (send path, step 15; RFC 9293 §3.1;
+ * RFC 7323 §3.2; option order as Linux's, linux-receiver §2). The payload stays in the stream: the frame gets spans of it.
+ */
+#include "proto/base/checksum.h"
+#include "proto/sock/sock_internal.h"
+
+#include <errno.h>
+
+static void put16(uint8_t *p, uint32_t v)
+{
+    p[0] = (uint8_t)(v >> 8);
+    p[1] = (uint8_t)v;
+}
+
+static void put32(uint8_t *p, uint32_t v)
+{
+    put16(p, v >> 16);
+    put16(p + 2, v);
+}
+
+static uint8_t *put_timestamps(uint8_t *p, uint32_t tsval, uint32_t tsecr)
+{
+    *p++ = 8;
+    *p++ = 10;
+    put32(p, tsval);
+    put32(p + 4, tsecr);
+    return p + 8;
+}
+
+struct syn_options {
+    uint16_t mss;
+    bool ts_ok, wscale_ok;
+    uint8_t wscale;
+    uint32_t tsval, tsecr;
+};
+
+/* MSS, NOP NOP timestamps, NOP window scale: as Linux without SACK. */
+static uint32_t put_syn_options(uint8_t *start, const struct syn_options *o)
+{
+    uint8_t *p = start;
+
+    *p++ = 2;
+    *p++ = 4;
+    put16(p, o->mss);
+    p += 2;
+    if (o->ts_ok) {
+        *p++ = 1;
+        *p++ = 1;
+        p = put_timestamps(p, o->tsval, o->tsecr);
+    }
+    if (o->wscale_ok) {
+        *p++ = 1;
+        *p++ = 3;
+        *p++ = 3;
+        *p++ = o->wscale;
+    }
+    return (uint32_t)(p - start);
+}
+
+static uint32_t build_options(const struct tcb *tp, uint8_t *p, bool syn)
+{
+    uint32_t tsval = tcp_ts_now(tp->st) + tp->ts_offset;
+
+    if (syn) {
+        struct syn_options o = {.mss = tp->advmss,
+                                .ts_ok = tp->ts_ok,
+                                .wscale_ok = tp->wscale_ok,
+                                .wscale = tp->rcv_wscale,
+                                .tsval = tsval,
+                                .tsecr = tp->ts_recent};
+
+        return put_syn_options(p, &o);
+    }
+    if (!tp->ts_ok)
+        return 0;
+    p[0] = p[1] = 1;
+    put_timestamps(p + 2, tsval, tp->ts_recent);
+    return TCP_TIMESTAMP_SPACE;
+}
+
+struct header {
+    const struct ip_endpoint *local, *remote;
+    uint32_t seq, ack, window;
+    uint8_t flags;
+};
+
+/* Put the header in front of the frame's options and leave the checksum to the device (or to stack_transmit). */
+static void push_header(struct frame *f, const struct header *h, const uint8_t *options, uint32_t opt_len)
+{
+    uint32_t len = TCP_HEADER_LEN + opt_len;
+    uint8_t *p = frame_push(f, len);
+    bool v4 = ip_addr_is_v4(&h->local->addr);
+    const struct ip_addr *s = &h->local->addr, *d = &h->remote->addr;
+    uint32_t sum = csum_pseudo(v4 ? ip_addr_v4_bytes(s) : s->b, v4 ? ip_addr_v4_bytes(d) : d->b, v4 ? 4 : 16,
+                               IP_PROTO_TCP, len + f->span_len);
+    uint16_t partial = (uint16_t)~csum_fold(sum);
+
+    put16(p, h->local->port);
+    put16(p + 2, h->remote->port);
+    put32(p + 4, h->seq);
+    put32(p + 8, h->ack);
+    p[12] = (uint8_t)(len / 4 << 4);
+    p[13] = h->flags;
+    put16(p + 14, h->window);
+    memcpy(p + 16, &partial, 2);
+    put16(p + 18, 0);
+    memcpy(p + TCP_HEADER_LEN, options, opt_len);
+    f->csum = FRAME_CSUM_PARTIAL;
+    f->csum_start = 0;
+    f->csum_offset = 16;
+}
+
+static int to_ip(struct tcb *tp, struct frame *f, uint32_t segs, uint32_t *sent)
+{
+    struct ip_flow flow = {.src = tp->conn.local.addr,
+                           .dst = tp->conn.remote.addr,
+                           .proto = IP_PROTO_TCP,
+                           .ttl = tp->ttl,
+                           .tos = tp->tos,
+                           .dont_fragment = true,
+                           .id = tp->ip_id};
+    int err;
+
+    f->owner = tp->id;
+    err = ip_output(tp->st, f, &flow, sent);
+    if (err && err != -EAGAIN)
+        COUNT(tp->st, tcp_out_errors);
+    if (!err)
+        tp->ip_id = (uint16_t)(tp->ip_id + segs);
+    return err;
+}
+
+static uint8_t segment_flags(const struct tcb *tp, const struct segment *seg)
+{
+    uint8_t flags = TH_ACK;
+
+    if (seg->flags & SEG_SYN)
+        flags = TH_SYN | (tp->conn.state == TCPS_SYN_RECV ? TH_ACK : 0);
+    if (seg->flags & SEG_FIN)
+        flags |= TH_FIN;
+    /* a burst ends with PSH on its last packet (linux-sender §3) */
+    if (seg_len(seg) && ((seg->flags & SEG_PSH) || seg->pcount > 1))
+        flags |= TH_PSH;
+    return flags;
+}
+
+static void count_sent(struct tcb *tp, uint32_t len, uint32_t segs)
+{
+    struct stack *st = tp->st;
+
+    COUNT(st, tcp_out_frames);
+    COUNT_ADD(st, tcp_out, segs);
+    tp->segs_out += segs;
+    if (!len)
+        return;
+    COUNT_ADD(st, tcp_out_bytes, len);
+    tp->bytes_sent += len;
+    tp->data_segs_out += segs;
+}
+
+int tcp_transmit_segment(struct tcb *tp, struct segment *seg, uint32_t mss)
+{
+    uint8_t options[40];
+    uint32_t len = seg_len(seg), sent = len, opt_len;
+    bool syn = seg->flags & SEG_SYN;
+    struct frame f;
+    struct header h = {&tp->conn.local, &tp->conn.remote, seg->seq, tp->rcv_nxt, 0, segment_flags(tp, seg)};
+    int err;
+
+    frame_init(&f);
+    if (len) {
+        f.n_spans = (uint8_t)bytestream_spans(&tp->snd, tcp_snd_offset(tp, seg->seq), len, f.spans);
+        f.span_len = len;
+    }
+    if (len > mss) {
+        f.gso = ip_addr_is_v4(&tp->conn.remote.addr) ? FRAME_GSO_TCP4 : FRAME_GSO_TCP6;
+        f.gso_size = (uint16_t)mss;
+    }
+    h.window = syn ? (tp->rcv_wnd < 65535 ? tp->rcv_wnd : 65535) : tcp_select_window(tp);
+    if (!(h.flags & TH_ACK))
+        h.ack = 0;
+    opt_len = build_options(tp, options, syn);
+    push_header(&f, &h, options, opt_len);
+    err = to_ip(tp, &f, seg->pcount, &sent);
+    if (err)
+        return err;
+    if (sent < len && tso_fragment(tp, seg, sent, mss) != 0)
+        return -ENOMEM; /* the peer will see the part twice: harmless */
+    seg->sent_at = tp->st->now ? tp->st->now : 1;
+    tp->last_sent = tp->st->now;
+    count_sent(tp, sent, seg->pcount);
+    if (h.flags & TH_ACK)
+        tcp_ack_sent(tp);
+    if (len)
+        tcp_ack_data_sent(tp);
+    return 0;
+}
+
+/* SND.NXT, unless the peer shrank its window below it (Linux: tcp_acceptable_seq). */
+static uint32_t acceptable_seq(const struct tcb *tp)
+{
+    uint32_t end = tcp_wnd_end(tp);
+
+    if (seq_leq(tp->snd_nxt, end) || tp->snd_nxt - end < (1u << tp->rcv_wscale))
+        return tp->snd_nxt;
+    return end;
+}
+
+static int send_bare(struct tcb *tp, uint32_t seq, uint8_t flags)
+{
+    struct header h = {&tp->conn.local, &tp->conn.remote, seq, tp->rcv_nxt, 0, flags};
+    uint8_t options[40];
+    struct frame f;
+    int err;
+
+    frame_init(&f);
+    h.window = tcp_select_window(tp);
+    push_header(&f, &h, options, build_options(tp, options, false));
+    err = to_ip(tp, &f, 1, NULL);
+    if (err)
+        return err;
+    count_sent(tp, 0, 1);
+    tcp_ack_sent(tp);
+    return 0;
+}
+
+int tcp_send_ack(struct tcb *tp)
+{
+    int err;
+
+    if (tp->conn.state == TCPS_CLOSED || tp->conn.state == TCPS_SYN_SENT)
+        return 0;
+    err = send_bare(tp, acceptable_seq(tp), TH_ACK);
+    if (!err)
+        COUNT(tp->st, tcp_out_acks);
+    return err;
+}
+
+/* An empty ACK with a sequence number that the peer must answer (linux-sender §6): never a byte of data. */
+int tcp_xmit_probe(struct tcb *tp, bool urgent)
+{
+    return send_bare(tp, tp->snd_una - !urgent, TH_ACK);
+}
+
+void tcp_send_active_reset(struct tcb *tp)
+{
+    if (tp->conn.state == TCPS_CLOSED || tp->conn.state == TCPS_SYN_SENT || tp->conn.state == TCPS_LISTEN)
+        return;
+    COUNT(tp->st, tcp_out_rst);
+    send_bare(tp, acceptable_seq(tp), TH_RST | TH_ACK);
+}
+
+/* --- without a connection ---------------------------------------------------------------------------------- */
+
+int tcp_send_reply(struct stack *st, const struct tcp_reply *r)
+{
+    struct header h = {&r->local, &r->remote, r->seq, r->ack, r->window, r->flags};
+    struct ip_flow flow = {.src = r->local.addr,
+                           .dst = r->remote.addr,
+                           .proto = IP_PROTO_TCP,
+                           .tos = r->tos,
+                           .dont_fragment = true};
+    uint8_t options[40];
+    uint32_t opt_len = 0;
+    struct frame f;
+    int err;
+
+    frame_init(&f);
+    if (r->flags & TH_SYN) {
+        struct syn_options o = {r->mss, r->has_ts, r->wscale_ok, r->wscale, r->tsval, r->tsecr};
+
+        opt_len = put_syn_options(options, &o);
+    } else if (r->has_ts) {
+        options[0] = options[1] = 1;
+        put_timestamps(options + 2, r->tsval, r->tsecr);
+        opt_len = TCP_TIMESTAMP_SPACE;
+    }
+    push_header(&f, &h, options, opt_len);
+    err = ip_output(st, &f, &flow, NULL);
+    if (err)
+        return err;
+    COUNT(st, tcp_out_frames);
+    COUNT(st, tcp_out);
+    return 0;
+}
+
+/* RFC 9293 §3.10.7.1: never for a reset; the sequence number is what the segment itself claims to expect. */
+void tcp_send_reset(struct stack *st, const struct tcp_seg *seg)
+{
+    struct tcp_reply r = {.local = {seg->packet->dst, seg->dst_port}, .remote = {seg->packet->src, seg->src_port}};
+
+    if ((seg->flags & TH_RST) || seg->packet->broadcast)
+        return;
+    if (seg->flags & TH_ACK) {
+        r.flags = TH_RST;
+        r.seq = seg->ack;
+    } else {
+        r.flags = TH_RST | TH_ACK;
+        r.ack = seg->end_seq;
+    }
+    COUNT(st, tcp_out_rst);
+    tcp_send_reply(st, &r);
+}
