@@ -225,6 +225,9 @@ static int on_line(void *user, const char *section, const char *name, const char
 {
     struct loading *l = user;
 
+    /* libinih goes on after an error, and reports the first line: so is the reason. */
+    if (*l->error)
+        return 1;
     if (strcmp(section, "tapstack") != 0) {
         fail(l->error, "%s is outside of the section [tapstack]", name);
         return 0;
@@ -247,7 +250,6 @@ int config_load(struct config *c, const char *path, char error[CONFIG_ERROR])
         snprintf(error, CONFIG_ERROR, "cannot read %.150s: %s", path, strerror(-rc));
         return rc;
     }
-    /* libinih reads on to the end: the reason may be of a later line, but then that one is wrong as well. */
     snprintf(error, CONFIG_ERROR, "%.100s, line %d: %.120s", path, line, *reason ? reason : "syntax error");
     return -EINVAL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The control socket's place in the file system; see sockfile.h. A lock on the directory makes looking and binding one
- * step for all daemons that start at once.
+ * The control socket's place in the file system; see sockfile.h. A lock on the directory, held until we serve, makes
+ * it one step for all daemons that start at once. Anybody may hold that lock: it is not waited for long.
  */
 #include "daemon/sockfile.h"
 
@@ -17,7 +17,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BACKLOG 1024
+#define BACKLOG      1024
+#define LOCK_TRIES   50
+#define LOCK_WAIT_US 100000
 
 static int address_of(const char *path, struct sockaddr_un *un)
 {
@@ -31,6 +33,16 @@ static int address_of(const char *path, struct sockaddr_un *un)
     return 0;
 }
 
+static void lock(int fd, const char *dir)
+{
+    for (int i = 0; i < LOCK_TRIES; i++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return;
+        usleep(LOCK_WAIT_US);
+    }
+    log_warning("%s is locked by another program: going on without the lock", dir);
+}
+
 /* Open, and if need be make, the directory of the path; locked until it is closed. */
 static int lock_directory(struct sockfile *f)
 {
@@ -42,13 +54,13 @@ static int lock_directory(struct sockfile *f)
     if (mkdir(dir, 0755) == 0)
         snprintf(f->made_directory, sizeof(f->made_directory), "%s", dir);
     fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0 && flock(fd, LOCK_EX) == 0)
-        return fd;
-    error = errno;
-    log_error("cannot use the directory %s: %s", dir, strerror(error));
-    if (fd >= 0)
-        close(fd);
-    return -error;
+    if (fd < 0) {
+        error = errno;
+        log_error("cannot use the directory %s: %s", dir, strerror(error));
+        return -error;
+    }
+    lock(fd, dir);
+    return fd;
 }
 
 /* Who serves the socket at this address? Returns the process, 0 for nobody, or a negative errno value. */
@@ -102,43 +114,62 @@ static int clear_path(const struct sockfile *f, const struct sockaddr_un *un)
     return 0;
 }
 
-static int bind_and_listen(struct sockfile *f, const struct sockaddr_un *un)
+static int bind_to(struct sockfile *f, const struct sockaddr_un *un)
 {
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), error = 0;
     mode_t mask = umask(0111); /* everybody may ask; policy says what for */
     struct stat st;
 
-    if (fd < 0 || bind(fd, (const struct sockaddr *)un, sizeof(*un)) < 0 || listen(fd, BACKLOG) < 0 ||
-        lstat(f->path, &st) < 0)
+    if (fd < 0 || bind(fd, (const struct sockaddr *)un, sizeof(*un)) < 0 || lstat(f->path, &st) < 0)
         error = errno;
     umask(mask);
     if (error) {
-        log_error("cannot listen at %s: %s", f->path, strerror(error));
+        log_error("cannot bind %s: %s", f->path, strerror(error));
         if (fd >= 0)
             close(fd);
         return -error;
     }
     f->device = st.st_dev;
     f->inode = st.st_ino;
+    f->fd = fd;
     return fd;
 }
 
-int sockfile_listen(struct sockfile *f, const char *path)
+static void unlock(struct sockfile *f)
+{
+    if (f->lock >= 0)
+        close(f->lock);
+    f->lock = -1;
+}
+
+int sockfile_claim(struct sockfile *f, const char *path)
 {
     struct sockaddr_un un;
-    int rc = address_of(path, &un), lock;
+    int rc = address_of(path, &un);
 
     memset(f, 0, sizeof(*f));
+    f->lock = f->fd = -1;
     if (rc < 0)
         return rc;
     snprintf(f->path, sizeof(f->path), "%s", path);
-    lock = lock_directory(f);
-    if (lock < 0)
-        return lock;
+    f->lock = lock_directory(f);
+    if (f->lock < 0)
+        return f->lock;
     rc = clear_path(f, &un);
     if (rc == 0)
-        rc = bind_and_listen(f, &un);
-    close(lock);
+        rc = bind_to(f, &un);
+    if (rc < 0)
+        unlock(f);
+    return rc;
+}
+
+int sockfile_serve(struct sockfile *f)
+{
+    int rc = listen(f->fd, BACKLOG) < 0 ? -errno : 0;
+
+    unlock(f);
+    if (rc < 0)
+        log_error("cannot listen at %s: %s", f->path, strerror(-rc));
     return rc;
 }
 
@@ -153,7 +184,8 @@ void sockfile_remove(struct sockfile *f)
 {
     struct stat st;
 
-    if (!f->path[0] || lstat(f->path, &st) < 0 || st.st_dev != f->device || st.st_ino != f->inode)
+    unlock(f);
+    if (!f->path[0] || f->fd < 0 || lstat(f->path, &st) < 0 || st.st_dev != f->device || st.st_ino != f->inode)
         return;
     if (unlink(f->path) < 0)
         log_info("cannot remove %s: %s", f->path, strerror(errno));

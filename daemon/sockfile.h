@@ -11,13 +11,17 @@
 
 struct sockfile {
     char path[108];
+    int fd;
+    int lock; /**< on the directory, until we serve; -1: none */
     dev_t device;
     ino_t inode;
     char made_directory[108]; /**< that did not exist before; empty: it did */
 };
 
-/** Returns the listening SOCK_SEQPACKET socket, non-blocking, or a negative errno value, logged. */
-int sockfile_listen(struct sockfile *f, const char *path);
+/** Take the path. Returns the bound SOCK_SEQPACKET socket, non-blocking, or a negative errno value, logged. */
+int sockfile_claim(struct sockfile *f, const char *path);
+/** From now on programs can connect. 0 or a negative errno value, logged. */
+int sockfile_serve(struct sockfile *f);
 /** Let this user remove it, before privileges are dropped. Best effort. */
 void sockfile_give(const struct sockfile *f, uid_t uid, gid_t gid);
 /** Remove it, if it is still ours. */

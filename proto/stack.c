@@ -87,8 +87,6 @@ static void set_time(struct stack *st, uint64_t now)
 void stack_input(struct stack *st, struct frame *f, uint64_t now)
 {
     set_time(st, now);
-    COUNT(st, eth_in);
-    COUNT_ADD(st, eth_in_bytes, f->len);
     eth_input(st, f);
 }
 

@@ -10,6 +10,7 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 const char *address_text(const struct wire_addr *addr, char out[ADDRESS_TEXT])
 {
@@ -40,12 +41,16 @@ const char *address_text_of(const struct sockaddr *sa, socklen_t len, char out[A
 
 int address_port(const char *text)
 {
-    struct servent *service;
+    struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM}, *ai;
+    struct sockaddr_in in;
     char *end;
     long n = strtol(text, &end, 10);
 
     if (*text && !*end)
         return n >= 0 && n <= 65535 ? (int)n : -1;
-    service = getservbyname(text, "tcp");
-    return service ? ntohs((uint16_t)service->s_port) : -1;
+    if (getaddrinfo(NULL, text, &hints, &ai) != 0)
+        return -1;
+    memcpy(&in, ai->ai_addr, sizeof(in));
+    freeaddrinfo(ai);
+    return ntohs(in.sin_port);
 }

@@ -51,11 +51,10 @@ static ssize_t send_marked(int fd, const struct msghdr *msg, int flags, int64_t 
     ssize_t n;
     int r = mark(fd, count, flags & MARKED);
 
-    /* Without the daemon the write itself gives the right answer: EPIPE, ECONNRESET. */
-    if (r < 0 && r != -ENOTCONN) {
-        errno = -r;
-        return -1;
-    }
+    /*
+     * A mark that was not taken (no daemon, no memory, too many marks under way) costs the hint,
+     * not the bytes; a dead descriptor is what the write itself says: EPIPE, ECONNRESET, EBADF.
+     */
     n = send_plain(fd, msg, flags);
     if (n < 0)
         error = errno;

@@ -110,6 +110,16 @@ size_t sock_send_space(const struct sock *s)
     return tp->sndbuf - queued;
 }
 
+/* No new extent: both are in use (the next ACKs free the older one), or memory is short (try again soon). */
+static size_t what_fits(struct tcb *tp, size_t want)
+{
+    uint64_t room = bytestream_capacity_end(&tp->snd) - tp->snd_offset;
+
+    if (!tp->packets_out)
+        tcp_timer_set(tp, TCP_TIMER_retry, tp->st->now + 10000);
+    return room < want ? (size_t)room : want;
+}
+
 ssize_t sock_send_spans(struct sock *s, size_t want, struct iovec out[4], int *n_spans)
 {
     struct tcb *tp = s->tcb;
@@ -122,14 +132,8 @@ ssize_t sock_send_spans(struct sock *s, size_t want, struct iovec out[4], int *n
     space = sock_send_space(s);
     if (want > space)
         want = space;
-    if (want && bytestream_reserve(&tp->snd, tp->snd_offset, tp->snd_offset + want) != 0) {
-        /* no memory for all of it: perhaps for a page */
-        want = want < 4096 ? 0 : 4096;
-        if (want && bytestream_reserve(&tp->snd, tp->snd_offset, tp->snd_offset + want) != 0)
-            want = 0;
-        if (!want)
-            tcp_timer_set(tp, TCP_TIMER_retry, s->st->now + 10000);
-    }
+    if (want && bytestream_reserve(&tp->snd, tp->snd_offset, tp->snd_offset + want) != 0)
+        want = what_fits(tp, want);
     if (!want) {
         s->want_write = true;
         tp->nospace = true;

@@ -39,12 +39,29 @@ static uint32_t occupied_end(const struct tcb *tp)
     return n ? range_of(n)->end_seq : tp->rcv_nxt;
 }
 
-/* Room for [.., end). Under memory pressure out-of-order data goes first, never below the advertised edge's in-order part. */
+/* Growing while bytes are live adds the second and last extent: it must then hold all that was and can be promised. */
+static uint64_t growth_end(const struct tcb *tp, uint64_t end_off)
+{
+    uint64_t most = tp->read_offset + tp->rcvbuf / 2;
+    uint64_t edge = tp->rcv_offset + tcp_receive_window(tp);
+
+    if (bytestream_footprint(&tp->rcv) == 0)
+        return end_off;
+    if (most > end_off)
+        end_off = most;
+    return edge > end_off ? edge : end_off;
+}
+
+/* Room for [.., end). Under memory pressure out-of-order data goes first, never what is in order. */
 static bool make_room(struct tcb *tp, uint32_t end)
 {
     uint64_t end_off = tcp_rcv_offset(tp, end);
+    uint64_t occupied = tcp_rcv_offset(tp, occupied_end(tp));
 
-    if (bytestream_reserve(&tp->rcv, tcp_rcv_offset(tp, occupied_end(tp)), end_off) == 0)
+    if (bytestream_capacity_end(&tp->rcv) >= end_off)
+        return true;
+    if (bytestream_reserve(&tp->rcv, occupied, growth_end(tp, end_off)) == 0 ||
+        bytestream_reserve(&tp->rcv, occupied, end_off) == 0)
         return true;
     if (rb_empty(&tp->ooo))
         return false;

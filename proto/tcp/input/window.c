@@ -91,6 +91,17 @@ void tcp_window_grow(struct tcb *tp, uint32_t len)
     tp->quick |= 1;
 }
 
+/* Promise only what can be stored: while two extents are in use the stream cannot grow. */
+static uint32_t storage_limit(const struct tcb *tp, uint32_t free)
+{
+    uint64_t cap;
+
+    if (!tp->rcv.ext[1].base)
+        return free;
+    cap = bytestream_capacity_end(&tp->rcv) - tp->rcv_offset;
+    return cap < free ? (uint32_t)cap : free;
+}
+
 /* linux-receiver §4, "Choosing" */
 uint32_t tcp_choose_window(const struct tcb *tp)
 {
@@ -111,6 +122,8 @@ uint32_t tcp_choose_window(const struct tcb *tp)
     }
     if (free > tp->rcv_ssthresh)
         free = tp->rcv_ssthresh;
+    if (tp->rcv.ext[1].base)
+        return storage_limit(tp, free) & ~(unit - 1);
     if (tp->rcv_wscale)
         return (free + unit - 1) & ~(unit - 1);
     /* receiver SWS avoidance (RFC 9293 §3.8.6.2.2): keep the old edge while it is within one MSS */

@@ -252,6 +252,28 @@ static void a_dead_connection_is_epipe_with_marks_too(void **state)
     close(fd);
 }
 
+static bool refuse_marks(struct fake_daemon *d, const struct fake_request *rq)
+{
+    (void)d;
+    if (rq->hdr.op != WIRE_OP_SEND_MARK)
+        return false;
+    fake_daemon_reply(rq, EAGAIN, NULL, 0, -1);
+    return true;
+}
+
+static void a_mark_that_was_refused_costs_no_bytes(void **state)
+{
+    struct fake_daemon *d = *state;
+    int fd = ts_socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+    d->hook = refuse_marks;
+    assert_int_equal(send_two(fd, 5, MSG_MORE), 5);
+    /* Nothing to take back either. */
+    assert_true(send_two(fd, 4 << 20, MSG_MORE) > 0);
+    assert_int_equal(fake_daemon_count(d, WIRE_OP_SEND_MARK), 2);
+    close(fd);
+}
+
 static void info_is_converted_with_care(void **state)
 {
     int fd = ts_socket(AF_INET, SOCK_STREAM, 0);
@@ -289,6 +311,7 @@ int main(void)
         with_daemon(what_was_not_written_is_taken_back),
         with_daemon(a_destination_is_ignored_and_descriptors_do_not_travel),
         with_daemon(a_dead_connection_is_epipe_with_marks_too),
+        with_daemon(a_mark_that_was_refused_costs_no_bytes),
         with_daemon(info_is_converted_with_care),
     };
 

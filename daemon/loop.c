@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The event loop; see loop.h. libuv's callbacks only note what is due; the work is done once per iteration, after its
+ * poll. The kernel's TCP on the other side of the TAP answers within our writev(2): after frames went out, the
+ * TAP is looked at again before sleeping.
+ */
+#include "daemon/loop.h"
+
+#include "daemon/log.h"
+#include "daemon/stats.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Rounds of one wake-up; then libuv has its turn (signals). */
+#define ROUNDS      16
+#define SLOW_MS     1000
+#define PAUSED_MS   50
+
+uint64_t loop_now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* --- the core's deadline ----------------------------------------------------------------------- */
+
+/* The timer is only ever moved to an earlier time: firing too early costs less than re-arming for each segment. */
+static void arm(struct loop *l)
+{
+    uint64_t at = stack_next_deadline(l->stack);
+    struct itimerspec t = {0};
+
+    if (l->stopping && l->stop_at < at)
+        at = l->stop_at;
+    if (at >= l->armed)
+        return;
+    l->armed = at;
+    t.it_value.tv_sec = (time_t)(at / 1000000);
+    t.it_value.tv_nsec = (long)(at % 1000000) * 1000 + 1; /* all zero would disarm it */
+    if (timerfd_settime(l->timer_fd, TFD_TIMER_ABSTIME, &t, NULL) < 0)
+        l->armed = UINT64_MAX;
+}
+
+/* --- rounds ------------------------------------------------------------------------------------ */
+
+static void input(struct loop *l, uint64_t now)
+{
+    if (l->timer_due) {
+        uint64_t times;
+        l->timer_due = false;
+        l->armed = UINT64_MAX;
+        (void)!read(l->timer_fd, &times, sizeof(times));
+    }
+    if (l->device_due)
+        l->device_due = device_input(l->device, l->stack, now);
+    if (l->poller_due)
+        l->poller_due = poller_run(l->poller);
+}
+
+static void output(struct loop *l, uint64_t now)
+{
+    struct sock *sock;
+    uint32_t events;
+
+    stack_run(l->stack, now);
+    while ((sock = stack_next_event(l->stack, &events)) != NULL)
+        stream_event(l->streams, sock, events);
+}
+
+/* Returns whether there is more to do right away. */
+static bool one_round(struct loop *l)
+{
+    uint64_t now = loop_now();
+    bool ready;
+
+    l->streams->now = now;
+    l->device->sent = false;
+    input(l, now);
+    ready = streams_run(l->streams);
+    output(l, now);
+    poller_bury(l->poller);
+    stats_add(STAT_loop_rounds, 1);
+    /* Telling programs made the core do something, or streams asked for another turn. */
+    ready |= !TAILQ_EMPTY(&l->streams->ready) || stack_next_deadline(l->stack) <= now;
+    l->device_due |= l->device->sent;
+    return ready || l->device_due || l->poller_due;
+}
+
+static void watch_device(struct loop *l);
+
+static void stop_when_drained(struct loop *l)
+{
+    struct stack_usage usage;
+    uint64_t now = l->streams->now;
+
+    if (!l->stopping)
+        return;
+    if (l->streams->count == 0 && !l->drained) {
+        l->drained = true;
+        stack_shutdown(l->stack, now);
+    }
+    stack_usage(l->stack, &usage);
+    if (l->drained && usage.connections == 0) {
+        uv_stop(&l->uv);
+    } else if (now >= l->stop_at) {
+        log_warning("%u connections did not end in time", usage.connections);
+        streams_abort(l->streams);
+        stack_run(l->stack, now);
+        uv_stop(&l->uv);
+    }
+}
+
+static void on_busy(uv_idle_t *h)
+{
+    (void)h;
+}
+
+static void work(uv_check_t *h)
+{
+    struct loop *l = h->data;
+    bool more = true;
+
+    if (!l->device_due && !l->poller_due && !l->timer_due && !uv_is_active((uv_handle_t *)&l->busy))
+        return;
+    stats_add(STAT_loop_wakeups, 1);
+    for (int i = 0; i < ROUNDS && more; i++)
+        more = one_round(l);
+    if (l->device->gone && l->status == 0) {
+        log_error("the interface is gone");
+        l->status = 1;
+        uv_stop(&l->uv);
+    }
+    if (l->device->blocked)
+        watch_device(l);
+    if (l->control->paused && uv_timer_get_due_in(&l->slow) > PAUSED_MS)
+        uv_timer_start(&l->slow, l->slow.timer_cb, PAUSED_MS, SLOW_MS);
+    stop_when_drained(l);
+    arm(l);
+    if (more)
+        uv_idle_start(&l->busy, on_busy);
+    else
+        uv_idle_stop(&l->busy);
+}
+
+/* --- what wakes us ----------------------------------------------------------------------------- */
+
+static void device_event(uv_poll_t *h, int status, int events)
+{
+    struct loop *l = h->data;
+
+    if (status < 0) {
+        l->device->gone = true;
+        l->device_due = true;
+        return;
+    }
+    if (events & UV_READABLE)
+        l->device_due = true;
+    if ((events & UV_WRITABLE) && l->device->blocked) {
+        l->device->blocked = false;
+        watch_device(l);
+        stack_device_ready(l->stack, loop_now());
+        l->device_due = true;
+    }
+}
+
+static void watch_device(struct loop *l)
+{
+    int events = UV_READABLE | (l->device->blocked ? UV_WRITABLE : 0);
+
+    uv_poll_start(&l->on_device, events, device_event);
+}
+
+static void poller_event(uv_poll_t *h, int status, int events)
+{
+    struct loop *l = h->data;
+
+    (void)status;
+    (void)events;
+    l->poller_due = true;
+}
+
+static void timer_event(uv_poll_t *h, int status, int events)
+{
+    struct loop *l = h->data;
+
+    (void)status;
+    (void)events;
+    l->timer_due = true;
+}
+
+static void slow_event(uv_timer_t *h)
+{
+    struct loop *l = h->data;
+
+    capture_flush(l->device->capture);
+    control_tick(l->control);
+    if (l->control->paused)
+        uv_timer_start(h, slow_event, PAUSED_MS, SLOW_MS);
+    else if (!l->device->capture)
+        uv_timer_stop(h);
+}
+
+static void flush_event(uv_signal_t *h, int signum)
+{
+    struct loop *l = h->data;
+
+    (void)signum;
+    capture_flush(l->device->capture);
+}
+
+static void stop_event(uv_signal_t *h, int signum)
+{
+    struct loop *l = h->data;
+
+    if (l->stopping) {
+        log_info("%s again: stopping at once", strsignal(signum));
+        l->stop_at = 0;
+    } else {
+        log_info("%s: stopping", strsignal(signum));
+        l->stopping = true;
+        l->stop_at = loop_now() + LOOP_STOP_US;
+        control_stop(l->control);
+        sockfile_remove(l->sockfile);
+        streams_stop(l->streams);
+    }
+    uv_idle_start(&l->busy, on_busy);
+}
+
+/* --- life -------------------------------------------------------------------------------------- */
+
+static int init_handles(struct loop *l)
+{
+    int rc = uv_poll_init(&l->uv, &l->on_device, l->device->ops->fd(l->device->dev));
+
+    if (rc == 0)
+        rc = uv_poll_init(&l->uv, &l->on_poller, l->poller->fd);
+    if (rc == 0)
+        rc = uv_poll_init(&l->uv, &l->on_timer, l->timer_fd);
+    if (rc == 0)
+        rc = uv_check_init(&l->uv, &l->after_poll);
+    if (rc == 0)
+        rc = uv_idle_init(&l->uv, &l->busy);
+    if (rc == 0)
+        rc = uv_timer_init(&l->uv, &l->slow);
+    if (rc == 0)
+        rc = uv_signal_init(&l->uv, &l->on_term);
+    if (rc == 0)
+        rc = uv_signal_init(&l->uv, &l->on_int);
+    if (rc == 0)
+        rc = uv_signal_init(&l->uv, &l->on_usr1);
+    l->on_device.data = l->on_poller.data = l->on_timer.data = l->after_poll.data = l;
+    l->busy.data = l->slow.data = l->on_term.data = l->on_int.data = l->on_usr1.data = l;
+    return rc;
+}
+
+static int start_handles(struct loop *l)
+{
+    int rc = uv_poll_start(&l->on_device, UV_READABLE, device_event);
+
+    if (rc == 0)
+        rc = uv_poll_start(&l->on_poller, UV_READABLE, poller_event);
+    if (rc == 0)
+        rc = uv_poll_start(&l->on_timer, UV_READABLE, timer_event);
+    if (rc == 0)
+        rc = uv_check_start(&l->after_poll, work);
+    if (rc == 0)
+        rc = uv_timer_start(&l->slow, slow_event, SLOW_MS, SLOW_MS);
+    if (rc == 0)
+        rc = uv_signal_start(&l->on_term, stop_event, SIGTERM);
+    if (rc == 0)
+        rc = uv_signal_start(&l->on_int, stop_event, SIGINT);
+    if (rc == 0)
+        rc = uv_signal_start(&l->on_usr1, flush_event, SIGUSR1);
+    return rc;
+}
+
+int loop_init(struct loop *l)
+{
+    int rc;
+
+    l->armed = UINT64_MAX;
+    l->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (l->timer_fd < 0)
+        return -errno;
+    rc = uv_loop_init(&l->uv);
+    if (rc < 0) {
+        close(l->timer_fd);
+        return rc;
+    }
+    rc = init_handles(l);
+    if (rc == 0)
+        rc = start_handles(l);
+    if (rc < 0)
+        loop_destroy(l);
+    l->live = rc == 0;
+    return rc;
+}
+
+int loop_run(struct loop *l)
+{
+    /* What start-up left to do: the announcement, timers. */
+    l->device_due = l->poller_due = true;
+    uv_idle_start(&l->busy, on_busy);
+    uv_run(&l->uv, UV_RUN_DEFAULT);
+    return l->status;
+}
+
+static void close_handle(uv_handle_t *h, void *arg)
+{
+    (void)arg;
+    if (!uv_is_closing(h))
+        uv_close(h, NULL);
+}
+
+void loop_destroy(struct loop *l)
+{
+    uv_walk(&l->uv, close_handle, NULL);
+    uv_run(&l->uv, UV_RUN_DEFAULT);
+    uv_loop_close(&l->uv);
+    close(l->timer_fd);
+}
