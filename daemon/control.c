@@ -90,6 +90,13 @@ void control_tick(struct control *c)
 
 /* --- clients ----------------------------------------------------------------------------------- */
 
+/* Messages that nobody read may hold foreign descriptors. The program learns at once all the same. */
+static void hang_up(struct control *c, int fd)
+{
+    (void)shutdown(fd, SHUT_RDWR);
+    reaper_close(c->streams->reaper, fd);
+}
+
 static void client_release(struct watch *w)
 {
     free(w);
@@ -109,8 +116,7 @@ void control_disconnect(struct client *cl)
     }
     dump_drop(cl);
     poller_remove(c->poller, cl->fd);
-    /* Messages that nobody read may hold foreign descriptors. */
-    reaper_close(c->streams->reaper, cl->fd);
+    hang_up(c, cl->fd);
     cl->fd = -1;
     policy_give_client(c->streams->policy, cl->owner.uid);
     TAILQ_REMOVE(&c->clients, cl, link);
@@ -137,7 +143,7 @@ static void client_new(struct control *c, int fd)
 
     if (!who(fd, &owner) || policy_take_client(c->streams->policy, owner.uid) < 0) {
         stats_add(STAT_control_refused, 1);
-        reaper_close(c->streams->reaper, fd);
+        hang_up(c, fd);
         return;
     }
     cl = calloc(1, sizeof(*cl));
@@ -151,7 +157,7 @@ static void client_new(struct control *c, int fd)
     if (!cl || poller_add(c->poller, fd, EPOLLIN, &cl->watch) < 0) {
         free(cl);
         policy_give_client(c->streams->policy, owner.uid);
-        reaper_close(c->streams->reaper, fd);
+        hang_up(c, fd);
         return;
     }
     TAILQ_INSERT_TAIL(&c->clients, cl, link);

@@ -206,14 +206,13 @@ static void stream_release(struct watch *w)
     free(w);
 }
 
-/* Without SO_PASSRIGHTS our queue may hold foreign descriptors, and closing it releases them. */
 static void close_end(struct stream *s)
 {
     poller_remove(s->all->poller, s->fd);
-    if (s->all->rights_refused)
-        close(s->fd);
-    else
+    if (stream_holds_rights(s))
         reaper_close(s->all->reaper, s->fd);
+    else
+        close(s->fd);
     s->fd = -1;
 }
 
@@ -367,7 +366,9 @@ static void stream_ready(struct watch *w, uint32_t events)
 {
     struct stream *s = (struct stream *)w;
 
-    if (events & (EPOLLHUP | EPOLLERR))
+    /* A hang-up is a close, except when both directions were shut down: then the program may still be reading, and
+     * closing with unread bytes is an error (EPOLLERR). */
+    if ((events & EPOLLERR) || ((events & EPOLLHUP) && !s->eof_done))
         s->hup = true;
     if (events & EPOLLRDHUP)
         s->fin_seen = true;

@@ -199,6 +199,8 @@ size_t stream_queued(const struct stream *s);
 void stream_take(struct stream *s);
 /** Read `n` bytes from the head of our queue and forget them. Returns those that were there. */
 size_t stream_discard(struct stream *s, size_t n);
+/** About to close: may our queue hold foreign descriptors, whose release can block? Nothing can be added any more. */
+bool stream_holds_rights(struct stream *s);
 /** The next `count` bytes written carry `flags`. 0, -EINVAL, -ENOMEM, -EAGAIN (too many ranges). */
 int stream_mark(struct stream *s, int64_t count, uint32_t flags);
 

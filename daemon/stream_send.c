@@ -34,25 +34,12 @@ size_t stream_queued(const struct stream *s)
     return (size_t)n - s->skip;
 }
 
-/*
- * recvmsg without waiting. Where the kernel lets descriptors into our queue (before 6.16), there is always
- * room for them: what finds no room is released in our own context, and that may block.
- */
-static ssize_t receive(struct stream *s, struct iovec *iov, size_t n_iov, int flags)
+/* Give the descriptors that came with a message to the reaper. Returns how many. */
+static size_t reap_rights(struct stream *s, struct msghdr *msg)
 {
-    _Alignas(struct cmsghdr) char control[CMSG_SPACE(FDPASS_MAX * sizeof(int))];
-    struct msghdr msg = {.msg_iov = iov, .msg_iovlen = n_iov};
-    bool rights = !s->all->rights_refused && !(flags & MSG_PEEK);
-    ssize_t n;
+    size_t total = 0;
 
-    if (rights) {
-        msg.msg_control = control;
-        msg.msg_controllen = sizeof(control);
-    }
-    n = recvmsg(s->fd, &msg, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (n < 0 || !rights)
-        return n;
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c)) {
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
         int fds[FDPASS_MAX];
         size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
@@ -61,9 +48,53 @@ static ssize_t receive(struct stream *s, struct iovec *iov, size_t n_iov, int fl
         memcpy(fds, CMSG_DATA(c), count * sizeof(int));
         for (size_t i = 0; i < count; i++)
             reaper_close(s->all->reaper, fds[i]);
-        stats_add(STAT_foreign_descriptors, count);
+        total += count;
     }
+    stats_add(STAT_foreign_descriptors, total);
+    return total;
+}
+
+/*
+ * recvmsg without waiting. Where the kernel lets descriptors into our queue (before 6.16), there is always
+ * room for them: what finds no room is released in our own context, and that may block.
+ */
+static ssize_t receive_rights(struct stream *s, struct iovec *iov, size_t n_iov, int flags, size_t *rights)
+{
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(FDPASS_MAX * sizeof(int))];
+    struct msghdr msg = {.msg_iov = iov,
+                         .msg_iovlen = n_iov,
+                         .msg_control = control,
+                         .msg_controllen = sizeof(control)};
+    ssize_t n = recvmsg(s->fd, &msg, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+    *rights = n < 0 ? 0 : reap_rights(s, &msg);
     return n;
+}
+
+static ssize_t receive(struct stream *s, struct iovec *iov, size_t n_iov, int flags)
+{
+    struct msghdr msg = {.msg_iov = iov, .msg_iovlen = n_iov};
+    size_t rights;
+
+    if (s->all->rights_refused || (flags & MSG_PEEK))
+        return recvmsg(s->fd, &msg, flags | MSG_DONTWAIT);
+    return receive_rights(s, iov, n_iov, flags, &rights);
+}
+
+bool stream_holds_rights(struct stream *s)
+{
+    char newest;
+    struct iovec iov = {&newest, 1};
+    size_t rights = 0;
+    int n = 0;
+
+    if (s->all->rights_refused)
+        return false;
+    (void)shutdown(s->fd, SHUT_RD); /* the program's writes fail from here on */
+    if (ioctl(s->fd, FIONREAD, &n) == 0 && n > 1)
+        stream_discard(s, (size_t)n - 1);
+    (void)receive_rights(s, &iov, 1, MSG_PEEK, &rights);
+    return rights > 0;
 }
 
 size_t stream_discard(struct stream *s, size_t n)

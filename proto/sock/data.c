@@ -130,10 +130,16 @@ ssize_t sock_send_spans(struct sock *s, size_t want, struct iovec out[4], int *n
     if (err)
         return err;
     space = sock_send_space(s);
-    if (want > space)
+    if (want > space) {
+        /* a short send: the rest wants to hear of space as well */
+        s->want_write = true;
+        tp->nospace = true;
         want = space;
-    if (want && bytestream_reserve(&tp->snd, tp->snd_offset, tp->snd_offset + want) != 0)
+    }
+    if (want && bytestream_reserve(&tp->snd, tp->snd_offset, tp->snd_offset + want) != 0) {
+        s->want_write = true;
         want = what_fits(tp, want);
+    }
     if (!want) {
         s->want_write = true;
         tp->nospace = true;

@@ -161,25 +161,3 @@ void stack_each(struct stack *st, void (*cb)(void *ctx, const struct sock_info *
     }
     hash_each(&st->tcp.conns, each_small, &e);
 }
-
-void stack_shutdown(struct stack *st, uint64_t now)
-{
-    struct list *l, *next;
-
-    list_for_each_safe(l, next, &st->tcp.all_socks)
-    {
-        struct sock *s = container_of(l, struct sock, all_link);
-
-        if (s->listener)
-            listener_destroy(s);
-    }
-    list_for_each_safe(l, next, &st->tcp.all_socks)
-    {
-        struct sock *s = container_of(l, struct sock, all_link);
-
-        if (!s->user && !s->parent)
-            sock_close(s, now);
-        else if (s->tcb->conn.state != TCPS_CLOSED)
-            sock_shutdown(s, 1 /* SHUT_WR */, now);
-    }
-}

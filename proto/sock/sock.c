@@ -164,3 +164,38 @@ int sock_error(struct sock *s, bool take)
         s->error = 0;
     return error;
 }
+
+/* A listener takes its queued children with it, and any of them may be the next in the list: look again from the start. */
+static bool destroy_one_listener(struct stack *st)
+{
+    struct list *l;
+
+    list_for_each(l, &st->tcp.all_socks)
+    {
+        struct sock *s = container_of(l, struct sock, all_link);
+
+        if (!s->listener)
+            continue;
+        listener_destroy(s);
+        return true;
+    }
+    return false;
+}
+
+void stack_shutdown(struct stack *st, uint64_t now)
+{
+    struct list *l, *next;
+
+    set_now(st, now);
+    while (destroy_one_listener(st))
+        ;
+    list_for_each_safe(l, next, &st->tcp.all_socks)
+    {
+        struct sock *s = container_of(l, struct sock, all_link);
+
+        if (!s->user)
+            sock_close(s, now);
+        else if (s->tcb->conn.state != TCPS_CLOSED)
+            sock_shutdown(s, SHUT_WR, now);
+    }
+}

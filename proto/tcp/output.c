@@ -137,8 +137,6 @@ static ssize_t copy_bytes(struct tcb *tp, struct send_call *c, uint32_t n)
 
     if (!c->copy)
         return n;
-    if (bytestream_reserve(&tp->snd, tp->snd_offset, tp->snd_offset + n) != 0)
-        return -ENOMEM;
     spans = bytestream_spans(&tp->snd, tp->snd_offset, n, iov);
     for (int i = 0; i < spans; i++) {
         size_t got = c->copy(c->ctx, iov[i].iov_base, iov[i].iov_len);
@@ -161,8 +159,17 @@ static void drop_empty_tail(struct tcb *tp)
 static ssize_t append(struct tcb *tp, struct send_call *c, struct segment *seg, uint32_t room)
 {
     uint32_t n = c->len - c->copied < room ? (uint32_t)(c->len - c->copied) : room;
-    ssize_t got = copy_bytes(tp, c, n);
+    ssize_t got;
 
+    if (c->copy && bytestream_reserve(&tp->snd, tp->snd_offset, tp->snd_offset + n) != 0) {
+        /* no new extent: what the present ones still hold, if anything */
+        uint64_t left = bytestream_capacity_end(&tp->snd) - tp->snd_offset;
+
+        if (!left)
+            return -ENOMEM;
+        n = left < n ? (uint32_t)left : n;
+    }
+    got = copy_bytes(tp, c, n);
     if (got <= 0)
         return got;
     seg->end_seq += (uint32_t)got;

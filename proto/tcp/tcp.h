@@ -452,6 +452,8 @@ void tcp_replace_ts_recent(struct tcb *tp, const struct tcp_seg *seg);
 bool tcp_paws_reject(uint32_t ts_recent, uint32_t stamp_s, bool valid, uint32_t now_s, uint32_t tsval, int32_t tolerance);
 /* input/ack.c: RFC 9293 §3.10.7.4, fifth. False: drop the segment. */
 bool tcp_ack(struct tcb *tp, const struct tcp_seg *seg);
+/** There may be space now: the program hears of it if it waits. */
+void tcp_tell_writer(struct tcb *tp);
 /* input/data.c: text in and out of order; rcv_nxt moves here and nowhere else. */
 void tcp_data_queue(struct tcb *tp, const struct tcp_seg *seg);
 /** The range of bytes held beyond a hole, for tests and SACK. */

@@ -69,6 +69,8 @@ static void dispatch(struct tcb *tp, enum tcp_timer t)
         break;
     case TCP_TIMER_retry:
         tcp_touch(tp, TCP_PEND_OUTPUT | TCP_PEND_RETRANS | TCP_PEND_ACK);
+        /* a writer that found no memory has no ACK to wait for */
+        tcp_tell_writer(tp);
         break;
     case TCP_TIMER_COUNT:
         break;

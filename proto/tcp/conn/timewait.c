@@ -156,7 +156,8 @@ static void fin_wait2_input(struct stack *st, struct tcp_timewait *tw, const str
         tcp_send_reset(st, seg);
         return;
     }
-    if (!(seg->flags & TH_ACK) || seq_leq(seg->end_seq, tw->rcv_nxt))
+    /* an empty ACK may lie behind a FIN that was lost on the way: it is no data */
+    if (!(seg->flags & TH_ACK) || seq_leq(seg->end_seq, tw->rcv_nxt) || seg->end_seq == seg->seq)
         return;
     if (!(seg->flags & TH_FIN) || seg->end_seq != tw->rcv_nxt + 1) {
         /* data that nobody will read (RFC 1122 §4.2.2.13) */

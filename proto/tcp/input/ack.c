@@ -135,7 +135,7 @@ static void advance(struct tcb *tp, const struct tcp_seg *seg, struct tcp_ack_st
 }
 
 /* Space appeared: the program hears of it once a third is free (Linux: sk_stream_write_space). */
-static void tell_writer(struct tcb *tp)
+void tcp_tell_writer(struct tcb *tp)
 {
     struct sock *s = tp->sock;
     uint32_t queued = tcp_wmem_queued(tp);
@@ -191,7 +191,7 @@ bool tcp_ack(struct tcb *tp, const struct tcp_seg *seg)
         tcp_cong_control(tp, &as);
     }
     if (as.una_advanced)
-        tell_writer(tp);
+        tcp_tell_writer(tp);
     tcp_touch(tp, TCP_PEND_OUTPUT);
     return true;
 }

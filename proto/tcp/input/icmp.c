@@ -64,34 +64,24 @@ bool tcp_icmp_input(struct stack *st, const struct icmp_error *e)
 }
 
 /* The next hop is dead: who is connecting learns it at once, the others keep trying (RFC 1122 §4.2.3.9 soft). */
-struct unreachable {
-    const struct ip_addr *dst;
-    struct tcb *hit;
-};
-
-static void match_connecting(struct hash_node *n, void *ctx)
+static void match_unreachable(struct hash_node *n, void *ctx)
 {
     struct tcb *tp = container_of(n, struct tcb, id_node);
-    struct unreachable *u = ctx;
+    const struct ip_addr *dst = ctx;
 
-    if (!ip_addr_equal(&tp->conn.remote.addr, u->dst))
+    if (!ip_addr_equal(&tp->conn.remote.addr, dst))
         return;
-    if (tp->conn.state == TCPS_SYN_SENT)
-        u->hit = tp;
-    else
+    if (tp->conn.state != TCPS_SYN_SENT) {
         tp->soft_error = EHOSTUNREACH;
+        return;
+    }
+    COUNT(tp->st, tcp_open_failed);
+    tcp_finish(tp, EHOSTUNREACH);
 }
 
 void tcp_host_unreachable(struct stack *st, const struct ip_addr *dst)
 {
-    struct unreachable u = {dst, NULL};
+    struct ip_addr copy = *dst;
 
-    do {
-        u.hit = NULL;
-        hash_each(&st->tcp.by_id, match_connecting, &u);
-        if (u.hit) {
-            COUNT(st, tcp_open_failed);
-            tcp_finish(u.hit, EHOSTUNREACH);
-        }
-    } while (u.hit);
+    hash_each(&st->tcp.by_id, match_unreachable, &copy);
 }

@@ -1,0 +1,37 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# 20,000 short connections leave nothing behind: the daemon's descriptors and its memory are what
+# they were after a warm-up.
+. "$(dirname "$0")/lib.sh"
+ts_enter leak "$@"
+
+descriptors() {
+    local all=(/proc/"$TS_DAEMON"/fd/*)
+    echo ${#all[@]}
+}
+
+resident() {
+    awk '$1 == "VmRSS:" { print $2 }' /proc/"$TS_DAEMON"/status
+}
+
+quiet() {
+    [ "$(ts_stat usage_sockets)" = 0 ] && [ "$(ts_stat usage_orphans)" = 0 ] &&
+        [ "$(descriptors)" -le "$1" ]
+}
+
+ts_start
+first=$(descriptors)
+check_transfer "a warm-up of 3,000 connections" kernel lib 7001 200 200 -n 3000 -p 8 -w 4K
+check "the descriptors are back after the warm-up" ts_until 5 quiet "$first"
+before=$(resident)
+opened=$(ts_stat tcp_active_opens)
+check_transfer "20,000 connections of our programs" kernel lib 7002 200 200 -n 20000 -p 8 -w 4K
+check "the daemon counted each" test "$(($(ts_stat tcp_active_opens) - opened))" -ge 20000
+check_transfer "2,000 connections from the kernel" lib kernel 7003 200 200 -n 2000 -p 8 -w 4K
+check "no descriptor is left" ts_until 5 quiet "$first"
+after=$(resident)
+echo "# descriptors: $first before, $(descriptors) after; resident: $before KiB before, $after after"
+check "resident memory within 10 %" test "$after" -le $((before * 110 / 100))
+ts_stop
+ts_done

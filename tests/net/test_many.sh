@@ -1,0 +1,31 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# 200 connections at once, each with data both ways at the same time, every byte compared; the
+# offset of a connection's stream comes from its port, so mixed up connections would show.
+. "$(dirname "$0")/lib.sh"
+ts_enter many "$@"
+
+ts_start
+check_transfer "200 at once, our program connects" kernel run 7001 1M 1M -n 200 -p 200 -w 16K
+check_transfer "200 at once, the kernel connects" run kernel 7002 1M 1M -n 200 -p 200 -w 16K
+check_transfer "200 at once, libtapstack on both ends" lib lib 7003 256K 256K -n 200 -p 200 -w 16K
+
+both() {
+    local a b status=0
+    transfer kernel run 7004 512K 512K -n 100 -p 100 &
+    a=$!
+    transfer lib kernel 7005 512K 512K -n 100 -p 100 &
+    b=$!
+    wait "$a" || status=1
+    wait "$b" || status=1
+    return $status
+}
+check "100 active and 100 passive at once" both
+
+none_left() {
+    [ "$(ts_stat usage_sockets)" = 0 ] && [ "$(ts_stat usage_orphans)" = 0 ]
+}
+check "none of them is left behind" ts_until 5 none_left
+ts_stop
+ts_done

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* One random transfer: everything about it comes from its seed. */
+#ifndef TS_TESTS_SIM_TRANSFER_H
+#define TS_TESTS_SIM_TRANSFER_H
+
+#include "tests/sim/program.h"
+
+struct transfer {
+    struct sim sim;
+    struct program a, b; /**< a connects to b */
+    struct program_server server;
+    uint64_t ended_at;   /**< when both programs had closed */
+};
+
+/** Choose the parameters, run, check the end; *out may be looked at, then transfer_free(). True: all is well. */
+bool transfer_run(struct transfer *t, uint64_t seed, bool capture);
+void transfer_free(struct transfer *t);
+
+/** The parameters, as lines of TAP comment. */
+void transfer_describe(const struct transfer *t, FILE *f);
+
+#endif
