@@ -56,6 +56,7 @@ int sock_bind(struct sock *s, const struct ip_endpoint *local, uint64_t now)
     if (err)
         return err;
     tp->conn.local.addr = neutral(&local->addr);
+    tp->bind.fixed = local->port != 0;
     err = bind_port(s, local->port);
     if (err) {
         tp->conn.local.addr = old;
@@ -179,28 +180,22 @@ void sock_accept_held(struct sock *s, uint32_t n)
 
 /* --- connecting -------------------------------------------------------------------------------------------- */
 
+/* What an earlier connect() has to say; 1: nothing, this one may begin. */
 static int connect_again(struct sock *s)
 {
-    if (s->error) {
-        int err = s->error;
+    uint8_t state = s->tcb->conn.state;
+    int err = s->error;
 
-        s->error = 0;
-        return -err;
-    }
-    switch (s->tcb->conn.state) {
-    case TCPS_SYN_SENT:
-    case TCPS_SYN_RECV:
+    if (!s->connecting)
+        return s->was_connected || state != TCPS_CLOSED ? -EISCONN : 1;
+    if (state == TCPS_SYN_SENT || state == TCPS_SYN_RECV)
         return -EALREADY;
-    case TCPS_CLOSED:
-        return s->was_connected ? -EISCONN : 1;
-    default:
-        break;
-    }
-    if (!s->connect_done) {
-        s->connect_done = true;
+    s->connecting = false;
+    if (state != TCPS_CLOSED)
         return 0;
-    }
-    return -EISCONN;
+    /* SO_ERROR may have taken the reason (linux-receiver §14) */
+    s->error = 0;
+    return err ? -err : -ECONNABORTED;
 }
 
 int sock_connect(struct sock *s, const struct ip_endpoint *remote, uint64_t now)
@@ -222,8 +217,8 @@ int sock_connect(struct sock *s, const struct ip_endpoint *remote, uint64_t now)
     if (ip_addr_is_any(&peer.addr))
         peer.addr = s->st->config.address.addr;
     s->tcb->conn.local.addr = neutral(&s->tcb->conn.local.addr);
-    s->connect_done = false;
     err = tcp_connect(s->tcb, &peer);
+    s->connecting = !err;
     return err ? err : -EINPROGRESS;
 }
 

@@ -17,6 +17,29 @@
 
 #define KEY(level, name) ((uint32_t)(level) << 16 | (uint32_t)(name))
 
+enum option_kind { OPTION_INT, OPTION_LINGER, OPTION_TIMEVAL, OPTION_INFO, OPTION_STRING, OPTION_U64 };
+
+struct option {
+    int level, name;
+    uint8_t kind; /**< enum option_kind */
+    bool set, get;
+};
+
+static const struct option options[] = {
+#define SOCK_OPTION(level, name, kind, set, get, help) {level, name, OPTION_##kind, set, get},
+#include "proto/sock/options.def"
+#undef SOCK_OPTION
+};
+
+static const struct option *option_find(int level, int name)
+{
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+        if (options[i].level == level && options[i].name == name)
+            return &options[i];
+    }
+    return NULL;
+}
+
 static int in_range(int v, int lo, int hi)
 {
     return v < lo || v > hi ? -EINVAL : 0;
@@ -277,41 +300,50 @@ static int set_pacing(struct tcb *tp, const void *value, size_t len)
     return 0;
 }
 
-int sock_setsockopt(struct sock *s, int level, int name, const void *value, size_t len, uint64_t now)
+static int set_int(struct sock *s, int level, int name, const void *value, size_t len)
 {
     int v;
 
-    if (now > s->st->now)
-        s->st->now = now;
-    if (level == SOL_SOCKET) {
-        if (name == SO_LINGER)
-            return set_linger(s, value, len);
-        if (name == SO_RCVTIMEO)
-            return set_timeout(&s->rcv_timeout_us, value, len);
-        if (name == SO_SNDTIMEO)
-            return set_timeout(&s->snd_timeout_us, value, len);
-        if (name == SO_MAX_PACING_RATE)
-            return set_pacing(s->tcb, value, len);
-    }
-    if (level == IPPROTO_TCP && name == TCP_CONGESTION)
-        return set_congestion(s->tcb, value, len);
-    if (level == IPPROTO_IP && len == 1) {
+    /* ip(7): a single byte will do */
+    if (level == IPPROTO_IP && len >= 1 && len < sizeof(v))
         v = *(const uint8_t *)value;
-        return set_ip_int(s->tcb, name, v);
-    }
-    if (len < sizeof(v))
+    else if (len < sizeof(v))
         return -EINVAL;
-    memcpy(&v, value, sizeof(v));
+    else
+        memcpy(&v, value, sizeof(v));
     switch (level) {
     case SOL_SOCKET:
         return set_socket_int(s, name, v);
     case IPPROTO_TCP:
         return set_tcp_int(s->tcb, name, v);
-    case IPPROTO_IP:
-        return set_ip_int(s->tcb, name, v);
     default:
-        return -ENOPROTOOPT;
+        return set_ip_int(s->tcb, name, v);
     }
+}
+
+int sock_setsockopt(struct sock *s, int level, int name, const void *value, size_t len, uint64_t now)
+{
+    const struct option *o = option_find(level, name);
+
+    if (now > s->st->now)
+        s->st->now = now;
+    if (!o || !o->set)
+        return -ENOPROTOOPT;
+    switch ((enum option_kind)o->kind) {
+    case OPTION_INT:
+        return set_int(s, level, name, value, len);
+    case OPTION_LINGER:
+        return set_linger(s, value, len);
+    case OPTION_TIMEVAL:
+        return set_timeout(name == SO_RCVTIMEO ? &s->rcv_timeout_us : &s->snd_timeout_us, value, len);
+    case OPTION_STRING:
+        return set_congestion(s->tcb, value, len);
+    case OPTION_U64:
+        return set_pacing(s->tcb, value, len);
+    case OPTION_INFO:
+        break;
+    }
+    return -ENOPROTOOPT;
 }
 
 /* --- getters ----------------------------------------------------------------------------------------------- */
@@ -465,10 +497,13 @@ static int get_other(struct sock *s, int level, int name, void *value, size_t *l
 
 int sock_getsockopt(struct sock *s, int level, int name, void *value, size_t *len, uint64_t now)
 {
+    const struct option *o = option_find(level, name);
     int v, err = -ENOPROTOOPT;
 
     if (now > s->st->now)
         s->st->now = now;
+    if (!o || !o->get)
+        return -ENOPROTOOPT;
     if (level == SOL_SOCKET)
         err = get_socket_int(s, name, &v);
     else if (level == IPPROTO_TCP)

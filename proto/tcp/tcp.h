@@ -66,6 +66,7 @@ struct bind_owner {
     bool reuseport; /**< SO_REUSEPORT */
     bool listening;
     bool automatic; /**< port chosen by connect(): may be shared by different 4-tuples */
+    bool fixed;     /**< port chosen by the program: stays the socket's when its connection ends */
     bool timewait;
 };
 

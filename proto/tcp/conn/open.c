@@ -95,6 +95,19 @@ static void init_sequence(struct tcb *tp, uint32_t tw_isn)
     tp->established_at = st->now; /* until then: when the first SYN went out */
 }
 
+/* A socket whose last attempt failed starts anew. */
+static void forget_attempt(struct tcb *tp)
+{
+    tp->retransmits = tp->backoff = tp->probes_out = 0;
+    tp->total_retrans = tp->total_rto = 0;
+    tp->retrans_stamp = 0;
+    tp->soft_error = 0;
+    tp->ts_recent = 0;
+    tp->ts_recent_valid = false;
+    tp->send_shutdown = tp->rcv_shutdown = false;
+    tp->ca_state = CA_OPEN;
+}
+
 int tcp_connect(struct tcb *tp, const struct ip_endpoint *remote)
 {
     struct stack *st = tp->st;
@@ -104,6 +117,7 @@ int tcp_connect(struct tcb *tp, const struct ip_endpoint *remote)
 
     if (ip_addr_is_bad_peer(st, &remote->addr))
         return -ENETUNREACH;
+    forget_attempt(tp);
     tp->conn.remote = *remote;
     err = choose_source(tp, remote);
     if (!err)

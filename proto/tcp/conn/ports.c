@@ -82,7 +82,7 @@ int port_bind(struct stack *st, struct bind_owner *o, uint16_t port)
 void port_inherit(struct bind_owner *child, const struct bind_owner *parent)
 {
     *child = *parent;
-    child->listening = false;
+    child->listening = child->fixed = false;
     list_init(&child->link);
     if (parent->bucket)
         attach(parent->bucket, child);

@@ -245,7 +245,6 @@ static struct tcb *make_child(struct stack *st, struct tcp_request *req, const s
     child->linger_s = parent->linger_s;
     child->rcvlowat = parent->rcvlowat;
     child->was_connected = true;
-    child->connect_done = true;
     inherit_options(tp, parent->tcb);
     fill_from_request(tp, req, seg);
     port_inherit(&tp->bind, &parent->tcb->bind);

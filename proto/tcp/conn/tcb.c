@@ -80,7 +80,8 @@ void tcp_done(struct tcb *tp)
     tp->snd_una = tp->snd_nxt = tp->write_seq;
     bytestream_destroy(&tp->snd);
     tcp_ooo_purge(tp);
-    port_release(tp->st, &tp->bind);
+    if (!tp->sock || !tp->bind.fixed)
+        port_release(tp->st, &tp->bind);
     tp->send_shutdown = true;
     tp->rcv_shutdown = true;
 }
@@ -109,6 +110,7 @@ void tcb_free(struct tcb *tp)
     bytestream_destroy(&tp->rcv);
     bytestream_destroy(&tp->snd);
     tcp_ooo_purge(tp);
+    port_release(st, &tp->bind);
     hash_remove(&st->tcp.by_id, &tp->id_node);
     st->tcp.n_tcbs--;
     pool_put(&st->tcp.tcb_pool, tp);
