@@ -196,7 +196,7 @@ $(call obj,$(DAEMON_SRC) $(DAEMON_TESTS)): EXTRA = $(DAEMON_CFLAGS)
 define archive
 $(1): $(2) $(BUILD)/sources
 	$$(say) AR $$@
-	$$(Q)rm -f $$@ && $$(AR) rcsD $$@ $$(filter %.o,$$^)
+	$$(Q)mkdir -p $$(@D) && rm -f $$@ && $$(AR) rcsD $$@ $$(filter %.o,$$^)
 endef
 helpers = $(call obj,$(filter-out $(TEST_MAIN),$(1)))
 $(eval $(call archive,$(PROTO_A),$(call obj,$(PROTO_SRC))))
@@ -206,7 +206,12 @@ $(eval $(call archive,$(DAEMON_A),$(call obj,$(filter-out $(call mains,$(DAEMON_
 $(eval $(call archive,$(CLI_A),$(call obj,$(filter-out $(call mains,$(CLI_SRC)),$(CLI_SRC)))))
 $(eval $(call archive,$(SIM_A),$(call helpers,$(SIM_SRC))))
 $(eval $(call archive,$(BUILD)/libplatform.a,$(call helpers,$(PLATFORM_SRC))))
-$(eval $(call archive,$(BUILD)/libunit.a,$(call helpers,$(UNIT_SRC))))
+# Unit test helpers belong to the folder below tests/unit that they stand in; those of tcp serve sock as well.
+unit-area = $(if $(word 4,$(subst /, ,$(1))),$(word 3,$(subst /, ,$(1))),top)
+unit-lib  = $(BUILD)/unit/lib$(1).a
+unit-libs = $(call unit-lib,$(call unit-area,$(1))) $(if $(filter sock,$(call unit-area,$(1))),$(call unit-lib,tcp))
+$(foreach a,$(sort tcp $(foreach f,$(UNIT_SRC),$(call unit-area,$(f)))),$(eval $(call archive,$(call unit-lib,$(a)),\
+  $(call helpers,$(foreach f,$(UNIT_SRC),$(if $(filter $(a),$(call unit-area,$(f))),$(f)))))))
 $(eval $(call archive,$(BUILD)/libbench.a,$(call helpers,$(BENCH_SRC))))
 $(eval $(call archive,$(BUILD)/libnet.a,$(call plain,$(filter-out $(TEST_MAIN),$(NET_SRC)) \
                                                      $(LIB_SRC) $(IPC_SRC))))
@@ -247,13 +252,14 @@ $(BUILD)/libtapstack-preload.so: $(call plain,$(PRELOAD_SRC) $(LIB_SRC) $(IPC_SR
 $(call prog,$(PLATFORM_MAIN)): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/libplatform.a
 	$(call link,-lcmocka -lpthread)
 
-$(call prog,$(CORE_TESTS)): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/libunit.a $(PROTO_A) $(LIB_A)
+.SECONDEXPANSION:
+$(call prog,$(CORE_TESTS)): $(BUILD)/%: $(BUILD)/obj/%.o $$(call unit-libs,$$*) $(PROTO_A) $(LIB_A)
 	$(call link,-lcmocka -lpthread -lm)
 
-$(call prog,$(CLIENT_TESTS)): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/libunit.a $(CLI_A) $(LIB_A)
+$(call prog,$(CLIENT_TESTS)): $(BUILD)/%: $(BUILD)/obj/%.o $$(call unit-libs,$$*) $(CLI_A) $(LIB_A)
 	$(call link,$(CLI_LIBS) -lcmocka -lpthread -lm)
 
-$(call prog,$(DAEMON_TESTS)): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/libunit.a $(DAEMON_A) $(PROTO_A) \
+$(call prog,$(DAEMON_TESTS)): $(BUILD)/%: $(BUILD)/obj/%.o $$(call unit-libs,$$*) $(DAEMON_A) $(PROTO_A) \
                               $(LIB_A)
 	$(call link,$(DAEMON_LIBS) -lcmocka -lpthread -lm)
 

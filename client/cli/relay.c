@@ -158,12 +158,19 @@ static int step(const char *who, struct direction *out, struct direction *in,
     return 0;
 }
 
+/* The peer's end is not ours: a file or a pipe is sent to its end. But nobody types for a peer that
+ * is gone. */
+static bool finished(const struct direction *out, const struct direction *in)
+{
+    return in->closed && (out->closed || (out->start == out->end && isatty(out->from)));
+}
+
 static int loop(const char *who, struct direction *out, struct direction *in,
                 struct progress *progress)
 {
     struct pollfd p[3];
 
-    while (!in->closed) {
+    while (!finished(out, in)) {
         if (poll_both(out, in, p) < 0) {
             if (errno == EINTR)
                 continue;

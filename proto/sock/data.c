@@ -136,7 +136,7 @@ ssize_t sock_send_spans(struct sock *s, size_t want, struct iovec out[4], int *n
         tp->nospace = true;
         want = space;
     }
-    if (want && bytestream_reserve(&tp->snd, tp->snd_offset, tp->snd_offset + want) != 0) {
+    if (want && tcp_reserve_send(tp, want) != 0) {
         s->want_write = true;
         want = what_fits(tp, want);
     }

@@ -124,10 +124,10 @@ static int set_window_clamp(struct tcb *tp, int v)
     if (!v) {
         if (tp->conn.state != TCPS_CLOSED)
             return -EINVAL;
-        tp->window_clamp = 0;
+        tp->window_clamp = tp->user_clamp = 0;
         return 0;
     }
-    tp->window_clamp = v < 1152 ? 1152 : (uint32_t)v;
+    tp->window_clamp = tp->user_clamp = v < 1152 ? 1152 : (uint32_t)v;
     if (tp->rcv_ssthresh > tp->window_clamp)
         tp->rcv_ssthresh = tp->window_clamp;
     return 0;

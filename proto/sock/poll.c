@@ -4,13 +4,6 @@
 
 #include <poll.h>
 
-static bool writable(const struct tcb *tp)
-{
-    uint32_t queued = tcp_wmem_queued(tp);
-
-    return tcp_stream_memory_free(tp) && tp->sndbuf - queued >= queued / 2;
-}
-
 uint32_t sock_poll(const struct sock *s)
 {
     const struct tcb *tp = s->tcb;
@@ -26,7 +19,7 @@ uint32_t sock_poll(const struct sock *s)
         return mask;
     if (tp->rcv_offset - tp->read_offset >= s->rcvlowat)
         mask |= POLLIN | POLLRDNORM;
-    if (tp->send_shutdown || tp->conn.state == TCPS_CLOSED || writable(tp))
+    if (tp->send_shutdown || tp->conn.state == TCPS_CLOSED || tcp_is_writable(tp))
         mask |= POLLOUT | POLLWRNORM;
     return mask;
 }

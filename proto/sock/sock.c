@@ -159,9 +159,9 @@ int sock_error(struct sock *s, bool take)
     int error = s->error;
 
     if (!error)
-        return s->tcb->conn.state == TCPS_CLOSED ? 0 : s->tcb->soft_error;
+        error = s->tcb->conn.state == TCPS_CLOSED ? 0 : s->tcb->soft_error;
     if (take)
-        s->error = 0;
+        s->error = s->tcb->soft_error = 0;
     return error;
 }
 

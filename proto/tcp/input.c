@@ -12,11 +12,12 @@
 static void established_by_ack(struct tcb *tp, const struct tcp_seg *seg)
 {
     tcp_set_state(tp, TCPS_ESTABLISHED);
-    tp->snd_wnd = (uint32_t)seg->window << tp->snd_wscale;
     tp->snd_wl1 = seg->seq;
     tcp_init_transfer(tp);
     if (tp->sock)
         sock_event(tp->sock, SOCK_EV_CONNECTED | SOCK_EV_WRITABLE);
+    if (tp->send_shutdown)
+        tcp_shutdown_write(tp);
 }
 
 /* SYN-RECEIVED of a simultaneous open: only an ACK of our SYN makes the connection (RFC 9293 §3.10.7.4, fifth). */
@@ -30,6 +31,12 @@ static bool synrecv_ack(struct tcb *tp, const struct tcp_seg *seg)
     return true;
 }
 
+/* Text behind the peer's FIN cannot be: it is ignored (RFC 9293 §3.10.7.4, seventh). */
+static bool is_behind_fin(const struct tcb *tp, const struct tcp_seg *seg)
+{
+    return tp->peer_fin && seq_geq(seg->seq, tp->rcv_nxt);
+}
+
 /* New data for a program that will never read it: a reset tells the peer (RFC 1122 §4.2.2.13). */
 static bool is_after_close(const struct tcb *tp, const struct tcp_seg *seg)
 {
@@ -41,7 +48,6 @@ static bool is_after_close(const struct tcb *tp, const struct tcp_seg *seg)
     case TCPS_CLOSE_WAIT:
     case TCPS_CLOSING:
     case TCPS_LAST_ACK:
-        return !seq_lt(seg->seq, tp->rcv_nxt);
     case TCPS_FIN_WAIT1:
     case TCPS_FIN_WAIT2:
         return tp->rcv_shutdown;
@@ -54,6 +60,10 @@ void tcp_established_input(struct tcb *tp, const struct tcp_seg *seg)
 {
     struct stack *st = tp->st;
 
+    if (is_behind_fin(tp, seg)) {
+        tcp_touch(tp, TCP_PEND_OUTPUT | TCP_PEND_ACK);
+        return;
+    }
     if (is_after_close(tp, seg)) {
         COUNT(st, tcp_in_after_close);
         tcp_send_reset(st, seg);
@@ -99,6 +109,9 @@ static bool ack_step(struct tcb *tp, const struct tcp_seg *seg)
 
 static void conn_input(struct tcb *tp, const struct tcp_seg *seg)
 {
+    struct stack *st = tp->st;
+    uint64_t id = tp->id;
+
     tp->segs_in += seg->n_segs;
     if (tp->conn.state == TCPS_SYN_SENT) {
         tcp_synsent_input(tp, seg);
@@ -110,6 +123,9 @@ static void conn_input(struct tcb *tp, const struct tcp_seg *seg)
     if (!ack_step(tp, seg))
         return;
     tcp_established_input(tp, seg);
+    /* last, so that a FIN in the very segment that acknowledges ours is not lost */
+    if (hash_first(&st->tcp.by_id, id) && tp->conn.state == TCPS_FIN_WAIT2 && !tp->sock)
+        tcp_fin_wait2_orphan(tp);
 }
 
 static void no_connection(struct stack *st, const struct tcp_seg *seg, const struct ip_endpoint *local, uint32_t isn)

@@ -77,12 +77,24 @@ static void tcp_push(struct tcb *tp, int flags, uint32_t mss_now, uint8_t nonagl
 
 /* --- tcp_sendmsg ------------------------------------------------------------------------------------------- */
 
+static uint32_t notsent_lowat(const struct tcb *tp)
+{
+    return tp->notsent_lowat ? tp->notsent_lowat : (uint32_t)tp->st->tcp.tunables.notsent_lowat;
+}
+
 /* A new segment may start only while these hold; an open one may overshoot (linux-sender §2). */
 bool tcp_stream_memory_free(const struct tcb *tp)
 {
-    uint32_t lowat = tp->notsent_lowat ? tp->notsent_lowat : (uint32_t)tp->st->tcp.tunables.notsent_lowat;
+    return tcp_wmem_queued(tp) < tp->sndbuf && tp->write_seq - tp->snd_nxt < notsent_lowat(tp);
+}
 
-    return tcp_wmem_queued(tp) < tp->sndbuf && tp->write_seq - tp->snd_nxt < lowat;
+/* POLLOUT is later than the first free byte: a third of the buffer, half of the low-water mark (linux-sender §2). */
+bool tcp_is_writable(const struct tcb *tp)
+{
+    uint32_t queued = tcp_wmem_queued(tp);
+
+    return tcp_stream_memory_free(tp) && tp->sndbuf - queued >= queued / 2 &&
+           2ull * (tp->write_seq - tp->snd_nxt) < notsent_lowat(tp);
 }
 
 struct send_call {
@@ -117,7 +129,8 @@ static int get_segment(struct tcb *tp, struct send_call *c, struct segment **out
         *out = seg;
         return 0;
     }
-    if (!tcp_stream_memory_free(tp))
+    /* room that tcp_sendmsg() granted as spans is not asked for again */
+    if (c->copy && !tcp_stream_memory_free(tp))
         return -EAGAIN;
     seg = wqueue_entail(tp);
     if (!seg)
@@ -156,12 +169,24 @@ static void drop_empty_tail(struct tcb *tp)
         wqueue_unlink(tp, tail);
 }
 
+/* Growing while bytes are live adds the second and last extent: it must then hold the whole send buffer. */
+int tcp_reserve_send(struct tcb *tp, size_t n)
+{
+    uint64_t end = tp->snd_offset + n, most = tp->snd.tail + tp->sndbuf;
+
+    if (bytestream_capacity_end(&tp->snd) >= end)
+        return 0;
+    if (bytestream_footprint(&tp->snd) && most > end && bytestream_reserve(&tp->snd, tp->snd_offset, most) == 0)
+        return 0;
+    return bytestream_reserve(&tp->snd, tp->snd_offset, end);
+}
+
 static ssize_t append(struct tcb *tp, struct send_call *c, struct segment *seg, uint32_t room)
 {
     uint32_t n = c->len - c->copied < room ? (uint32_t)(c->len - c->copied) : room;
     ssize_t got;
 
-    if (c->copy && bytestream_reserve(&tp->snd, tp->snd_offset, tp->snd_offset + n) != 0) {
+    if (c->copy && tcp_reserve_send(tp, n) != 0) {
         /* no new extent: what the present ones still hold, if anything */
         uint64_t left = bytestream_capacity_end(&tp->snd) - tp->snd_offset;
 
@@ -433,13 +458,15 @@ void tcp_output_touched(struct tcb *tp)
     uint8_t pending = tp->pending;
 
     tp->pending = 0;
-    if (tp->conn.state == TCPS_CLOSED || tp->conn.state == TCPS_SYN_SENT)
+    if (tp->conn.state == TCPS_CLOSED || tp->conn.state == TCPS_SYN_SENT || tp->conn.state == TCPS_SYN_RECV)
         return;
     if ((pending & TCP_PEND_RETRANS) || tp->lost_out > tp->retrans_out)
         tcp_xmit_retransmit_queue(tp);
     if (tp->send_shutdown && !tp->fin_queued)
         tcp_send_fin(tp);
-    if (pending & TCP_PEND_OUTPUT)
+    if (pending & TCP_PEND_OUTPUT) {
         tcp_push_pending_frames(tp);
+        tcp_tell_writer(tp);
+    }
     tcp_ack_decide(tp);
 }

@@ -275,6 +275,7 @@ struct tcb {
     int32_t keep_idle_s, keep_intvl_s, keep_cnt; /**< 0: the tunable */
     int32_t syn_cnt, linger2_s;
     uint32_t user_timeout_ms, notsent_lowat, user_mss;
+    uint32_t user_clamp; /**< TCP_WINDOW_CLAMP */
     uint64_t max_pacing_rate;
     int soft_error;
     uint64_t bytes_sent, bytes_acked, bytes_received, bytes_retrans;
@@ -391,6 +392,8 @@ void tcp_abort(struct tcb *tp);
 void tcp_fin(struct tcb *tp);
 /** Our FIN was acknowledged. The tcb may be gone afterwards. */
 void tcp_fin_acked(struct tcb *tp);
+/** FIN-WAIT-2 and no program. The tcb is gone afterwards. */
+void tcp_fin_wait2_orphan(struct tcb *tp);
 
 /* conn/request.c: half-open records and SYN-ACKs */
 struct tcp_request;
@@ -463,6 +466,7 @@ void tcp_ooo_purge(struct tcb *tp);
 uint32_t tcp_select_window(struct tcb *tp);
 uint32_t tcp_choose_window(const struct tcb *tp);
 void tcp_window_init(struct tcb *tp);
+/** What a SYN offers; `clamp` in: the program's TCP_WINDOW_CLAMP or 0, out: the largest window. */
 void tcp_window_initial(struct stack *st, uint32_t rcvbuf, uint32_t mss, bool wscale, uint32_t *wnd, uint8_t *scale, uint32_t *clamp);
 void tcp_window_grow(struct tcb *tp, uint32_t len);
 void tcp_measure_rcv_mss(struct tcb *tp, const struct tcp_seg *seg);
@@ -490,6 +494,9 @@ bool tcp_write_xmit(struct tcb *tp, uint32_t mss_now, uint8_t nonagle, int push_
 void tcp_push_pending_frames(struct tcb *tp);
 void tcp_output_touched(struct tcb *tp);
 bool tcp_stream_memory_free(const struct tcb *tp);
+bool tcp_is_writable(const struct tcb *tp);
+/** Storage for n more bytes behind what is written. 0, -ENOBUFS, -ENOMEM. */
+int tcp_reserve_send(struct tcb *tp, size_t n);
 /* output/sendmsg parts and mss.c */
 uint32_t tcp_current_mss(struct tcb *tp);
 uint32_t tcp_send_mss(struct tcb *tp, uint32_t *size_goal);
@@ -560,6 +567,8 @@ struct tcp_ack_state {
 void tcp_fastretrans_alert(struct tcb *tp, const struct tcp_ack_state *as);
 /* loss/retransmit.c */
 void tcp_xmit_retransmit_queue(struct tcb *tp);
+/** The path MTU fell: what is in flight and too large for it goes again, without a penalty (RFC 1191 §6.5). */
+void tcp_simple_retransmit(struct tcb *tp);
 /** Send seg again, at most `segs` packets of it. 0, or a negative errno value (nothing went out). */
 int tcp_retransmit_segment(struct tcb *tp, struct segment *seg, uint32_t segs);
 

@@ -19,7 +19,7 @@ both() {
     b=$!
     wait "$a" || status=1
     wait "$b" || status=1
-    return $status
+    return "$status"
 }
 check "100 active and 100 passive at once" both
 

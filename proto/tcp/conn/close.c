@@ -34,7 +34,6 @@ void tcp_shutdown_write(struct tcb *tp)
 {
     tp->send_shutdown = true;
     switch (tp->conn.state) {
-    case TCPS_SYN_RECV:
     case TCPS_ESTABLISHED:
         tcp_set_state(tp, TCPS_FIN_WAIT1);
         break;
@@ -42,7 +41,7 @@ void tcp_shutdown_write(struct tcb *tp)
         tcp_set_state(tp, TCPS_LAST_ACK);
         break;
     default:
-        return;
+        return; /* SYN-RECEIVED: after the handshake (RFC 9293 §3.10.4) */
     }
     tcp_send_fin(tp);
 }
@@ -78,11 +77,7 @@ void tcp_close(struct tcb *tp, bool linger_zero)
     }
     tcp_shutdown_write(tp);
     if (tp->conn.state == TCPS_FIN_WAIT2) {
-        struct sock *s = tp->sock;
-
-        (void)s;
-        tp->sock = NULL;
-        tcp_time_wait(tp, TCPS_FIN_WAIT2, fin_wait2_time(tp));
+        tcp_fin_wait2_orphan(tp);
         return;
     }
     if (tp->conn.state == TCPS_CLOSED) {
@@ -91,6 +86,17 @@ void tcp_close(struct tcb *tp, bool linger_zero)
     }
     bytestream_give_back(&tp->rcv);
     tcp_orphan(tp);
+}
+
+/* Only the peer's FIN is still wanted: a small record waits for it, or nobody does (TCP_LINGER2 below 0). */
+void tcp_fin_wait2_orphan(struct tcb *tp)
+{
+    if (tp->linger2_s < 0) {
+        tcp_send_active_reset(tp);
+        tcp_finish(tp, 0);
+        return;
+    }
+    tcp_time_wait(tp, TCPS_FIN_WAIT2, fin_wait2_time(tp));
 }
 
 void tcp_abort(struct tcb *tp)
@@ -113,8 +119,6 @@ void tcp_fin_acked(struct tcb *tp)
     switch (tp->conn.state) {
     case TCPS_FIN_WAIT1:
         tcp_set_state(tp, TCPS_FIN_WAIT2);
-        if (!tp->sock)
-            tcp_time_wait(tp, TCPS_FIN_WAIT2, fin_wait2_time(tp));
         break;
     case TCPS_CLOSING:
         enter_time_wait(tp);

@@ -112,6 +112,7 @@ static void choose_window(struct stack *st, struct tcp_request *req, const struc
 {
     uint32_t mss = req->advmss - (req->ts_ok ? TCP_TIMESTAMP_SPACE : 0);
 
+    req->window_clamp = parent->user_clamp;
     tcp_window_initial(st, parent->rcvbuf, mss, req->wscale_ok, &req->rcv_wnd, &req->rcv_wscale, &req->window_clamp);
 }
 
@@ -191,6 +192,7 @@ static void inherit_options(struct tcb *tp, const struct tcb *from)
     tp->user_timeout_ms = from->user_timeout_ms;
     tp->notsent_lowat = from->notsent_lowat;
     tp->user_mss = from->user_mss;
+    tp->user_clamp = from->user_clamp;
     tp->max_pacing_rate = from->max_pacing_rate;
     tp->tos = from->tos;
     tp->ttl = from->ttl;

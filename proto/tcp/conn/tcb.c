@@ -147,6 +147,8 @@ void tcp_init_transfer(struct tcb *tp)
     tp->snd_sml = tp->snd_una;
     tp->cwnd_usage_seq = tp->snd_nxt;
     tcp_sync_mss(tp, tp->pmtu);
+    if (tp->ts_ok)
+        tp->advmss -= TCP_TIMESTAMP_SPACE;
     tcp_window_init(tp);
     /* RFC 6928: ten segments; one after a lost SYN (RFC 5681 §3.1). */
     tp->cwnd = tp->total_retrans > 1 ? 1 : (uint32_t)st->tcp.tunables.initial_cwnd;

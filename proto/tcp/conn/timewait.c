@@ -175,11 +175,14 @@ static void fin_wait2_input(struct stack *st, struct tcp_timewait *tw, const str
 }
 
 /* RFC 6191 §2: a newer timestamp or a higher sequence number tells a new connection from an old duplicate. */
-static bool may_reopen(const struct stack *st, const struct tcp_timewait *tw, const struct tcp_seg *seg)
+static bool may_reopen(struct stack *st, const struct tcp_timewait *tw, const struct tcp_seg *seg)
 {
     bool newer_stamp = tw->ts_ok && seg->opt.has_ts && seq_gt(seg->opt.tsval, tw->ts_recent);
 
     if ((seg->flags & (TH_SYN | TH_ACK | TH_RST)) != TH_SYN || old_stamp(st, tw, seg))
+        return false;
+    /* nobody would take it: TIME-WAIT goes on protecting the tuple */
+    if (!listener_find(st, &tw->conn.local))
         return false;
     return seq_gt(seg->seq, tw->rcv_nxt) || newer_stamp;
 }

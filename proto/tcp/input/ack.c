@@ -12,23 +12,23 @@ static bool may_update_window(const struct tcb *tp, const struct tcp_seg *seg, u
            (seg->seq == tp->snd_wl1 && (wnd > tp->snd_wnd || wnd == 0));
 }
 
+/* True: the segment says something about the window, so it is no duplicate ACK (RFC 5681 §2). */
 static bool update_window(struct tcb *tp, const struct tcp_seg *seg)
 {
-    uint32_t wnd = (uint32_t)seg->window << tp->snd_wscale;
-    bool changed = false;
+    /* the window in a SYN is never scaled (RFC 7323 §2.2) */
+    uint32_t wnd = (uint32_t)seg->window << (seg->flags & TH_SYN ? 0 : tp->snd_wscale);
 
-    if (may_update_window(tp, seg, wnd)) {
-        tp->snd_wl1 = seg->seq;
-        if (wnd != tp->snd_wnd) {
-            changed = true;
-            tp->snd_wnd = wnd;
-            if (wnd > tp->max_window) {
-                tp->max_window = wnd;
-                tcp_sync_mss(tp, tp->pmtu);
-            }
-        }
+    if (!may_update_window(tp, seg, wnd))
+        return false;
+    tp->snd_wl1 = seg->seq;
+    if (wnd == tp->snd_wnd)
+        return wnd == 0; /* the answer to a probe of a closed window */
+    tp->snd_wnd = wnd;
+    if (wnd > tp->max_window) {
+        tp->max_window = wnd;
+        tcp_sync_mss(tp, tp->pmtu);
     }
-    return changed;
+    return true;
 }
 
 static void forget_counts(struct tcb *tp, const struct segment *seg)
@@ -138,26 +138,27 @@ static void advance(struct tcb *tp, const struct tcp_seg *seg, struct tcp_ack_st
 void tcp_tell_writer(struct tcb *tp)
 {
     struct sock *s = tp->sock;
-    uint32_t queued = tcp_wmem_queued(tp);
 
     tcp_sndbuf_expand(tp);
-    if (!s || !s->want_write || !tcp_stream_memory_free(tp))
-        return;
-    if (tp->sndbuf - queued < queued / 2)
+    if (!s || !s->want_write || !tcp_is_writable(tp))
         return;
     s->want_write = false;
+    tp->nospace = false;
     sock_event(s, SOCK_EV_WRITABLE);
 }
 
 static bool ack_in_range(struct tcb *tp, const struct tcp_seg *seg)
 {
+    /* at the start nothing below the ISN was ever sent (linux-receiver §7, 6) */
+    uint32_t oldest = tp->bytes_acked < tp->max_window ? (uint32_t)tp->bytes_acked : tp->max_window;
+
     if (seq_gt(seg->ack, tp->snd_nxt)) {
         COUNT(tp->st, tcp_in_ack_unsent);
         tcp_challenge_ack(tp, true);
         return false;
     }
     /* RFC 5961 §5.2: no older than the largest window that the peer ever offered */
-    if (seq_lt(seg->ack, tp->snd_una - tp->max_window)) {
+    if (seq_lt(seg->ack, tp->snd_una - oldest)) {
         COUNT(tp->st, tcp_in_ack_too_old);
         tcp_challenge_ack(tp, true);
         return false;
@@ -190,8 +191,6 @@ bool tcp_ack(struct tcb *tp, const struct tcp_seg *seg)
         tcp_fastretrans_alert(tp, &as);
         tcp_cong_control(tp, &as);
     }
-    if (as.una_advanced)
-        tcp_tell_writer(tp);
     tcp_touch(tp, TCP_PEND_OUTPUT);
     return true;
 }

@@ -232,7 +232,7 @@ static void out_of_order(struct tcb *tp, const struct tcp_seg *seg, uint32_t len
     COUNT(tp->st, tcp_in_out_of_order);
     tp->rcv_ooopack += seg->n_segs;
     tcp_ack_schedule(tp);
-    tp->ack_flags |= TCP_ACK_NOW; /* RFC 5681 §4.2: an immediate duplicate ACK */
+    tp->ack_flags |= TCP_ACK_NOW;
     if (!make_room(tp, seq_max(end, occupied_end(tp)))) {
         refuse(tp);
         return;
@@ -240,6 +240,8 @@ static void out_of_order(struct tcb *tp, const struct tcp_seg *seg, uint32_t len
     write_held(tp, seg->seq, seg->data, len);
     if (!add_range(tp, seg->seq, end))
         COUNT(tp->st, tcp_in_no_memory);
+    /* RFC 5681 §4.2: a duplicate ACK for each segment. Not one for the batch: the sender counts three. */
+    tcp_send_ack(tp);
 }
 
 /* --- the segment ------------------------------------------------------------------------------------------- */

@@ -14,18 +14,13 @@ static uint32_t quoted_seq(const struct icmp_error *e)
 
 static void lower_mtu(struct tcb *tp, uint32_t mtu)
 {
-    struct segment *seg;
-
     /* 552 is Linux's net.ipv4.route.min_pmtu */
     if (mtu < 552)
         mtu = 552;
     if (mtu >= tp->pmtu)
         return;
     tcp_sync_mss(tp, mtu);
-    if (list_empty(&tp->rtxq))
-        return;
-    seg = container_of(list_first(&tp->rtxq), struct segment, link);
-    tcp_retransmit_segment(tp, seg, 1);
+    tcp_simple_retransmit(tp);
 }
 
 static void connection_error(struct tcb *tp, const struct icmp_error *e)

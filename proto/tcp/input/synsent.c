@@ -68,10 +68,10 @@ static void established(struct tcb *tp, const struct tcp_seg *seg)
 {
     take_irs(tp, seg);
     syn_acked(tp);
-    tcp_finish_connect(tp);
-    tcp_ack_enter_quick(tp, TCP_MAX_QUICKACKS);
+    /* first the debt: a write that waited for the handshake carries the ACK */
     tp->ack_flags |= TCP_ACK_SCHED | TCP_ACK_NOW;
     tcp_touch(tp, TCP_PEND_ACK | TCP_PEND_OUTPUT);
+    tcp_finish_connect(tp);
 }
 
 /* Simultaneous open (RFC 9293 §3.5, figure 8): answer the crossing SYN with a SYN-ACK of the same ISN. */

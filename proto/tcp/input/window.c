@@ -30,8 +30,10 @@ void tcp_window_initial(struct stack *st, uint32_t rcvbuf, uint32_t mss, bool ws
     uint32_t space = RATIO_WINDOW(rcvbuf);
     uint64_t largest = (uint64_t)st->tcp.tunables.rmem_max > rcvbuf ? (uint64_t)st->tcp.tunables.rmem_max : rcvbuf;
 
-    *scale = wscale ? choose_scale(largest, 65535u << TCP_MAX_WSCALE) : 0;
-    *clamp = 65535u << *scale;
+    uint32_t most = *clamp ? *clamp : 65535u << TCP_MAX_WSCALE;
+
+    *scale = wscale ? choose_scale(largest, most) : 0;
+    *clamp = most < 65535u << *scale ? most : 65535u << *scale;
     *wnd = space < *clamp ? space : *clamp;
     if (*wnd > mss)
         *wnd -= *wnd % mss;

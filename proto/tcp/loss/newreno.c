@@ -162,3 +162,32 @@ void tcp_enter_loss(struct tcb *tp)
     tp->high_seq = tp->snd_nxt;
     set_ca_state(tp, CA_LOSS);
 }
+
+void tcp_simple_retransmit(struct tcb *tp)
+{
+    uint32_t mss = tcp_current_mss(tp);
+    struct list *l;
+    bool any = false;
+
+    list_for_each(l, &tp->rtxq)
+    {
+        struct segment *seg = container_of(l, struct segment, link);
+
+        if (seg_len(seg) <= mss)
+            continue;
+        if (seg->marks & SEG_RETRANS)
+            tp->retrans_out -= seg->pcount;
+        if (!(seg->marks & SEG_LOST))
+            tp->lost_out += seg->pcount;
+        seg->marks = (uint8_t)((seg->marks & ~SEG_RETRANS) | SEG_LOST);
+        any = true;
+    }
+    if (!any)
+        return;
+    limit_sacked(tp);
+    if (tp->ca_state != CA_LOSS) {
+        tp->high_seq = tp->snd_nxt;
+        set_ca_state(tp, CA_LOSS);
+    }
+    tcp_touch(tp, TCP_PEND_RETRANS | TCP_PEND_OUTPUT);
+}

@@ -63,9 +63,10 @@ void tcp_xmit_retransmit_queue(struct tcb *tp)
             head = false;
             continue;
         }
-        if (in_flight >= tp->cwnd)
+        /* the hole that a third duplicate or a partial ACK names goes at once (RFC 6582 §3.2, steps 2 and 3) */
+        if (in_flight >= tp->cwnd && !(head && tp->ca_state == CA_RECOVERY))
             return;
-        if (tcp_retransmit_segment(tp, seg, tp->cwnd - in_flight) != 0) {
+        if (tcp_retransmit_segment(tp, seg, in_flight < tp->cwnd ? tp->cwnd - in_flight : 1) != 0) {
             tcp_timer_set(tp, TCP_TIMER_retry, tp->st->now + 1000);
             return;
         }

@@ -110,10 +110,11 @@ void tcp_probe_timer(struct tcb *tp)
     err = tcp_write_wakeup(tp);
     if (tp->packets_out)
         return;
-    if (err) {
+    if (err == -EAGAIN || err == -ENOBUFS || err == -ENOMEM) {
         tcp_timer_set(tp, TCP_TIMER_persist, tp->st->now + TCP_PROBE_RETRY);
         return;
     }
+    /* any other failure (no neighbour, no route) is an unanswered probe: it counts towards giving up */
     if (tp->backoff < tp->st->tcp.tunables.retries2)
         tp->backoff++;
     tp->probes_out++;

@@ -1,0 +1,86 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# The tapstack tool beside a daemon with connections: ss, stats, help texts, exit statuses, and what
+# it says when there is no daemon.
+. "$(dirname "$0")/lib.sh"
+ts_enter cli "$@"
+
+# says STATUS PATTERN COMMAND...: it ends with STATUS and prints PATTERN
+says() {
+    local wanted=$1 pattern=$2 out status=0
+    shift 2
+    out=$("$@" 2>&1 </dev/null) || status=$?
+    printf '%s\n' "$out" | sed -n '1,20p'
+    echo "status $status"
+    [ $status = "$wanted" ] && printf '%s\n' "$out" | grep -Eq -e "$pattern"
+}
+json() {
+    "$PYTHON" -c "
+import json, sys
+d = json.load(sys.stdin)
+$1"
+}
+
+for words in "" connect listen ss stats run; do
+    # shellcheck disable=SC2086
+    check "tapstack $words --help explains itself" says 0 "^Usage: tapstack" ts_tool $words --help
+done
+check "tapstack --version" says 0 "^tapstack [0-9]" "$BUILD/tapstack" --version
+check "tapstackd --help explains itself" says 0 "--host-address" "$BUILD/tapstackd" --help
+check "a wrong command is status 2" says 2 "no command" ts_tool juggle
+check "a wrong option is status 2" says 2 "Try 'tapstack ss --help'" ts_tool ss --juggle
+check "a port that is none is status 2" says 2 "no port" ts_tool listen 99999
+for command in "ss" "stats" "connect $PEER 80" "listen 80"; do
+    # shellcheck disable=SC2086
+    check "no daemon: $command says so" says 1 "cannot reach the daemon at $TS_SOCK.*is tapstackd running" \
+        ts_tool $command
+done
+check "no daemon: run says so, with status 125" says 125 "cannot reach the daemon at $TS_SOCK" \
+    ts_run true
+
+ts_start
+check "run passes the exit status on" says 7 "" ts_run sh -c 'exit 7'
+check "run: 127 for a program that is not there" says 127 "No such file" ts_run /no/such/program
+check "run: 126 for one that cannot be executed" says 126 "" ts_run /etc/passwd
+
+mkfifo "$TS_DIR/in" "$TS_DIR/in2"
+ts_spawn nc -l $PEER 9001 >"$TS_DIR/nc" <"$TS_DIR/in2"
+exec 8<>"$TS_DIR/in2"
+kernel_listens() { ss -Hltn "sport = :$1" | grep -q LISTEN; }
+ts_until 5 kernel_listens 9001
+exec 9<>"$TS_DIR/in"
+ts_spawn ts_tool connect $PEER 9001 <"$TS_DIR/in" >"$TS_DIR/got"
+connect=$TS_PID
+ts_spawn ts_tool listen 9002 </dev/null
+echo "some bytes" >&9
+ts_until 5 grep -q "some bytes" "$TS_DIR/nc"
+shows() { ts_tool ss -l | grep -q ":9002 "; }
+ts_until 5 shows
+
+check "ss shows the connection" says 0 "^ESTAB +0 +0 +$US:[0-9]+ +$PEER:9001$" ts_tool ss
+check "ss -l shows the listener" says 0 "^LISTEN +0 +[0-9]+ +.*:9002 " ts_tool ss -l
+check "ss -a shows both" says 0 "9002" ts_tool ss -a
+check "ss -i tells about the connection" says 0 "bytes_acked:11.*" ts_tool ss -i
+check "ss -i tells why it did not send" says 0 "did not send because:" ts_tool ss -i
+ts_tool ss -a --json >"$TS_DIR/ss.json"
+check "ss --json is JSON and says the same" json "
+c = [s for s in d if s['state'] == 'ESTAB']
+assert len(c) == 1 and c[0]['peer'] == '$PEER:9001' and c[0]['bytes_acked'] == 11, c
+assert any(s['state'] == 'LISTEN' and s['local'].endswith(':9002') for s in d), d
+assert c[0]['pid'] > 0 and 'stops' in c[0]" <"$TS_DIR/ss.json"
+check "stats shows counters" says 0 "^tcp_active_opens +1$" ts_tool stats
+check "stats -v explains them" says 0 "^tcp_active_opens +1 +[a-z]+" ts_tool stats -v
+check "stats --all shows the zeros too" says 0 "^tcp_rto +0$" ts_tool stats --all
+ts_tool stats --all --json >"$TS_DIR/stats.json"
+check "stats --json is JSON" json "
+assert d['tcp_active_opens'] == 1 and d['tcp_rto'] == 0 and len(d) > 100, d" <"$TS_DIR/stats.json"
+check "a refused connect is status 1 and says why" says 1 "Connection refused" \
+    ts_tool connect $PEER 9
+check "a port in use is status 1 and says why" says 1 "Address already in use" ts_tool listen 9002
+
+exec 9>&-
+exec 8>&-
+check "connect ends when both sides have" ts_until 5 ts_gone "$connect"
+ts_stop
+ts_done
