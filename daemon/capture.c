@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A capture to a pcap file, by libpcap; see capture.h. A buffer of 1 MiB keeps it off the fast path's back. */
+/* A capture to a pcap file, by libpcap; see capture.h. A buffer of 1 MiB keeps it off the fast
+ * path's back. */
 #include "daemon/capture.h"
 
 #include "daemon/log.h"

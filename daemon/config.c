@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The settings; see config.h. The names are a list (config.def), each has one function that checks its value. */
+/* The settings; see config.h. The names are a list (config.def), each has one function that checks
+ * its value. */
 #include "daemon/config.h"
 
 #include "ipc/wire.h"
@@ -44,7 +45,8 @@ static int fail(char error[CONFIG_ERROR], const char *format, ...)
     return -EINVAL;
 }
 
-/* --- values ------------------------------------------------------------------------------------ */
+/* --- values ------------------------------------------------------------------------------------
+ */
 
 /* A decimal number and nothing else; suffixes: K, M, G may follow. */
 static bool parse_number(const char *text, bool suffixes, uint64_t max, uint64_t *out)
@@ -87,7 +89,8 @@ static int set_tap(struct config *c, const char *value, char *error)
 }
 
 /* A host's address with its network: "10.77.0.2/24". */
-static int parse_host_prefix(const char *value, struct ip_prefix *out, const char *name, char *error)
+static int parse_host_prefix(const char *value, struct ip_prefix *out, const char *name,
+                             char *error)
 {
     struct ip_addr broadcast;
     bool v4;
@@ -131,7 +134,8 @@ static int set_mac(struct config *c, const char *value, char *error)
     unsigned b[6];
     int end = 0;
 
-    if (sscanf(value, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &end) != 6 ||
+    if (sscanf(value, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5],
+               &end) != 6 ||
         end != 17 || value[end])
         return fail(error, "mac: malformed address %s, e.g. 02:00:00:00:00:02", value);
     for (int i = 0; i < 6; i++)
@@ -154,7 +158,8 @@ static int set_mtu(struct config *c, const char *value, char *error)
 
 static int set_offload(struct config *c, const char *value, char *error)
 {
-    static const char *const yes[] = {"yes", "true", "on", "1"}, *const no[] = {"no", "false", "off", "0"};
+    static const char *const yes[] = {"yes", "true", "on", "1"}, *const no[] = {"no", "false",
+                                                                                "off", "0"};
 
     for (size_t i = 0; i < 4; i++) {
         if (!strcasecmp(value, yes[i]) || !strcasecmp(value, no[i])) {
@@ -202,7 +207,8 @@ static int (*const setters[])(struct config *, const char *, char *) = {
     set_tap,    set_address, set_host_address, set_gateway, set_mac,    set_mtu,
     set_socket, set_capture, set_offload,      set_user,    set_memory, set_max_sockets,
 };
-_Static_assert(sizeof(setters) / sizeof(setters[0]) == sizeof(config_names) / sizeof(config_names[0]) - 1,
+_Static_assert(sizeof(setters) / sizeof(setters[0]) ==
+                   sizeof(config_names) / sizeof(config_names[0]) - 1,
                "one setter for each setting");
 
 int config_set(struct config *c, const char *name, const char *value, char error[CONFIG_ERROR])
@@ -213,7 +219,8 @@ int config_set(struct config *c, const char *name, const char *value, char error
     return fail(error, "unknown setting %s", name);
 }
 
-/* --- the file ---------------------------------------------------------------------------------- */
+/* --- the file ----------------------------------------------------------------------------------
+ */
 
 struct loading {
     struct config *config;
@@ -250,11 +257,13 @@ int config_load(struct config *c, const char *path, char error[CONFIG_ERROR])
         snprintf(error, CONFIG_ERROR, "cannot read %.150s: %s", path, strerror(-rc));
         return rc;
     }
-    snprintf(error, CONFIG_ERROR, "%.100s, line %d: %.120s", path, line, *reason ? reason : "syntax error");
+    snprintf(error, CONFIG_ERROR, "%.100s, line %d: %.120s", path, line,
+             *reason ? reason : "syntax error");
     return -EINVAL;
 }
 
-/* --- together ---------------------------------------------------------------------------------- */
+/* --- together ----------------------------------------------------------------------------------
+ */
 
 int config_check(const struct config *c, char error[CONFIG_ERROR])
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The settings: from the command line, and from a configuration file (INI, section [tapstack]) with the same names.
- * The command line wins. Everything is checked here; messages name the file and line, or the option.
+ * The settings: from the command line, and from a configuration file (INI, section [tapstack]) with
+ * the same names. The command line wins. Everything is checked here; messages name the file and
+ * line, or the option.
  */
 #ifndef TS_DAEMON_CONFIG_H
 #define TS_DAEMON_CONFIG_H

@@ -19,7 +19,8 @@ static struct log_limit limit;
 static void client_ready(struct watch *w, uint32_t events);
 static void listener_ready(struct watch *w, uint32_t events);
 
-/* --- the socket -------------------------------------------------------------------------------- */
+/* --- the socket --------------------------------------------------------------------------------
+ */
 
 int control_init(struct control *c, int fd, struct poller *poller, struct streams *streams,
                  const struct wire_hello *hello)
@@ -62,7 +63,8 @@ static void pause_all(struct control *c)
     struct client *cl;
 
     c->paused = true;
-    log_limited(&limit, LEVEL_WARNING, "too many foreign descriptors: no requests until they are closed");
+    log_limited(&limit, LEVEL_WARNING,
+                "too many foreign descriptors: no requests until they are closed");
     if (c->fd >= 0)
         (void)poller_change(c->poller, c->fd, 0, &c->watch);
     TAILQ_FOREACH(cl, &c->clients, link)
@@ -88,9 +90,11 @@ void control_tick(struct control *c)
     }
 }
 
-/* --- clients ----------------------------------------------------------------------------------- */
+/* --- clients -----------------------------------------------------------------------------------
+ */
 
-/* Messages that nobody read may hold foreign descriptors. The program learns at once all the same. */
+/* Messages that nobody read may hold foreign descriptors. The program learns at once all the same.
+ */
 static void hang_up(struct control *c, int fd)
 {
     (void)shutdown(fd, SHUT_RDWR);
@@ -164,7 +168,8 @@ static void client_new(struct control *c, int fd)
     stats_add(STAT_control_clients, 1);
 }
 
-/* No descriptor left: the reserve takes the connection, so that its program learns and the queue moves on. */
+/* No descriptor left: the reserve takes the connection, so that its program learns and the queue
+ * moves on. */
 static void refuse_one(struct control *c)
 {
     int fd;
@@ -202,7 +207,8 @@ static void listener_ready(struct watch *w, uint32_t events)
     }
 }
 
-/* --- replies ----------------------------------------------------------------------------------- */
+/* --- replies -----------------------------------------------------------------------------------
+ */
 
 static int send_message(struct client *cl, uint16_t op, uint32_t id, uint32_t flags, int error,
                         const void *body, size_t len, int fd)
@@ -218,7 +224,8 @@ static int send_message(struct client *cl, uint16_t op, uint32_t id, uint32_t fl
     return n < 0 ? (int)n : 0;
 }
 
-int control_send(struct client *cl, uint16_t op, uint32_t id, uint32_t flags, const void *body, size_t len)
+int control_send(struct client *cl, uint16_t op, uint32_t id, uint32_t flags, const void *body,
+                 size_t len)
 {
     return send_message(cl, op, id, flags, 0, body, len, -1);
 }
@@ -230,10 +237,12 @@ int control_reply(struct client *cl, const struct wire_header *request, int erro
 
     if (request->flags & WIRE_NO_REPLY)
         return 0;
-    rc = send_message(cl, request->op, request->id, 0, error, error ? NULL : body, error ? 0 : len, fd);
+    rc = send_message(cl, request->op, request->id, 0, error, error ? NULL : body, error ? 0 : len,
+                      fd);
     /* Too many descriptors of ours are under way to programs (ETOOMANYREFS): that can be said. */
     if (rc < 0 && fd >= 0 && rc != -EAGAIN && rc != -EPIPE)
-        return send_message(cl, request->op, request->id, 0, ENFILE, NULL, 0, -1) < 0 ? rc : -ENFILE;
+        return send_message(cl, request->op, request->id, 0, ENFILE, NULL, 0, -1) < 0 ? rc
+                                                                                      : -ENFILE;
     if (rc < 0) {
         if (rc == -EAGAIN)
             stats_add(STAT_control_slow, 1);
@@ -242,21 +251,24 @@ int control_reply(struct client *cl, const struct wire_header *request, int erro
     return rc;
 }
 
-/* --- requests ---------------------------------------------------------------------------------- */
+/* --- requests ----------------------------------------------------------------------------------
+ */
 
-/* Foreign descriptors are poison: nothing but the reaper touches them, and their sender has to leave. */
+/* Foreign descriptors are poison: nothing but the reaper touches them, and their sender has to
+ * leave. */
 static void poisoned(struct client *cl, const int *fds, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         reaper_close(cl->control->streams->reaper, fds[i]);
     stats_add(STAT_foreign_descriptors, n);
     stats_add(STAT_control_malformed, 1);
-    log_limited(&limit, LEVEL_WARNING, "process %d (user %u) is disconnected: not our protocol", cl->owner.pid,
-                cl->owner.uid);
+    log_limited(&limit, LEVEL_WARNING, "process %d (user %u) is disconnected: not our protocol",
+                cl->owner.pid, cl->owner.uid);
     control_disconnect(cl);
 }
 
-/* A socket that bears our mark but is in no table: its connection, or the daemon that made it, has ended. */
+/* A socket that bears our mark but is in no table: its connection, or the daemon that made it, has
+ * ended. */
 static bool was_ours(struct control *c, int fd, uint64_t cookie, struct tombstone **stone)
 {
     int domain = 0;
@@ -269,7 +281,8 @@ static bool was_ours(struct control *c, int fd, uint64_t cookie, struct tombston
            getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
 }
 
-static void with_descriptor(struct client *cl, const struct wire_header *h, const void *body, int fd)
+static void with_descriptor(struct client *cl, const struct wire_header *h, const void *body,
+                            int fd)
 {
     struct control *c = cl->control;
     struct tombstone *stone;

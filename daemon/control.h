@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The control socket: a SOCK_SEQPACKET listener and its clients (ipc/wire.h).
- * Clients are hostile until proven otherwise: each message is checked by ipc/codec.h, each descriptor is identified by
- * its cookie before anything else is done with it, what is not ours goes to the reaper, and who misbehaves is
- * disconnected. Nothing here waits: a client that does not read its replies is disconnected as well.
- * control.c receives and replies, requests.c carries out, dump.c streams long answers.
+ * Clients are hostile until proven otherwise: each message is checked by ipc/codec.h, each
+ * descriptor is identified by its cookie before anything else is done with it, what is not ours
+ * goes to the reaper, and who misbehaves is disconnected. Nothing here waits: a client that does
+ * not read its replies is disconnected as well. control.c receives and replies, requests.c carries
+ * out, dump.c streams long answers.
  */
 #ifndef TS_DAEMON_CONTROL_H
 #define TS_DAEMON_CONTROL_H
@@ -19,7 +20,7 @@
 #include <sys/queue.h>
 
 /** Requests of one client in one turn. */
-#define CONTROL_TURN    64
+#define CONTROL_TURN 64
 /** Descriptors waiting for the reaper beyond which nothing is received. */
 #define CONTROL_REAPING 1024
 
@@ -40,8 +41,9 @@ TAILQ_HEAD(client_list, client);
 struct control {
     struct watch watch; /**< first */
     int fd;             /**< the listener */
-    int reserve;        /**< given up to take, and refuse, a connection when there are no descriptors left */
-    bool paused;        /**< the reaper has too much to do */
+    int reserve; /**< given up to take, and refuse, a connection when there are no descriptors left
+                  */
+    bool paused; /**< the reaper has too much to do */
     struct poller *poller;
     struct streams *streams;
     struct wire_hello hello;
@@ -49,7 +51,8 @@ struct control {
     struct dump *dumps[4];
 };
 
-/** `fd` is the bound, listening, non-blocking socket, owned from now on. 0 or a negative errno value. */
+/** `fd` is the bound, listening, non-blocking socket, owned from now on. 0 or a negative errno
+ * value. */
 int control_init(struct control *c, int fd, struct poller *poller, struct streams *streams,
                  const struct wire_hello *hello);
 /** No new connection. */
@@ -58,20 +61,23 @@ void control_destroy(struct control *c);
 /** While paused: look whether the reaper has caught up. */
 void control_tick(struct control *c);
 
-/** Reply unless WIRE_NO_REPLY; fd is -1 or goes with it. 0 or a negative errno value: the client may be gone. */
+/** Reply unless WIRE_NO_REPLY; fd is -1 or goes with it. 0 or a negative errno value: the client
+ * may be gone. */
 int control_reply(struct client *cl, const struct wire_header *request, int error, const void *body,
                   size_t len, int fd);
 /** One message of a long answer. 0, -EAGAIN, or another negative errno value. */
-int control_send(struct client *cl, uint16_t op, uint32_t id, uint32_t flags, const void *body, size_t len);
+int control_send(struct client *cl, uint16_t op, uint32_t id, uint32_t flags, const void *body,
+                 size_t len);
 void control_disconnect(struct client *cl);
 
-/* --- requests.c -------------------------------------------------------------------------------- */
+/* --- requests.c --------------------------------------------------------------------------------
+ */
 
 /** Carry out a request without a descriptor. */
 void request_plain(struct client *cl, const struct wire_header *h, const void *body);
 /** Carry out a request about a stream; fd is the program's end, which the caller closes. */
-void request_stream(struct client *cl, const struct wire_header *h, const void *body, struct stream *s,
-                    int fd);
+void request_stream(struct client *cl, const struct wire_header *h, const void *body,
+                    struct stream *s, int fd);
 /** A request about a connection that has ended: stone is NULL when nothing is remembered. */
 void request_stale(struct client *cl, const struct wire_header *h, const void *body,
                    struct tombstone *stone);
@@ -80,7 +86,8 @@ void request_answer(struct stream_waiter *w, int error);
 /** Describe a connection. */
 void request_info(const struct sock_info *from, struct wire_info *out);
 
-/* --- dump.c ------------------------------------------------------------------------------------ */
+/* --- dump.c ------------------------------------------------------------------------------------
+ */
 
 /** Answer LIST or STATS. */
 void dump_begin(struct client *cl, const struct wire_header *h);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A table from socket cookies to pointers; see cookies.h. The kernel chooses the keys: a multiplicative hash will do. */
+/* A table from socket cookies to pointers; see cookies.h. The kernel chooses the keys: a
+ * multiplicative hash will do. */
 #include "daemon/cookies.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Between the core and the device: batches in, one frame at a time out, back-pressure, and the capture beside it. */
+/* Between the core and the device: batches in, one frame at a time out, back-pressure, and the
+ * capture beside it. */
 #ifndef TS_DAEMON_DEVICE_H
 #define TS_DAEMON_DEVICE_H
 
@@ -15,8 +16,8 @@ struct device {
     struct netdev *dev;
     struct capture *capture; /**< or NULL */
     bool blocked;            /**< back-pressure: wait until the device is writable */
-    bool sent;               /**< a frame went out since the loop last looked: an answer may already be there */
-    bool gone;               /**< the interface was deleted */
+    bool sent; /**< a frame went out since the loop last looked: an answer may already be there */
+    bool gone; /**< the interface was deleted */
     struct log_limit limit;
 };
 

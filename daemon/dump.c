@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Long answers, LIST and STATS: one reply per line, continued whenever the client's socket has room.
- * LIST is a snapshot in memory, so only a few are under way at once: one that has stalled makes room for the next.
+ * Long answers, LIST and STATS: one reply per line, continued whenever the client's socket has
+ * room. LIST is a snapshot in memory, so only a few are under way at once: one that has stalled
+ * makes room for the next.
  */
 #include "daemon/control.h"
 
@@ -29,7 +30,8 @@ struct dump {
     struct stack_usage usage;
 };
 
-/* --- what there is to say ---------------------------------------------------------------------- */
+/* --- what there is to say ----------------------------------------------------------------------
+ */
 
 static void collect(void *ctx, const struct sock_info *info)
 {
@@ -53,7 +55,10 @@ static const struct {
     size_t offset;
     bool wide;
 } gauges[] = {
-#define GAUGE(field, wide, help) {"usage_" #field, help, offsetof(struct stack_usage, field), wide}
+#define GAUGE(field, wide, help)                                                                   \
+    {                                                                                              \
+        "usage_" #field, help, offsetof(struct stack_usage, field), wide                           \
+    }
     GAUGE(memory_used, true, "bytes of buffers and connections in use"),
     GAUGE(memory_limit, true, "bytes of buffers and connections allowed"),
     GAUGE(sockets, false, "sockets that a program has"),
@@ -103,7 +108,8 @@ static void counter(const struct dump *d, size_t i, struct wire_counter *out)
     snprintf(out->help, sizeof(out->help), "%s", help ? help : "");
 }
 
-/* --- saying it --------------------------------------------------------------------------------- */
+/* --- saying it ---------------------------------------------------------------------------------
+ */
 
 static int send_next(struct dump *d)
 {
@@ -163,13 +169,13 @@ void dump_drop(struct client *cl)
 
 static struct dump **free_slot(struct control *c)
 {
-    struct dump **oldest = NULL;
+    struct dump **oldest = &c->dumps[0];
 
     for (size_t i = 0; i < DUMP_SLOTS; i++) {
         struct dump **at = &c->dumps[i];
         if (!*at)
             return at;
-        if (!oldest || (*at)->moved < (*oldest)->moved)
+        if ((*at)->moved < (*oldest)->moved)
             oldest = at;
     }
     if (c->streams->now - (*oldest)->moved < DUMP_STALL_US)

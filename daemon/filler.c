@@ -16,7 +16,7 @@
 #define FILLER_BYTES (256 * 1024)
 #define FILLER_CALLS 16
 /* The longest that a hostile holder of the descriptor can keep us. */
-#define GUARD_US     2000
+#define GUARD_US 2000
 
 static void on_alarm(int sig)
 {

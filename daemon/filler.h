@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Filling a descriptor's send buffer, so that a connecting socket does not poll writable.
- * The bytes come by sendfile(2) from one sealed memory file that all share: 1.3 KiB of kernel memory a socket. The
- * descriptor's holder may make it blocking, or fill it, at any moment: an interval timer's signal then ends the call.
+ * The bytes come by sendfile(2) from one sealed memory file that all share: 1.3 KiB of kernel
+ * memory a socket. The descriptor's holder may make it blocking, or fill it, at any moment: an
+ * interval timer's signal then ends the call.
  */
 #ifndef TS_DAEMON_FILLER_H
 #define TS_DAEMON_FILLER_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Log lines on stderr: "tapstackd: warning: text". A line that cannot be written is lost, never waited for twice. */
+/* Log lines on stderr: "tapstackd: warning: text". A line that cannot be written is lost, never
+ * waited for twice. */
 #include "daemon/log.h"
 
 #include <stdarg.h>

@@ -8,7 +8,8 @@
 
 enum log_level { LEVEL_ERROR, LEVEL_WARNING, LEVEL_INFO, LEVEL_DEBUG };
 
-/** How often one place in the code may speak: LOG_BURST lines in LOG_PERIOD_US, the rest is counted. */
+/** How often one place in the code may speak: LOG_BURST lines in LOG_PERIOD_US, the rest is
+ * counted. */
 struct log_limit {
     uint64_t since;
     uint32_t lines;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The event loop; see loop.h. libuv's callbacks only note what is due; the work is done once per iteration, after its
- * poll. The kernel's TCP on the other side of the TAP answers within our writev(2): after frames went out, the
- * TAP is looked at again before sleeping.
+ * The event loop; see loop.h. libuv's callbacks only note what is due; the work is done once per
+ * iteration, after its poll. The kernel's TCP on the other side of the TAP answers within our
+ * writev(2): after frames went out, the TAP is looked at again before sleeping.
  */
 #include "daemon/loop.h"
 
@@ -17,9 +17,9 @@
 #include <unistd.h>
 
 /* Rounds of one wake-up; then libuv has its turn (signals). */
-#define ROUNDS      16
-#define SLOW_MS     1000
-#define PAUSED_MS   50
+#define ROUNDS    16
+#define SLOW_MS   1000
+#define PAUSED_MS 50
 
 uint64_t loop_now(void)
 {
@@ -29,9 +29,11 @@ uint64_t loop_now(void)
     return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-/* --- the core's deadline ----------------------------------------------------------------------- */
+/* --- the core's deadline -----------------------------------------------------------------------
+ */
 
-/* The timer is only ever moved to an earlier time: firing too early costs less than re-arming for each segment. */
+/* The timer is only ever moved to an earlier time: firing too early costs less than re-arming for
+ * each segment. */
 static void arm(struct loop *l)
 {
     uint64_t at = stack_next_deadline(l->stack);
@@ -48,7 +50,8 @@ static void arm(struct loop *l)
         l->armed = UINT64_MAX;
 }
 
-/* --- rounds ------------------------------------------------------------------------------------ */
+/* --- rounds ------------------------------------------------------------------------------------
+ */
 
 static void input(struct loop *l, uint64_t now)
 {
@@ -149,7 +152,8 @@ static void work(uv_check_t *h)
         uv_idle_stop(&l->busy);
 }
 
-/* --- what wakes us ----------------------------------------------------------------------------- */
+/* --- what wakes us -----------------------------------------------------------------------------
+ */
 
 static void device_event(uv_poll_t *h, int status, int events)
 {
@@ -233,7 +237,8 @@ static void stop_event(uv_signal_t *h, int signum)
     uv_idle_start(&l->busy, on_busy);
 }
 
-/* --- life -------------------------------------------------------------------------------------- */
+/* --- life --------------------------------------------------------------------------------------
+ */
 
 static int init_handles(struct loop *l)
 {

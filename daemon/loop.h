@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The event loop (libuv). It waits for the TAP, the nested epoll instance, a timerfd that carries the core's next
- * deadline, and signals. Each wake-up runs rounds of: a batch of frames and of descriptor events in, stack_run(),
- * the core's events out; until nothing more is there or the round limit is reached.
+ * The event loop (libuv). It waits for the TAP, the nested epoll instance, a timerfd that carries
+ * the core's next deadline, and signals. Each wake-up runs rounds of: a batch of frames and of
+ * descriptor events in, stack_run(), the core's events out; until nothing more is there or the
+ * round limit is reached.
  */
 #ifndef TS_DAEMON_LOOP_H
 #define TS_DAEMON_LOOP_H
@@ -46,7 +47,8 @@ struct loop {
 /** Microseconds of CLOCK_MONOTONIC. */
 uint64_t loop_now(void);
 
-/** Make the loop's handles. The pointers at the front are set by the caller. 0 or a negative errno value. */
+/** Make the loop's handles. The pointers at the front are set by the caller. 0 or a negative errno
+ * value. */
 int loop_init(struct loop *l);
 /** Until a signal, or a fatal error. Returns the process's exit status. */
 int loop_run(struct loop *l);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Start and stop. In this order: settings, control socket (one daemon per path), TAP and the host's side of it, capture,
- * the core, giving up privileges, the event loop. What goes wrong before the loop is one line on stderr and exit
- * status 1; a mistake in the settings is exit status 2.
+ * Start and stop. In this order: settings, control socket (one daemon per path), TAP and the host's
+ * side of it, capture, the core, giving up privileges, the event loop. What goes wrong before the
+ * loop is one line on stderr and exit status 1; a mistake in the settings is exit status 2.
  */
 #include "daemon/capture.h"
 #include "daemon/config.h"
@@ -62,7 +62,8 @@ static uint64_t raise_files(void)
     return limit.rlim_cur;
 }
 
-/* --- start ------------------------------------------------------------------------------------- */
+/* --- start -------------------------------------------------------------------------------------
+ */
 
 static int check_address(const struct config *c)
 {
@@ -166,17 +167,20 @@ static int start(struct daemon *d)
     if (privileges_find_user(d->config.user, &d->user) < 0)
         return -1;
     d->control_fd = sockfile_claim(&d->sockfile, d->config.socket);
-    if (d->control_fd < 0 || start_device(d) < 0 || start_core(d) < 0 || start_streams(d) < 0 ||
-        start_loop(d) < 0)
+    if (d->control_fd < 0 || start_device(d) < 0 || start_core(d) < 0)
         return -1;
     if (d->user.change)
         sockfile_give(&d->sockfile, d->user.uid, d->user.gid);
-    if (sockfile_serve(&d->sockfile) < 0 || privileges_drop(&d->user) < 0 || privileges_filter() < 0)
+    /* Capabilities are a thread's own (capabilities(7)): they go before the reaper's thread is
+     * made. */
+    if (privileges_drop(&d->user) < 0 || start_streams(d) < 0 || start_loop(d) < 0 ||
+        sockfile_serve(&d->sockfile) < 0 || privileges_filter() < 0)
         return -1;
     return 0;
 }
 
-/* --- stop -------------------------------------------------------------------------------------- */
+/* --- stop --------------------------------------------------------------------------------------
+ */
 
 static void stop(struct daemon *d)
 {
@@ -212,7 +216,8 @@ static int run(struct daemon *d)
 
 int main(int argc, char **argv)
 {
-    static struct daemon d = {.control_fd = -1, .poller.fd = -1, .sockfile = {.fd = -1, .lock = -1}};
+    static struct daemon d = {
+        .control_fd = -1, .poller.fd = -1, .sockfile = {.fd = -1, .lock = -1}};
     int status = 1;
 
     switch (options_parse(argc, argv, &d.config)) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The command line: getopt_long's table and the help text come from config.def. The file is read first, so it loses. */
+/* The command line: getopt_long's table and the help text come from config.def. The file is read
+ * first, so it loses. */
 #include "daemon/options.h"
 
 #include "daemon/log.h"
@@ -51,7 +52,8 @@ static void build_table(void)
     size_t n = 0;
 
     for (size_t i = 0; i < SETTINGS; i++)
-        table[n++] = (struct option){settings[i].name, required_argument, NULL, FIRST_SETTING + (int)i};
+        table[n++] =
+            (struct option){settings[i].name, required_argument, NULL, FIRST_SETTING + (int)i};
     for (size_t i = 0; i < SWITCHES; i++)
         table[n++] = (struct option){switches[i].option, no_argument, NULL, FIRST_SWITCH + (int)i};
     for (size_t i = 0; i < EXTRAS; i++)
@@ -63,7 +65,8 @@ static void print_help(void)
     char left[64];
 
     printf("usage: tapstackd --tap NAME --address A/LEN [OPTION]...\n"
-           "A TCP/IP stack in user space on a TAP interface; programs reach it by its control socket.\n\n");
+           "A TCP/IP stack in user space on a TAP interface; programs reach it by its control "
+           "socket.\n\n");
     for (size_t i = 0; i < SETTINGS; i++) {
         snprintf(left, sizeof(left), "--%s %s", settings[i].name, settings[i].argument);
         printf("  %-24s %s\n", left, settings[i].help);
@@ -72,11 +75,13 @@ static void print_help(void)
         snprintf(left, sizeof(left), "--%s", switches[i].option);
         printf("  %-24s %s\n", left, switches[i].help);
     }
-    printf("  --config FILE            read settings from FILE, section [tapstack]; the command line wins\n"
+    printf("  --config FILE            read settings from FILE, section [tapstack]; the command "
+           "line wins\n"
            "  --verbose                log more\n"
            "  --help, --version        print this, or the version, and exit\n\n"
            "Stays in the foreground and logs to stderr; ready when the control socket accepts.\n"
-           "SIGTERM and SIGINT close all connections in order, a second one at once; SIGUSR1 flushes the capture.\n");
+           "SIGTERM and SIGINT close all connections in order, a second one at once; SIGUSR1 "
+           "flushes the capture.\n");
 }
 
 /* First pass: only --config, so that the file is read before the rest. */
@@ -98,7 +103,8 @@ static const char *find_config(int argc, char **argv)
 static int apply(struct config *c, int val, const char *argument, char error[CONFIG_ERROR])
 {
     if (val >= FIRST_SWITCH)
-        return config_set(c, switches[val - FIRST_SWITCH].key, switches[val - FIRST_SWITCH].value, error);
+        return config_set(c, switches[val - FIRST_SWITCH].key, switches[val - FIRST_SWITCH].value,
+                          error);
     if (val >= FIRST_SETTING && val < FIRST_SETTING + (int)SETTINGS)
         return config_set(c, settings[val - FIRST_SETTING].name, argument, error);
     return 0;

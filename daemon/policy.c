@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rights and quotas; see policy.h. Users are few: a list, with the one that was asked for last in front.
+ * Rights and quotas; see policy.h. Users are few: a list, with the one that was asked for last in
+ * front.
  */
 #include "daemon/policy.h"
 
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 
 /* Our own: TAP, epoll, timer, signals, capture, log, reserve … */
-#define OWN_DESCRIPTORS      64
+#define OWN_DESCRIPTORS 64
 /* Two control messages full of descriptors, and what waits for the reaper (control.c's limit). */
 #define RECEIVED_DESCRIPTORS (2 * 253 + 1024)
 
@@ -23,7 +24,8 @@ int policy_init(struct policy *p, uint32_t max_sockets, uint64_t max_files)
     if (max_files < reserve + 64)
         return -EMFILE;
     *p = (struct policy){
-        .max_descriptors = max_files - reserve > UINT32_MAX ? UINT32_MAX : (uint32_t)(max_files - reserve),
+        .max_descriptors =
+            max_files - reserve > UINT32_MAX ? UINT32_MAX : (uint32_t)(max_files - reserve),
         .max_user_sockets = max_sockets > 1 ? max_sockets / 2 : 1,
         .max_user_clients = 4096,
     };

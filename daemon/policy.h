@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Rights and quotas: what a process, known by SO_PEERCRED, may do, and whose account pays.
- * A descriptor that the daemon cannot spare is refused here, so that there is always room for all those that one
- * control message may bring.
+ * A descriptor that the daemon cannot spare is refused here, so that there is always room for all
+ * those that one control message may bring.
  */
 #ifndef TS_DAEMON_POLICY_H
 #define TS_DAEMON_POLICY_H
@@ -27,11 +27,13 @@ struct policy {
     struct policy_user *users;
 };
 
-/** max_sockets: of the core; max_files: the soft RLIMIT_NOFILE. 0 or -EMFILE when the limit leaves nothing. */
+/** max_sockets: of the core; max_files: the soft RLIMIT_NOFILE. 0 or -EMFILE when the limit leaves
+ * nothing. */
 int policy_init(struct policy *p, uint32_t max_sockets, uint64_t max_files);
 void policy_destroy(struct policy *p);
 
-/** One more socket of this user: 0, -EMFILE (quota), -ENFILE (the daemon's descriptors), -ENOMEM. */
+/** One more socket of this user: 0, -EMFILE (quota), -ENFILE (the daemon's descriptors), -ENOMEM.
+ */
 int policy_take_socket(struct policy *p, uid_t uid);
 /** Would it succeed? */
 bool policy_has_room(struct policy *p, uid_t uid);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The nested epoll instance that holds all data descriptors, the control listener and its clients.
- * What is watched embeds a struct watch. One that ends while events about it may already have been fetched is
- * retired, and freed only when the batch is over. Control requests come before data in each batch.
+ * What is watched embeds a struct watch. One that ends while events about it may already have been
+ * fetched is retired, and freed only when the batch is over. Control requests come before data in
+ * each batch.
  */
 #ifndef TS_DAEMON_POLLER_H
 #define TS_DAEMON_POLLER_H

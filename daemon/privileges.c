@@ -20,7 +20,7 @@ int privileges_find_user(const char *name, struct privileges_user *out)
     if (!*name)
         return 0;
     errno = 0;
-    pw = getpwnam(name);
+    pw = getpwnam(name); // cppcheck-suppress getpwnamCalled ; there is one thread yet
     if (!pw) {
         log_error("no user %s", name);
         return -ENOENT;

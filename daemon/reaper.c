@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread that does nothing but close descriptors; see reaper.h. The mutex is held for a few instructions only.
- * The list grows by doubling: it is bounded by RLIMIT_NOFILE, and the control socket stops accepting long before.
+ * A thread that does nothing but close descriptors; see reaper.h. The mutex is held for a few
+ * instructions only. The list grows by doubling: it is bounded by RLIMIT_NOFILE, and the control
+ * socket stops accepting long before.
  */
 #include "daemon/reaper.h"
 

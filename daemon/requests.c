@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What each request does. A request about a connection acts at a stream position: what was written to the descriptor
- * before it is taken first.
+ * What each request does. A request about a connection acts at a stream position: what was written
+ * to the descriptor before it is taken first.
  */
 #include "daemon/control.h"
 
@@ -16,9 +16,11 @@
 #include <unistd.h>
 
 _Static_assert(WIRE_STOPS == TCP_STOP_COUNT, "ipc/wire.h and proto/tcp/stops.def agree");
-_Static_assert(sizeof(struct sock_tcp_info) <= sizeof(((struct wire_info *)0)->tcp_info), "it fits");
+_Static_assert(sizeof(struct sock_tcp_info) <= sizeof(((struct wire_info *)0)->tcp_info),
+               "it fits");
 
-/* --- without a descriptor ---------------------------------------------------------------------- */
+/* --- without a descriptor ----------------------------------------------------------------------
+ */
 
 static int check_socket(const struct wire_socket *r)
 {
@@ -74,7 +76,8 @@ void request_plain(struct client *cl, const struct wire_header *h, const void *b
     }
 }
 
-/* --- about a stream ---------------------------------------------------------------------------- */
+/* --- about a stream ----------------------------------------------------------------------------
+ */
 
 static int do_bind(struct client *cl, struct stream *s, int fd, const struct wire_addr *a)
 {
@@ -137,14 +140,16 @@ static int do_getsockopt(struct stream *s, struct wire_option *o)
         s->error = 0;
         return put_error(o, error);
     }
-    rc = s->sock ? sock_getsockopt(s->sock, o->level, o->name, o->value, &len, s->all->now) : -EINVAL;
+    rc = s->sock ? sock_getsockopt(s->sock, o->level, o->name, o->value, &len, s->all->now)
+                 : -EINVAL;
     o->len = (uint32_t)(len < sizeof(o->value) ? len : sizeof(o->value));
     return rc;
 }
 
 static int do_setsockopt(struct stream *s, const struct wire_option *o)
 {
-    return s->sock ? sock_setsockopt(s->sock, o->level, o->name, o->value, o->len, s->all->now) : -EINVAL;
+    return s->sock ? sock_setsockopt(s->sock, o->level, o->name, o->value, o->len, s->all->now)
+                   : -EINVAL;
 }
 
 static void do_outq(struct stream *s, struct wire_outq *out)
@@ -201,7 +206,8 @@ static void do_info(struct client *cl, const struct wire_header *h, struct strea
     control_reply(cl, h, 0, &out, sizeof(out), -1);
 }
 
-static void do_option(struct client *cl, const struct wire_header *h, const void *body, struct stream *s)
+static void do_option(struct client *cl, const struct wire_header *h, const void *body,
+                      struct stream *s)
 {
     bool set = h->op == WIRE_OP_SETSOCKOPT;
     struct wire_option o;
@@ -216,8 +222,8 @@ static void do_option(struct client *cl, const struct wire_header *h, const void
     control_reply(cl, h, rc < 0 ? -rc : 0, &o, set ? 0 : WIRE_OPTION_HEAD + o.len, -1);
 }
 
-void request_stream(struct client *cl, const struct wire_header *h, const void *body, struct stream *s,
-                    int fd)
+void request_stream(struct client *cl, const struct wire_header *h, const void *body,
+                    struct stream *s, int fd)
 {
     const struct wire_mark *mark = body;
     const struct wire_listen *listen = body;
@@ -257,14 +263,16 @@ void request_stream(struct client *cl, const struct wire_header *h, const void *
     control_reply(cl, h, rc < 0 ? -rc : 0, NULL, 0, -1);
 }
 
-/* --- about what has ended ---------------------------------------------------------------------- */
+/* --- about what has ended ----------------------------------------------------------------------
+ */
 
 static void stale_option(struct client *cl, const struct wire_header *h, const void *body,
                          struct tombstone *stone)
 {
     struct wire_option o;
 
-    if (wire_option_get(body, h->len, false, &o) < 0 || o.level != SOL_SOCKET || o.name != SO_ERROR) {
+    if (wire_option_get(body, h->len, false, &o) < 0 || o.level != SOL_SOCKET ||
+        o.name != SO_ERROR) {
         control_reply(cl, h, ENOTCONN, NULL, 0, -1);
         return;
     }

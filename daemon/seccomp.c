@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The system calls that are left after the start: syscalls.def. Any other one fails with EPERM, which an attacker inside
- * can do nothing with, and an overlooked corner of a library survives. Sanitizers need many more: without the filter there.
+ * The system calls that are left after the start: syscalls.def. Any other one fails with EPERM,
+ * which an attacker inside can do nothing with, and an overlooked corner of a library survives.
+ * Sanitizers need many more: without the filter there.
  */
 #include "daemon/log.h"
 #include "daemon/privileges.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The control socket's place in the file system; see sockfile.h. A lock on the directory, held until we serve, makes
- * it one step for all daemons that start at once. Anybody may hold that lock: it is not waited for long.
+ * The control socket's place in the file system; see sockfile.h. A lock on the directory, held
+ * until we serve, makes it one step for all daemons that start at once. Anybody may hold that lock:
+ * it is not waited for long.
  */
 #include "daemon/sockfile.h"
 
@@ -63,7 +64,8 @@ static int lock_directory(struct sockfile *f)
     return fd;
 }
 
-/* Who serves the socket at this address? Returns the process, 0 for nobody, or a negative errno value. */
+/* Who serves the socket at this address? Returns the process, 0 for nobody, or a negative errno
+ * value. */
 static int served_by(const struct sockaddr_un *un)
 {
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), rc = 0;
@@ -185,7 +187,8 @@ void sockfile_remove(struct sockfile *f)
     struct stat st;
 
     unlock(f);
-    if (!f->path[0] || f->fd < 0 || lstat(f->path, &st) < 0 || st.st_dev != f->device || st.st_ino != f->inode)
+    if (!f->path[0] || f->fd < 0 || lstat(f->path, &st) < 0 || st.st_dev != f->device ||
+        st.st_ino != f->inode)
         return;
     if (unlink(f->path) < 0)
         log_info("cannot remove %s: %s", f->path, strerror(errno));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The control socket's place in the file system: one daemon per path. A socket that nobody serves is replaced; a
- * living one, a symbolic link and anything that is no socket are refused.
+ * The control socket's place in the file system: one daemon per path. A socket that nobody serves
+ * is replaced; a living one, a symbolic link and anything that is no socket are refused.
  */
 #ifndef TS_DAEMON_SOCKFILE_H
 #define TS_DAEMON_SOCKFILE_H
@@ -18,7 +18,8 @@ struct sockfile {
     char made_directory[108]; /**< that did not exist before; empty: it did */
 };
 
-/** Take the path. Returns the bound SOCK_SEQPACKET socket, non-blocking, or a negative errno value, logged. */
+/** Take the path. Returns the bound SOCK_SEQPACKET socket, non-blocking, or a negative errno value,
+ * logged. */
 int sockfile_claim(struct sockfile *f, const char *path);
 /** From now on programs can connect. 0 or a negative errno value, logged. */
 int sockfile_serve(struct sockfile *f);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The daemon's own counters: one enum value, one name and one help text for each line of stats.def. */
+/* The daemon's own counters: one enum value, one name and one help text for each line of stats.def.
+ */
 #ifndef TS_DAEMON_STATS_H
 #define TS_DAEMON_STATS_H
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Making, watching and ending streams; see stream.h.
- * Our ends are always readable because of the kept byte, so they are watched edge-triggered: each arrival, each
- * message that the program has read to its end, a shutdown and a close are edges (tests/platform/kept_byte_edges.c).
+ * Our ends are always readable because of the kept byte, so they are watched edge-triggered: each
+ * arrival, each message that the program has read to its end, a shutdown and a close are edges
+ * (tests/platform/kept_byte_edges.c).
  */
 #include "daemon/stream.h"
 
@@ -24,7 +25,8 @@
 #define SCRAP_BYTES (64 * 1024)
 #define EDGES       (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
 
-/* --- all of them ------------------------------------------------------------------------------- */
+/* --- all of them -------------------------------------------------------------------------------
+ */
 
 static int set_int(int fd, int option, int value)
 {
@@ -48,8 +50,8 @@ static int probe(struct streams *all)
     return stream_listen_probe(all);
 }
 
-int streams_init(struct streams *all, struct stack *stack, struct poller *poller, struct reaper *reaper,
-                 struct policy *policy)
+int streams_init(struct streams *all, struct stack *stack, struct poller *poller,
+                 struct reaper *reaper, struct policy *policy)
 {
     int rc;
 
@@ -107,7 +109,8 @@ bool streams_run(struct streams *all)
     return !TAILQ_EMPTY(&all->ready);
 }
 
-/* --- one of them ------------------------------------------------------------------------------- */
+/* --- one of them -------------------------------------------------------------------------------
+ */
 
 /* From here on our end has an unread byte, and says whose it is. */
 static int prepare(struct streams *all, const int fds[2], bool v6, uint64_t *cookie)
@@ -272,9 +275,11 @@ void stream_reset(struct stream *s)
     stream_end(s, STREAM_END_ERROR, ECONNRESET);
 }
 
-/* --- which half has work to do ----------------------------------------------------------------- */
+/* --- which half has work to do -----------------------------------------------------------------
+ */
 
-/* The program closed. Bytes that it left unread make it a reset (RFC 1122 §4.2.2.13), as close(2) does. */
+/* The program closed. Bytes that it left unread make it a reset (RFC 1122 §4.2.2.13), as close(2)
+ * does. */
 static bool closed_in_order(struct stream *s)
 {
     int error = 0;
@@ -366,8 +371,8 @@ static void stream_ready(struct watch *w, uint32_t events)
 {
     struct stream *s = (struct stream *)w;
 
-    /* A hang-up is a close, except when both directions were shut down: then the program may still be reading, and
-     * closing with unread bytes is an error (EPOLLERR). */
+    /* A hang-up is a close, except when both directions were shut down: then the program may still
+     * be reading, and closing with unread bytes is an error (EPOLLERR). */
     if ((events & EPOLLERR) || ((events & EPOLLHUP) && !s->eof_done))
         s->hup = true;
     if (events & EPOLLRDHUP)
@@ -379,7 +384,8 @@ static void stream_ready(struct watch *w, uint32_t events)
     stream_work(s);
 }
 
-/* --- events of the core ------------------------------------------------------------------------ */
+/* --- events of the core ------------------------------------------------------------------------
+ */
 
 static void die(struct stream *s)
 {
@@ -415,7 +421,8 @@ void stream_event(struct streams *all, struct sock *sock, uint32_t events)
     stream_work(s);
 }
 
-/* --- stopping ---------------------------------------------------------------------------------- */
+/* --- stopping ----------------------------------------------------------------------------------
+ */
 
 void streams_stop(struct streams *all)
 {

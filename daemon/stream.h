@@ -8,10 +8,10 @@
  *   stream_connect.c  connect: filling, waiting, names
  *   stream_listen.c   a listener's records
  *
- * The kept byte: our end always has an unread byte while the connection is not cleanly over, so that its death
- * at any moment (ours included) is ECONNRESET at the program and never an end of file. `skip` counts the bytes at
- * the head of our queue that are no news: the marker of birth, the filling of a connecting socket, or bytes that were
- * peeked and given to the core already.
+ * The kept byte: our end always has an unread byte while the connection is not cleanly over, so
+ * that its death at any moment (ours included) is ECONNRESET at the program and never an end of
+ * file. `skip` counts the bytes at the head of our queue that are no news: the marker of birth, the
+ * filling of a connecting socket, or bytes that were peeked and given to the core already.
  */
 #ifndef TS_DAEMON_STREAM_H
 #define TS_DAEMON_STREAM_H
@@ -32,17 +32,17 @@
 #include <sys/types.h>
 
 /** What one stream may move, each way, in one turn. */
-#define STREAM_TURN       (512 * 1024)
+#define STREAM_TURN (512 * 1024)
 /** Most payload that waits unread in a pair (as far as SO_SNDBUF lets it). */
-#define STREAM_HELD_MAX   (1024 * 1024)
+#define STREAM_HELD_MAX (1024 * 1024)
 /** Send buffer of the program's end: a pinned kept byte leaves POLLOUT from 160 KiB on. */
-#define STREAM_SNDBUF     (208 * 1024)
+#define STREAM_SNDBUF (208 * 1024)
 /** Send buffer of our end: EPOLLOUT edges come from a quarter of its double down. */
 #define STREAM_OUR_SNDBUF (1024 * 1024)
 /** Most ranges of SEND_MARK at once. */
-#define STREAM_MARKS      32
+#define STREAM_MARKS 32
 /** Most requests that may wait for one connect. */
-#define STREAM_WAITERS    16
+#define STREAM_WAITERS 16
 
 struct client;
 struct streams;
@@ -85,29 +85,29 @@ struct stream {
     int fd;            /**< our end */
     uint8_t state;     /**< enum stream_state */
     bool v6;
-    bool ready;         /**< on the ready list */
-    bool hup;           /**< the program's end is closed, or shut both ways */
-    bool hup_checked;   /**< and it was an orderly end */
-    bool fin_seen;      /**< the program shut down its writing */
-    bool fin_done;      /**< and the core knows */
-    bool deaf;          /**< the program shut down its reading: what comes is thrown away */
-    bool eof_done;      /**< the peer's FIN was passed on */
-    bool send_blocked;  /**< the core has no room: SOCK_EV_WRITABLE will come */
-    bool push_blocked;  /**< the pair has no room: an EPOLLOUT edge will come */
-    bool finished;      /**< SOCK_EV_CLOSED came */
-    bool closing;       /**< the daemon stops: take what was written, then close */
-    bool news;          /**< our queue may hold bytes that the core has not got */
-    bool starved;       /**< listener: waits for descriptors or quota */
-    bool doubtful;      /**< in flight when its listener was closed: perhaps no program ever had it */
-    uint8_t peeks;      /**< messages behind `skip` */
+    bool ready;        /**< on the ready list */
+    bool hup;          /**< the program's end is closed, or shut both ways */
+    bool hup_checked;  /**< and it was an orderly end */
+    bool fin_seen;     /**< the program shut down its writing */
+    bool fin_done;     /**< and the core knows */
+    bool deaf;         /**< the program shut down its reading: what comes is thrown away */
+    bool eof_done;     /**< the peer's FIN was passed on */
+    bool send_blocked; /**< the core has no room: SOCK_EV_WRITABLE will come */
+    bool push_blocked; /**< the pair has no room: an EPOLLOUT edge will come */
+    bool finished;     /**< SOCK_EV_CLOSED came */
+    bool closing;      /**< the daemon stops: take what was written, then close */
+    bool news;         /**< our queue may hold bytes that the core has not got */
+    bool starved;      /**< listener: waits for descriptors or quota */
+    bool doubtful; /**< in flight when its listener was closed: perhaps no program ever had it */
+    uint8_t peeks; /**< messages behind `skip` */
     struct stream_owner owner;
     uint64_t cookie; /**< of the program's end */
     int error;       /**< why it died */
 
-    size_t skip;         /**< bytes at the head of our queue that are no news */
-    uint64_t taken;      /**< bytes of the stream given to the core */
-    size_t written;      /**< bytes put into the pair since it was last empty */
-    size_t held;         /**< upper bound of those still unread */
+    size_t skip;    /**< bytes at the head of our queue that are no news */
+    uint64_t taken; /**< bytes of the stream given to the core */
+    size_t written; /**< bytes put into the pair since it was last empty */
+    size_t held;    /**< upper bound of those still unread */
     struct stream_mark *marks;
     uint32_t n_marks;
 
@@ -149,16 +149,17 @@ struct streams {
     uint8_t *scrap;
 };
 
-/* --- stream.c ---------------------------------------------------------------------------------- */
+/* --- stream.c ----------------------------------------------------------------------------------
+ */
 
 /** Returns 0 or a negative errno value. Probes the kernel. */
-int streams_init(struct streams *all, struct stack *stack, struct poller *poller, struct reaper *reaper,
-                 struct policy *policy);
+int streams_init(struct streams *all, struct stack *stack, struct poller *poller,
+                 struct reaper *reaper, struct policy *policy);
 void streams_destroy(struct streams *all);
 
 /**
- * A descriptor for `sock`, which the stream owns from success on. *program_fd is the end to pass to the program and
- * then to close. 0, -EMFILE, -ENFILE, -ENOMEM.
+ * A descriptor for `sock`, which the stream owns from success on. *program_fd is the end to pass to
+ * the program and then to close. 0, -EMFILE, -ENFILE, -ENOMEM.
  */
 int stream_new(struct streams *all, struct sock *sock, bool v6, struct stream_owner owner,
                struct stream **out, int *program_fd);
@@ -186,12 +187,14 @@ enum stream_end {
     STREAM_END_CLEAN, /**< the program, if it is there, reads an end of file */
     STREAM_END_ERROR, /**< … reads ECONNRESET */
 };
-/** The end: closes our descriptor and, unless gone, the sock's handle; `error` is for the tombstone. */
+/** The end: closes our descriptor and, unless gone, the sock's handle; `error` is for the
+ * tombstone. */
 void stream_end(struct stream *s, enum stream_end how, int error);
 /** The end of a connection that nobody has seen: a reset. */
 void stream_reset(struct stream *s);
 
-/* --- stream_send.c ----------------------------------------------------------------------------- */
+/* --- stream_send.c -----------------------------------------------------------------------------
+ */
 
 /** Bytes in our queue that the core has not got; also when the queue cannot be asked: 0. */
 size_t stream_queued(const struct stream *s);
@@ -199,25 +202,29 @@ size_t stream_queued(const struct stream *s);
 void stream_take(struct stream *s);
 /** Read `n` bytes from the head of our queue and forget them. Returns those that were there. */
 size_t stream_discard(struct stream *s, size_t n);
-/** About to close: may our queue hold foreign descriptors, whose release can block? Nothing can be added any more. */
+/** About to close: may our queue hold foreign descriptors, whose release can block? Nothing can be
+ * added any more. */
 bool stream_holds_rights(struct stream *s);
 /** The next `count` bytes written carry `flags`. 0, -EINVAL, -ENOMEM, -EAGAIN (too many ranges). */
 int stream_mark(struct stream *s, int64_t count, uint32_t flags);
 
-/* --- stream_recv.c ----------------------------------------------------------------------------- */
+/* --- stream_recv.c -----------------------------------------------------------------------------
+ */
 
 /** The program may have read: learn how much is still unread. */
 void stream_update_held(struct stream *s);
 /** Give the program what the core has, one turn of it. */
 void stream_push(struct stream *s);
 
-/* --- stream_connect.c -------------------------------------------------------------------------- */
+/* --- stream_connect.c --------------------------------------------------------------------------
+ */
 
 /**
- * connect(2). 0 or a negative errno value for the reply; 1: the waiter will be answered later. `fd` is the program's
- * end; `waiter` is NULL for a connect that does not wait, and the stream's on 1.
+ * connect(2). 0 or a negative errno value for the reply; 1: the waiter will be answered later. `fd`
+ * is the program's end; `waiter` is NULL for a connect that does not wait, and the stream's on 1.
  */
-int stream_connect(struct stream *s, int fd, const struct ip_endpoint *to, struct stream_waiter *waiter);
+int stream_connect(struct stream *s, int fd, const struct ip_endpoint *to,
+                   struct stream_waiter *waiter);
 void stream_connected(struct stream *s);
 void stream_connect_failed(struct stream *s, int error);
 /** Answer all who wait. */
@@ -233,7 +240,8 @@ int stream_name(int fd, const struct ip_endpoint *local, const struct ip_endpoin
 void stream_to_wire(const struct ip_endpoint *e, struct wire_addr *out);
 void stream_from_wire(const struct wire_addr *w, struct ip_endpoint *out);
 
-/* --- stream_listen.c --------------------------------------------------------------------------- */
+/* --- stream_listen.c ---------------------------------------------------------------------------
+ */
 
 /** What one record costs in a pair's accounting: 0 or a negative errno value. */
 int stream_listen_probe(struct streams *all);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bind, connect, and the names that tell a descriptor's addresses without a round trip (ipc/name.h).
- * A connect that does not wait makes the program's end unwritable first, by filling; what is then in our queue is no
- * news. When the connection is made, our end gets its name before anybody can see it.
+ * bind, connect, and the names that tell a descriptor's addresses without a round trip
+ * (ipc/name.h). A connect that does not wait makes the program's end unwritable first, by filling;
+ * what is then in our queue is no news. When the connection is made, our end gets its name before
+ * anybody can see it.
  */
 #include "daemon/stream.h"
 
@@ -73,7 +74,8 @@ int stream_bind(struct stream *s, int fd, const struct ip_endpoint *local)
     return rc;
 }
 
-/* --- connect ----------------------------------------------------------------------------------- */
+/* --- connect -----------------------------------------------------------------------------------
+ */
 
 static void begin(struct stream *s, int fd, bool fill)
 {
@@ -95,7 +97,8 @@ static int join(struct stream *s, struct stream_waiter *w)
     return 1;
 }
 
-int stream_connect(struct stream *s, int fd, const struct ip_endpoint *to, struct stream_waiter *waiter)
+int stream_connect(struct stream *s, int fd, const struct ip_endpoint *to,
+                   struct stream_waiter *waiter)
 {
     int rc;
 

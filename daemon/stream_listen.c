@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A listener's pair carries records: a struct wire_accept and the connection's descriptor. What a record adds to
- * SIOCOUTQ is fixed, so the records that no program has received yet can be counted; the core counts them as backlog.
- * Connections whose record was never received are reset when the listener is closed, as a kernel does.
+ * A listener's pair carries records: a struct wire_accept and the connection's descriptor. What a
+ * record adds to SIOCOUTQ is fixed, so the records that no program has received yet can be counted;
+ * the core counts them as backlog. Connections whose record was never received are reset when the
+ * listener is closed, as a kernel does.
  */
 #include "daemon/stream.h"
 
@@ -71,7 +72,8 @@ int stream_listen(struct stream *s, int fd, int backlog)
     return rc;
 }
 
-/* --- which records were received --------------------------------------------------------------- */
+/* --- which records were received ---------------------------------------------------------------
+ */
 
 static void refresh(struct stream *l)
 {
@@ -128,7 +130,8 @@ void stream_listen_end(struct stream *l)
     }
 }
 
-/* --- handing out ------------------------------------------------------------------------------- */
+/* --- handing out -------------------------------------------------------------------------------
+ */
 
 static int send_record(struct stream *l, struct stream *child, int fd)
 {
@@ -172,7 +175,8 @@ static bool send_parked(struct stream *l)
     return true;
 }
 
-/* Make a descriptor for a connection that the core has accepted, and send it. False: no more for now. */
+/* Make a descriptor for a connection that the core has accepted, and send it. False: no more for
+ * now. */
 static bool hand_out(struct stream *l, struct sock *sock)
 {
     struct streams *all = l->all;
@@ -236,8 +240,7 @@ void streams_feed_starved(struct streams *all)
     if (!all->starved)
         return;
     all->starved = false;
-    TAILQ_FOREACH(l, &all->listeners, listener_link)
-    {
+    for (l = TAILQ_FIRST(&all->listeners); l; l = TAILQ_NEXT(l, listener_link)) {
         if (!l->starved)
             continue;
         if (tries-- == 0) {

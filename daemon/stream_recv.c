@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Core → program. What the program has not read is not consumed: the pair is a second receive buffer, of at
- * most STREAM_HELD_MAX, which the receive window counts. SIOCOUTQ counts memory, not payload, and falls by whole
- * messages: it is 0 exactly when all was read, and otherwise an upper bound (tests/platform/queue_accounting.c).
+ * Core → program. What the program has not read is not consumed: the pair is a second receive
+ * buffer, of at most STREAM_HELD_MAX, which the receive window counts. SIOCOUTQ counts memory, not
+ * payload, and falls by whole messages: it is 0 exactly when all was read, and otherwise an upper
+ * bound (tests/platform/queue_accounting.c).
  */
 #include "daemon/stream.h"
 
@@ -50,7 +51,8 @@ static int limit_spans(struct iovec *spans, int n_spans, size_t n)
     return i;
 }
 
-/* EPIPE: the program has closed, or shut down its reading. In the latter case TCP goes on, and what comes is dropped. */
+/* EPIPE: the program has closed, or shut down its reading. In the latter case TCP goes on, and what
+ * comes is dropped. */
 static void no_reader(struct stream *s)
 {
     struct pollfd p = {.fd = s->fd};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Program → core. The queue of our end: [skip: no news][news …]. Bytes are read straight into the core's stream buffer
- * (sock_send_spans); the newest byte is only peeked, and becomes the next kept one. Small messages are peeked whole:
- * they stay queued behind `skip` until that has grown.
+ * Program → core. The queue of our end: [skip: no news][news …]. Bytes are read straight into the
+ * core's stream buffer (sock_send_spans); the newest byte is only peeked, and becomes the next kept
+ * one. Small messages are peeked whole: they stay queued behind `skip` until that has grown.
  */
 #include "daemon/stream.h"
 
@@ -18,8 +18,8 @@
 #include <sys/uio.h>
 
 #define SCRAP_BYTES (64 * 1024)
-/* Up to so many bytes and messages may stay queued although the core has them: they count against the program's
- * send buffer by their whole messages. */
+/* Up to so many bytes and messages may stay queued although the core has them: they count against
+ * the program's send buffer by their whole messages. */
 #define PEEK_BYTES 4096
 #define PEEK_COUNT 16
 /* Before the spans, so many pieces of scrap: one turn's worth. */
@@ -55,10 +55,11 @@ static size_t reap_rights(struct stream *s, struct msghdr *msg)
 }
 
 /*
- * recvmsg without waiting. Where the kernel lets descriptors into our queue (before 6.16), there is always
- * room for them: what finds no room is released in our own context, and that may block.
+ * recvmsg without waiting. Where the kernel lets descriptors into our queue (before 6.16), there is
+ * always room for them: what finds no room is released in our own context, and that may block.
  */
-static ssize_t receive_rights(struct stream *s, struct iovec *iov, size_t n_iov, int flags, size_t *rights)
+static ssize_t receive_rights(struct stream *s, struct iovec *iov, size_t n_iov, int flags,
+                              size_t *rights)
 {
     _Alignas(struct cmsghdr) char control[CMSG_SPACE(FDPASS_MAX * sizeof(int))];
     struct msghdr msg = {.msg_iov = iov,
@@ -119,7 +120,8 @@ size_t stream_discard(struct stream *s, size_t n)
     return done;
 }
 
-/* --- marks ------------------------------------------------------------------------------------- */
+/* --- marks -------------------------------------------------------------------------------------
+ */
 
 int stream_mark(struct stream *s, int64_t count, uint32_t flags)
 {
@@ -127,7 +129,7 @@ int stream_mark(struct stream *s, int64_t count, uint32_t flags)
     struct stream_mark *last = s->n_marks ? &s->marks[s->n_marks - 1] : NULL;
 
     if (count < 0) {
-        uint64_t back = (uint64_t)-(count + 1) + 1;
+        uint64_t back = (uint64_t) - (count + 1) + 1;
         /* The last one may have been used up already, by bytes that were written after all. */
         if (!last)
             return 0;
@@ -168,10 +170,12 @@ static size_t run_of_flags(struct stream *s, size_t n, int *flags)
     return edge - s->taken < n ? (size_t)(edge - s->taken) : n;
 }
 
-/* --- taking ------------------------------------------------------------------------------------ */
+/* --- taking ------------------------------------------------------------------------------------
+ */
 
 /* The scrap, then the first n bytes of the spans. Returns the number of pieces. */
-static size_t lay_out(struct stream *s, const struct iovec *spans, int n_spans, size_t n, struct iovec *iov)
+static size_t lay_out(struct stream *s, const struct iovec *spans, int n_spans, size_t n,
+                      struct iovec *iov)
 {
     size_t count = 0, skip = s->skip;
 
@@ -211,8 +215,10 @@ static size_t take_by_peek(struct stream *s, const struct iovec *spans, int n_sp
     return n;
 }
 
-/* Read n bytes of news, or n - 1 and a peek at the newest. Returns those that are in the spans now. */
-static size_t take_by_read(struct stream *s, const struct iovec *spans, int n_spans, size_t n, bool keep)
+/* Read n bytes of news, or n - 1 and a peek at the newest. Returns those that are in the spans now.
+ */
+static size_t take_by_read(struct stream *s, const struct iovec *spans, int n_spans, size_t n,
+                           bool keep)
 {
     struct iovec iov[SCRAP_IOVS + 4];
     size_t body = keep ? n - 1 : n, got_news;
@@ -238,7 +244,8 @@ static size_t take_by_read(struct stream *s, const struct iovec *spans, int n_sp
     return got_news;
 }
 
-/* One piece with one set of flags. `queued` is the news in the queue. Returns the bytes taken; 0: not now. */
+/* One piece with one set of flags. `queued` is the news in the queue. Returns the bytes taken; 0:
+ * not now. */
 static size_t take_piece(struct stream *s, size_t queued, size_t budget)
 {
     struct iovec spans[4];

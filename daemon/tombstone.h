@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is remembered of a connection that has ended while a program may still hold its descriptor: the error that
- * getsockopt(SO_ERROR) answers. Bounded and expiring: the oldest makes room, and after TOMBSTONE_US it is gone.
+ * What is remembered of a connection that has ended while a program may still hold its descriptor:
+ * the error that getsockopt(SO_ERROR) answers. Bounded and expiring: the oldest makes room, and
+ * after TOMBSTONE_US it is gone.
  */
 #ifndef TS_DAEMON_TOMBSTONE_H
 #define TS_DAEMON_TOMBSTONE_H

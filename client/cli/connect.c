@@ -24,7 +24,7 @@ static void usage(FILE *to)
         "\n"
         "Connect to HOST (a name or an address) over the daemon's TCP. Standard input goes to the\n"
         "peer, what it sends to standard output. The end of standard input closes our half; the\n"
-        "command ends when the peer has closed its own as well (on a terminal: when the peer has).\n"
+        "command ends when the peer has closed its own too (on a terminal: when the peer has).\n"
         "\n"
         "  -4, -6         only addresses of this family\n"
         "  -v, --verbose  say what happens, and bytes and rates, on standard error\n"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The host's side of an interface: RTM_NEWLINK and RTM_NEWADDR by libmnl, each with its acknowledgement awaited. */
+/* The host's side of an interface: RTM_NEWLINK and RTM_NEWADDR by libmnl, each with its
+ * acknowledgement awaited. */
 #include "daemon/netdev/link.h"
 
 #include "daemon/log.h"
@@ -74,7 +75,8 @@ static int set_address(struct mnl_socket *nl, unsigned index, const struct ip_pr
     return talk(nl, h);
 }
 
-/* No router solicitations and link-local chatter from the host's side: best effort, the kernel may have no IPv6. */
+/* No router solicitations and link-local chatter from the host's side: best effort, the kernel may
+ * have no IPv6. */
 static void disable_ipv6(const char *name)
 {
     char path[64 + IFNAMSIZ];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The host's side of an interface, over rtnetlink(7). Used at start only: later there is no privilege left. */
+/* The host's side of an interface, over rtnetlink(7). Used at start only: later there is no
+ * privilege left. */
 #ifndef TS_DAEMON_NETDEV_LINK_H
 #define TS_DAEMON_NETDEV_LINK_H
 
@@ -8,18 +9,20 @@
 #include <net/if.h>
 
 /**
- * The kernel → TAP queue has no back-pressure, it drops: room for the largest receive window in the smallest
- * frames that fill it, with some to spare.
+ * The kernel → TAP queue has no back-pressure, it drops: room for the largest receive window in the
+ * smallest frames that fill it, with some to spare.
  */
 #define LINK_TXQUEUELEN 10000
 
 /**
- * Set MTU, queue length and, unless NULL, the address; bring the interface up. IPv6 is switched off on it where
- * that is possible and the address is not of IPv6. 0, or a negative errno value, logged.
+ * Set MTU, queue length and, unless NULL, the address; bring the interface up. IPv6 is switched off
+ * on it where that is possible and the address is not of IPv6. 0, or a negative errno value,
+ * logged.
  */
 int link_set_up(const char *name, uint32_t mtu, const struct ip_prefix *address);
 
-/** Does a local interface have this address? Returns 1 and its name, 0, or a negative errno value. */
+/** Does a local interface have this address? Returns 1 and its name, 0, or a negative errno value.
+ */
 int link_has_address(const struct ip_addr *address, char name[IFNAMSIZ]);
 
 #endif

@@ -35,11 +35,13 @@ struct netdev_ops {
     /** STACK_TX_* */
     uint32_t (*features)(const struct netdev *dev);
     /**
-     * The next frame, in the device's buffer until the next call. 0, or -EAGAIN (none), -EPROTO (a frame whose offload
-     * information contradicts it was dropped), -ENODEV (the device is gone), another negative errno value.
+     * The next frame, in the device's buffer until the next call. 0, or -EAGAIN (none), -EPROTO (a
+     * frame whose offload information contradicts it was dropped), -ENODEV (the device is gone),
+     * another negative errno value.
      */
     int (*read)(struct netdev *dev, struct frame *out);
-    /** 0, or -EAGAIN, -ENOBUFS (back-pressure), -ENODEV (gone), another negative errno value (this frame is lost). */
+    /** 0, or -EAGAIN, -ENOBUFS (back-pressure), -ENODEV (gone), another negative errno value (this
+     * frame is lost). */
     int (*write)(struct netdev *dev, const struct frame *f);
 };
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A TAP interface: /dev/net/tun with IFF_VNET_HDR, one readv(2) or writev(2) per frame.
- * With offload, frames of up to 64 KiB travel both ways with partial checksums and a GSO size in their virtio-net
- * header (Virtual I/O Device 1.2 §5.1.6; the legacy header of ten bytes, native byte order); without, plain
- * frames. The kernel checks what we write; what we read is checked here: the header is from outside.
+ * With offload, frames of up to 64 KiB travel both ways with partial checksums and a GSO size in
+ * their virtio-net header (Virtual I/O Device 1.2 §5.1.6; the legacy header of ten bytes, native
+ * byte order); without, plain frames. The kernel checks what we write; what we read is checked
+ * here: the header is from outside.
  */
 #include "daemon/log.h"
 #include "daemon/netdev/link.h"
@@ -29,7 +30,8 @@ struct netdev {
     uint8_t buffer[NETDEV_FRAME_MAX];
 };
 
-/* --- open -------------------------------------------------------------------------------------- */
+/* --- open --------------------------------------------------------------------------------------
+ */
 
 static int open_tun(void)
 {
@@ -128,7 +130,8 @@ static uint32_t tap_features(const struct netdev *dev)
     return dev->offload ? STACK_TX_CSUM | STACK_TX_TSO4 | STACK_TX_TSO6 : 0;
 }
 
-/* --- read -------------------------------------------------------------------------------------- */
+/* --- read --------------------------------------------------------------------------------------
+ */
 
 static bool read_checksum(const struct virtio_net_hdr *h, struct frame *f)
 {
@@ -161,7 +164,8 @@ static bool read_gso(const struct virtio_net_hdr *h, struct frame *f)
     }
     f->gso_size = h->gso_size;
     f->ecn = h->gso_type & VIRTIO_NET_HDR_GSO_ECN;
-    /* §5.1.6.4.1: segmentation goes with a partial checksum; hdr_len is a hint, but not beyond the end. */
+    /* §5.1.6.4.1: segmentation goes with a partial checksum; hdr_len is a hint, but not beyond the
+     * end. */
     return h->gso_size > 0 && f->csum == FRAME_CSUM_PARTIAL && h->hdr_len <= f->len;
 }
 
@@ -184,7 +188,8 @@ static int tap_read(struct netdev *dev, struct frame *out)
     return read_checksum(&h, out) && read_gso(&h, out) ? 0 : -EPROTO;
 }
 
-/* --- write ------------------------------------------------------------------------------------- */
+/* --- write -------------------------------------------------------------------------------------
+ */
 
 static struct virtio_net_hdr write_header(const struct frame *f)
 {

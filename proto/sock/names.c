@@ -18,10 +18,10 @@ static int check_local(const struct sock *s, const struct ip_addr *a)
     return -EADDRNOTAVAIL;
 }
 
-static struct ip_addr neutral(const struct ip_addr *a)
+/* The wildcard of IPv6 takes IPv4 too, unless the program said IPV6_V6ONLY. */
+static struct ip_addr neutral(const struct sock *s, const struct ip_addr *a)
 {
-    /* one stack, one family so far: the wildcard of IPv6 takes IPv4 too */
-    return ip_addr_is_any(a) ? ip_addr_any(false) : *a;
+    return ip_addr_is_any(a) && !s->v6only ? ip_addr_any(false) : *a;
 }
 
 static int bind_port(struct sock *s, uint16_t port)
@@ -55,7 +55,7 @@ int sock_bind(struct sock *s, const struct ip_endpoint *local, uint64_t now)
     err = check_local(s, &local->addr);
     if (err)
         return err;
-    tp->conn.local.addr = neutral(&local->addr);
+    tp->conn.local.addr = neutral(s, &local->addr);
     tp->bind.fixed = local->port != 0;
     err = bind_port(s, local->port);
     if (err) {
@@ -75,7 +75,7 @@ static int listener_create(struct sock *s)
     int err;
 
     if (!tp->bind.bucket) {
-        tp->conn.local.addr = neutral(&tp->conn.local.addr);
+        tp->conn.local.addr = neutral(s, &tp->conn.local.addr);
         err = bind_port(s, 0);
         if (err)
             return err;
@@ -143,6 +143,8 @@ struct sock *listener_find(struct stack *st, const struct ip_endpoint *local)
         struct sock *s = container_of(n, struct listener, node)->sock;
         const struct ip_addr *a = &s->tcb->conn.local.addr;
 
+        if (s->v6only && ip_addr_is_v4(&local->addr))
+            continue;
         if (ip_addr_equal(a, &local->addr))
             return s;
         if (ip_addr_is_any(a) && !wild)
@@ -216,7 +218,7 @@ int sock_connect(struct sock *s, const struct ip_endpoint *remote, uint64_t now)
     /* the unspecified address means this host (Linux) */
     if (ip_addr_is_any(&peer.addr))
         peer.addr = s->st->config.address.addr;
-    s->tcb->conn.local.addr = neutral(&s->tcb->conn.local.addr);
+    s->tcb->conn.local.addr = neutral(s, &s->tcb->conn.local.addr);
     err = tcp_connect(s->tcb, &peer);
     s->connecting = !err;
     return err ? err : -EINPROGRESS;

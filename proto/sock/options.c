@@ -233,6 +233,16 @@ static int set_ip_int(struct tcb *tp, int name, int v)
     }
 }
 
+static int set_v6only(struct sock *s, bool on)
+{
+    if (!s->v6)
+        return -ENOPROTOOPT;
+    if (s->tcb->bind.bucket)
+        return -EINVAL;
+    s->v6only = on;
+    return 0;
+}
+
 static int set_linger(struct sock *s, const void *value, size_t len)
 {
     struct linger l;
@@ -316,6 +326,8 @@ static int set_int(struct sock *s, int level, int name, const void *value, size_
         return set_socket_int(s, name, v);
     case IPPROTO_TCP:
         return set_tcp_int(s->tcb, name, v);
+    case IPPROTO_IPV6:
+        return set_v6only(s, v);
     default:
         return set_ip_int(s->tcb, name, v);
     }
@@ -510,6 +522,8 @@ int sock_getsockopt(struct sock *s, int level, int name, void *value, size_t *le
         err = get_tcp_int(s->tcb, name, &v);
     else if (level == IPPROTO_IP)
         err = get_ip_int(s->tcb, name, &v);
+    else if (level == IPPROTO_IPV6 && s->v6)
+        v = s->v6only, err = 0;
     if (!err)
         return put(value, len, &v, sizeof(v));
     return get_other(s, level, name, value, len);

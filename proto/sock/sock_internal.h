@@ -28,7 +28,7 @@ struct sock {
     struct list calls;       /**< struct sock_call: blocked calls */
     uint32_t events;         /**< SOCK_EV_* not yet reported */
     int error;               /**< pending, positive; 0: none */
-    bool v6, want_write, connecting, linger, rcv_eof_seen, was_connected;
+    bool v6, v6only, want_write, connecting, linger, rcv_eof_seen, was_connected;
     int32_t linger_s;
     uint32_t rcvlowat;
     uint64_t rcv_timeout_us, snd_timeout_us; /**< 0: for ever */

@@ -169,6 +169,17 @@ static void drop_empty_tail(struct tcb *tp)
         wqueue_unlink(tp, tail);
 }
 
+/*
+ * What is to be sent may take three quarters of the memory. The rest is for what arrives: else two hosts that are both full of
+ * bytes to send would wait for each other until they give up.
+ */
+static bool may_take(const struct stack *st, uint64_t bytes)
+{
+    uint64_t limit = st->mem.limit;
+
+    return !limit || st->mem.used - st->extents.cached + bytes <= limit - limit / 4;
+}
+
 /* Growing while bytes are live adds the second and last extent: it must then hold the whole send buffer. */
 int tcp_reserve_send(struct tcb *tp, size_t n)
 {
@@ -176,6 +187,10 @@ int tcp_reserve_send(struct tcb *tp, size_t n)
 
     if (bytestream_capacity_end(&tp->snd) >= end)
         return 0;
+    if (!may_take(tp->st, end - tp->snd.tail))
+        return -ENOMEM;
+    if (most > end && !may_take(tp->st, most - tp->snd.tail))
+        most = end;
     if (bytestream_footprint(&tp->snd) && most > end && bytestream_reserve(&tp->snd, tp->snd_offset, most) == 0)
         return 0;
     return bytestream_reserve(&tp->snd, tp->snd_offset, end);
@@ -458,6 +473,8 @@ void tcp_output_touched(struct tcb *tp)
     uint8_t pending = tp->pending;
 
     tp->pending = 0;
+    if (tp->conn.state == TCPS_SYN_SENT)
+        tcp_retry_syn(tp);
     if (tp->conn.state == TCPS_CLOSED || tp->conn.state == TCPS_SYN_SENT || tp->conn.state == TCPS_SYN_RECV)
         return;
     if ((pending & TCP_PEND_RETRANS) || tp->lost_out > tp->retrans_out)

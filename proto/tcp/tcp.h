@@ -378,6 +378,7 @@ int port_connect(struct stack *st, struct bind_owner *o, const struct ip_addr *l
 
 /* conn/open.c: active open */
 int tcp_connect(struct tcb *tp, const struct ip_endpoint *remote);
+void tcp_retry_syn(struct tcb *tp);
 void tcp_finish_connect(struct tcb *tp);
 
 /* conn/close.c */
@@ -529,7 +530,7 @@ int tcp_send_synack(struct stack *st, struct tcp_request *req);
 struct tcp_reply {
     struct ip_endpoint local, remote;
     uint32_t seq, ack, window;
-    uint8_t flags, tos;
+    uint8_t flags, tos, ttl;
     bool has_ts;
     uint32_t tsval, tsecr;
     uint16_t mss; /**< SYN-ACK: the MSS option; 0: none */

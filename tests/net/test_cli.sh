@@ -13,7 +13,7 @@ says() {
     out=$("$@" 2>&1 </dev/null) || status=$?
     printf '%s\n' "$out" | sed -n '1,20p'
     echo "status $status"
-    [ $status = "$wanted" ] && printf '%s\n' "$out" | grep -Eq -e "$pattern"
+    [ "$status" = "$wanted" ] && printf '%s\n' "$out" | grep -Eq -e "$pattern"
 }
 json() {
     "$PYTHON" -c "

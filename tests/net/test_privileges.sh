@@ -34,6 +34,7 @@ ts_stop
 
 # A user namespace has no other user to become.
 if [ "$(awk '{ print $3 }' /proc/self/uid_map)" -gt 65534 ]; then
+    chown nobody "$TS_DIR" # the socket's directory: it has to remove the socket there
     ts_start --user nobody
     same "--user: it runs as that user, in all four ids" \
         "$(id -u nobody) $(id -u nobody) $(id -u nobody) $(id -u nobody)" \

@@ -60,7 +60,22 @@ static int queue_syn(struct tcb *tp)
     return 0;
 }
 
-/* Send the SYN that heads the send queue; a refusal of the device is left to the retransmission timer. */
+/* A SYN that the device refused was no attempt: again as soon as the device may take it. */
+void tcp_retry_syn(struct tcb *tp)
+{
+    struct list *l = list_first(&tp->rtxq);
+    struct segment *syn = l ? container_of(l, struct segment, link) : NULL;
+    int err;
+
+    if (!syn || syn->sent_at)
+        return;
+    err = tcp_transmit_segment(tp, syn, tp->mss_cache);
+    if (err == -EAGAIN || err == -ENOBUFS)
+        tcp_timer_set(tp, TCP_TIMER_retry, tp->st->now + 1000);
+    tcp_timer_set(tp, TCP_TIMER_rexmt, tp->st->now + tp->rto);
+}
+
+/* Send the SYN that heads the send queue. */
 static void send_syn(struct tcb *tp)
 {
     struct segment *seg = wqueue_send_head(tp);
@@ -69,8 +84,7 @@ static void send_syn(struct tcb *tp)
     list_add_tail(&tp->rtxq, &seg->link);
     tp->snd_nxt = tp->iss + 1;
     tp->packets_out = 1;
-    tcp_transmit_segment(tp, seg, tp->mss_cache);
-    tcp_timer_set(tp, TCP_TIMER_rexmt, tp->st->now + tp->rto);
+    tcp_retry_syn(tp);
 }
 
 static void init_sequence(struct tcb *tp, uint32_t tw_isn)

@@ -33,6 +33,9 @@ static struct bind_bucket *bucket_get(struct stack *st, uint16_t port)
 
 static bool overlap(const struct ip_addr *a, const struct ip_addr *b)
 {
+    /* the wildcard :: stands for IPv6 alone (IPV6_V6ONLY): one that takes both families is held as 0.0.0.0 */
+    if (ip_addr_is_v4(a) != ip_addr_is_v4(b))
+        return false;
     return ip_addr_is_any(a) || ip_addr_is_any(b) || ip_addr_equal(a, b);
 }
 

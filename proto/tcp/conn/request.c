@@ -49,6 +49,7 @@ int tcp_send_synack(struct stack *st, struct tcp_request *req)
         .window = req->rcv_wnd < 65535 ? req->rcv_wnd : 65535,
         .flags = TH_SYN | TH_ACK,
         .tos = req->tos,
+        .ttl = req->ttl,
         .has_ts = req->ts_ok,
         .tsval = tcp_ts_now(st) + req->ts_offset,
         .tsecr = req->ts_recent,
@@ -62,10 +63,22 @@ int tcp_send_synack(struct stack *st, struct tcp_request *req)
     return tcp_send_reply(st, &r);
 }
 
+static void answer_syn(struct stack *st, struct tcp_request *req)
+{
+    int err = tcp_send_synack(st, req);
+
+    req->refused = err == -EAGAIN || err == -ENOBUFS;
+    stack_timer_arm(st, &req->timer, st->now + (req->refused ? 1000 : (uint64_t)TCP_RTO_INIT << req->retries));
+}
+
 void tcp_request_timer(struct stack *st, struct stack_timer *t)
 {
     struct tcp_request *req = container_of(t, struct tcp_request, timer);
 
+    if (req->refused) {
+        answer_syn(st, req);
+        return;
+    }
     if (req->retries >= st->tcp.tunables.synack_retries) {
         COUNT(st, tcp_requests_expired);
         tcp_request_free(st, &req->conn);
@@ -73,8 +86,7 @@ void tcp_request_timer(struct stack *st, struct stack_timer *t)
     }
     req->retries++;
     COUNT(st, tcp_out_retrans);
-    tcp_send_synack(st, req);
-    stack_timer_arm(st, &req->timer, st->now + ((uint64_t)TCP_RTO_INIT << req->retries));
+    answer_syn(st, req);
 }
 
 /* --- a segment for a listener ------------------------------------------------------------------------------ */
@@ -138,6 +150,7 @@ static struct tcp_request *request_new(struct stack *st, struct sock *s, const s
     req->iss = isn ? isn : isn_generate(st, &req->conn.local, &req->conn.remote);
     req->ts_offset = isn_ts_offset(st, &req->conn.local, &req->conn.remote);
     req->tos = s->tcb->tos;
+    req->ttl = s->tcb->ttl;
     req->sent_at = st->now;
     take_options(st, req, seg);
     req->advmss = (uint16_t)tcp_advertise_mss(st, &req->conn.remote.addr, s->tcb->user_mss);
@@ -171,8 +184,7 @@ void tcp_listen_input(struct stack *st, struct sock *s, const struct tcp_seg *se
     l->n_requests++;
     st->tcp.n_requests++;
     demux_insert(st, &req->conn);
-    tcp_send_synack(st, req);
-    stack_timer_arm(st, &req->timer, st->now + TCP_RTO_INIT);
+    answer_syn(st, req);
 }
 
 /* --- a segment for a request ------------------------------------------------------------------------------- */

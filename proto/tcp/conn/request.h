@@ -18,8 +18,9 @@ struct tcp_request {
     uint16_t peer_mss;    /**< 0: none given */
     uint16_t advmss;
     uint16_t pmtu;
-    uint8_t snd_wscale, rcv_wscale, retries, tos;
+    uint8_t snd_wscale, rcv_wscale, retries, tos, ttl;
     bool wscale_ok, ts_ok, sack_ok;
+    bool refused; /**< the device had no room for the last SYN-ACK: that was no attempt */
 };
 
 #endif

@@ -8,6 +8,8 @@
  */
 #include "proto/sock/sock_internal.h"
 
+#include <errno.h>
+
 static bool in_quick_mode(const struct tcb *tp)
 {
     return tp->quickack_always || (tp->quick && !tp->pingpong);
@@ -95,8 +97,13 @@ void tcp_ack_decide(struct tcb *tp)
     if (!(tp->ack_flags & TCP_ACK_SCHED))
         return;
     if ((tp->ack_flags & TCP_ACK_NOW) || in_quick_mode(tp) || window_moved_enough(tp)) {
-        if (tcp_send_ack(tp) != 0)
+        int err = tcp_send_ack(tp);
+
+        if (err)
             tcp_timer_set(tp, TCP_TIMER_delack, tp->st->now + TCP_DELACK_MAX);
+        /* back-pressure is soon over */
+        if (err == -EAGAIN || err == -ENOBUFS)
+            tcp_timer_set(tp, TCP_TIMER_retry, tp->st->now + 1000);
         return;
     }
     arm_delack(tp);

@@ -91,6 +91,34 @@ static void time_out(struct tcb *tp)
     tcp_finish(tp, tp->soft_error ? tp->soft_error : ETIMEDOUT);
 }
 
+/* The device has no room: that was no attempt, and the lost segments go out as soon as it has (a SYN alone is not marked lost). */
+static void refused(struct tcb *tp)
+{
+    uint64_t wait = tp->rto < TCP_PROBE_RETRY ? tp->rto : TCP_PROBE_RETRY;
+
+    if (tp->conn.state == TCPS_SYN_SENT || tp->conn.state == TCPS_SYN_RECV) {
+        tp->retransmits--;
+        tp->total_rto--;
+        wait = 1000;
+    } else {
+        tcp_timer_set(tp, TCP_TIMER_retry, tp->st->now + 1000);
+    }
+    tcp_timer_set(tp, TCP_TIMER_rexmt, tp->st->now + wait);
+}
+
+/* The last time-out ends with TCP_USER_TIMEOUT, not up to twice as late (Linux: tcp_clamp_rto_to_user_timeout). */
+static uint64_t clamped_rto(const struct tcb *tp)
+{
+    uint64_t limit = (uint64_t)tp->user_timeout_ms * 1000, elapsed;
+
+    if (!limit || !tp->retrans_stamp)
+        return tp->rto;
+    elapsed = tp->st->now - tp->retrans_stamp;
+    if (elapsed >= limit)
+        return 1000;
+    return limit - elapsed < tp->rto ? limit - elapsed : tp->rto;
+}
+
 void tcp_retransmit_timer(struct tcb *tp)
 {
     struct segment *head;
@@ -109,9 +137,9 @@ void tcp_retransmit_timer(struct tcb *tp)
     tp->total_rto++;
     head = container_of(list_first(&tp->rtxq), struct segment, link);
     if (tcp_retransmit_segment(tp, head, 1) != 0) {
-        tcp_timer_set(tp, TCP_TIMER_rexmt, tp->st->now + (tp->rto < TCP_PROBE_RETRY ? tp->rto : TCP_PROBE_RETRY));
+        refused(tp);
         return;
     }
     back_off(tp);
-    tcp_timer_set(tp, TCP_TIMER_rexmt, tp->st->now + tp->rto);
+    tcp_timer_set(tp, TCP_TIMER_rexmt, tp->st->now + clamped_rto(tp));
 }

@@ -260,6 +260,7 @@ int tcp_send_reply(struct stack *st, const struct tcp_reply *r)
     struct ip_flow flow = {.src = r->local.addr,
                            .dst = r->remote.addr,
                            .proto = IP_PROTO_TCP,
+                           .ttl = r->ttl,
                            .tos = r->tos,
                            .dont_fragment = true};
     uint8_t options[40];

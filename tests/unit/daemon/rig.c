@@ -35,7 +35,8 @@ static int control_socket(struct rig *r)
 
 struct rig *rig_new(uint32_t max_sockets)
 {
-    struct stack_config config = {.mac = {2, 0, 0, 0, 0, 2}, .mtu = 1500, .max_sockets = max_sockets};
+    struct stack_config config = {
+        .mac = {2, 0, 0, 0, 0, 2}, .mtu = 1500, .max_sockets = max_sockets};
     struct wire_hello hello = {.pid = 42};
     struct rig *r = calloc(1, sizeof(*r));
 
@@ -48,7 +49,8 @@ struct rig *rig_new(uint32_t max_sockets)
     assert_int_equal(reaper_new(&r->reaper), 0);
     assert_int_equal(poller_init(&r->poller), 0);
     assert_int_equal(streams_init(&r->streams, r->stack, &r->poller, r->reaper, &r->policy), 0);
-    assert_int_equal(control_init(&r->control, control_socket(r), &r->poller, &r->streams, &hello), 0);
+    assert_int_equal(control_init(&r->control, control_socket(r), &r->poller, &r->streams, &hello),
+                     0);
     r->streams.now = r->now;
     r->client = rig_connect(r);
     return r;
@@ -123,7 +125,8 @@ int rig_connect(struct rig *r)
     return fd;
 }
 
-void rig_send(struct rig *r, int client, uint16_t op, uint32_t flags, int fd, const void *body, size_t len)
+void rig_send(struct rig *r, int client, uint16_t op, uint32_t flags, int fd, const void *body,
+              size_t len)
 {
     WIRE_BUFFER(buffer);
     ssize_t n = wire_encode(buffer, sizeof(buffer), op, 7, flags, 0, body, len);

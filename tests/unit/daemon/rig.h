@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A daemon without a TAP, in one process and under the test's hand: the real core (connections to our own address loop
- * inside it), streams and the control socket, and clients that speak the control protocol by themselves.
+ * A daemon without a TAP, in one process and under the test's hand: the real core (connections to
+ * our own address loop inside it), streams and the control socket, and clients that speak the
+ * control protocol by themselves.
  */
 #ifndef TS_TESTS_RIG_H
 #define TS_TESTS_RIG_H
@@ -58,7 +59,8 @@ void rig_sleep(struct rig *r, uint64_t us);
 /** A new control connection. */
 int rig_connect(struct rig *r);
 /** Send a request; fd is -1 or goes with it. */
-void rig_send(struct rig *r, int client, uint16_t op, uint32_t flags, int fd, const void *body, size_t len);
+void rig_send(struct rig *r, int client, uint16_t op, uint32_t flags, int fd, const void *body,
+              size_t len);
 /** Take a reply, if there is one. */
 void rig_receive(int client, struct rig_reply *out);
 /** Both, with the rounds between; returns the error. */

@@ -55,14 +55,34 @@ static int set(const char *name, const char *value)
 static void values_out_of_range_or_malformed_are_refused(void **state unused)
 {
     static const char *const bad[][2] = {
-        {"tap", ""},          {"tap", "a-name-too-long-for-it"}, {"tap", "a/b"},       {"tap", "tap%d"},
-        {"tap", ".."},        {"address", "10.0.0.1"},           {"address", "10.0.0.1/33"},
-        {"address", "x/24"},  {"address", "10.0.0.255/24"},      {"address", "224.0.0.1/24"},
-        {"address", "0.0.0.0/24"}, {"address", "127.0.0.1/8"},   {"gateway", "10.0.0"},
-        {"mac", "02:00"},     {"mac", "01:00:00:00:00:01"},      {"mac", "00:00:00:00:00:00"},
-        {"mac", "02:00:00:00:00:020"}, {"mtu", "575"},           {"mtu", "65522"},     {"mtu", "1500x"},
-        {"mtu", "-1"},        {"mtu", ""},                       {"offload", "maybe"}, {"memory", "10"},
-        {"memory", "1T"},     {"memory", "99999999999999999999"}, {"max-sockets", "0"}, {"nonsense", "1"},
+        {"tap", ""},
+        {"tap", "a-name-too-long-for-it"},
+        {"tap", "a/b"},
+        {"tap", "tap%d"},
+        {"tap", ".."},
+        {"address", "10.0.0.1"},
+        {"address", "10.0.0.1/33"},
+        {"address", "x/24"},
+        {"address", "10.0.0.255/24"},
+        {"address", "224.0.0.1/24"},
+        {"address", "0.0.0.0/24"},
+        {"address", "127.0.0.1/8"},
+        {"gateway", "10.0.0"},
+        {"mac", "02:00"},
+        {"mac", "01:00:00:00:00:01"},
+        {"mac", "00:00:00:00:00:00"},
+        {"mac", "02:00:00:00:00:020"},
+        {"mtu", "575"},
+        {"mtu", "65522"},
+        {"mtu", "1500x"},
+        {"mtu", "-1"},
+        {"mtu", ""},
+        {"offload", "maybe"},
+        {"memory", "10"},
+        {"memory", "1T"},
+        {"memory", "99999999999999999999"},
+        {"max-sockets", "0"},
+        {"nonsense", "1"},
     };
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -73,9 +93,18 @@ static void values_out_of_range_or_malformed_are_refused(void **state unused)
 static void good_values_are_taken(void **state unused)
 {
     static const char *const good[][2] = {
-        {"tap", "ts0"},  {"address", "10.77.0.2/24"}, {"address", "10.77.0.2/32"},
-        {"address", "fd00::2/64"}, {"gateway", "10.77.0.1"}, {"mac", "02:0a:FF:00:00:01"}, {"mtu", "576"},
-        {"mtu", "65521"}, {"offload", "Yes"}, {"memory", "1M"}, {"memory", "4294967296"}, {"max-sockets", "1"},
+        {"tap", "ts0"},
+        {"address", "10.77.0.2/24"},
+        {"address", "10.77.0.2/32"},
+        {"address", "fd00::2/64"},
+        {"gateway", "10.77.0.1"},
+        {"mac", "02:0a:FF:00:00:01"},
+        {"mtu", "576"},
+        {"mtu", "65521"},
+        {"offload", "Yes"},
+        {"memory", "1M"},
+        {"memory", "4294967296"},
+        {"max-sockets", "1"},
     };
 
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
@@ -101,7 +130,8 @@ static void a_file_sets_what_it_says(void **state unused)
     struct config c;
 
     config_init(&c);
-    write_config("# comment\n[tapstack]\ntap = ts7\naddress = 10.1.0.2/16\noffload = no\nmtu=9000\n");
+    write_config(
+        "# comment\n[tapstack]\ntap = ts7\naddress = 10.1.0.2/16\noffload = no\nmtu=9000\n");
     assert_int_equal(config_load(&c, path, error), 0);
     assert_string_equal(c.tap, "ts7");
     assert_false(c.offload);

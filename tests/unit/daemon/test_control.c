@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The control socket against clients that misbehave (hostile cases 33 to 35), and its long answers. */
+/* The control socket against clients that misbehave (hostile cases 33 to 35), and its long answers.
+ */
 #include "tests/unit/daemon/rig.h"
 
 #include "daemon/stats.h"
@@ -88,7 +89,8 @@ static void hostile_33_options_that_lie_about_their_length_are_refused(void **st
     close(fd);
 }
 
-static void hostile_34_descriptors_where_none_belong_are_closed_and_the_sender_is_disconnected(void **state)
+static void
+hostile_34_descriptors_where_none_belong_are_closed_and_the_sender_is_disconnected(void **state)
 {
     struct rig *r = *state;
     int client = rig_connect(r), pipefd[2];
@@ -123,8 +125,10 @@ static void hostile_34_a_flood_of_descriptors_is_closed_and_the_sender_is_discon
     _Alignas(struct cmsghdr) char control[CMSG_SPACE(FDPASS_MAX * sizeof(int))] = {0};
     struct wire_header h = {.magic = WIRE_MAGIC, .version = WIRE_VERSION, .op = WIRE_OP_OUTQ};
     struct iovec iov = {&h, sizeof(h)};
-    struct msghdr msg = {
-        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = control,
+                         .msg_controllen = sizeof(control)};
     struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
     int client = rig_connect(r), pipefd[2];
     char byte;
@@ -171,7 +175,8 @@ static void hostile_34_a_foreign_descriptor_is_closed_and_its_sender_is_disconne
     expect_alive(r);
 }
 
-/* A TCP socket whose last close(2) waits for its peer, who does not read: 2 s of somebody's time. */
+/* A TCP socket whose last close(2) waits for its peer, who does not read: 2 s of somebody's time.
+ */
 static int lingering_socket(int *listener, int *peer)
 {
     static char block[1 << 20];
@@ -255,7 +260,8 @@ static void hostile_34_without_so_passrights_the_reaper_closes_them(void **state
     rights_on_a_pair(r);
 }
 
-static void hostile_34_without_so_passrights_a_closed_connection_releases_nothing_itself(void **state)
+static void
+hostile_34_without_so_passrights_a_closed_connection_releases_nothing_itself(void **state)
 {
     struct rig *r = *state;
 
@@ -361,10 +367,12 @@ static void ports_below_1024_are_for_root(void **state unused)
     assert_int_equal(policy_bind(1000, 0), 0);
 }
 
-/* --- long answers ------------------------------------------------------------------------------ */
+/* --- long answers ------------------------------------------------------------------------------
+ */
 
 /* Collect all replies of a long answer; returns how many, -1 if it did not end. */
-static int collect(struct rig *r, int client, void (*each)(const struct rig_reply *, void *), void *ctx)
+static int collect(struct rig *r, int client, void (*each)(const struct rig_reply *, void *),
+                   void *ctx)
 {
     struct rig_reply reply;
     int n = 0;
@@ -506,7 +514,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         RIG_TEST(hostile_33_malformed_requests_end_the_connection),
         RIG_TEST(hostile_33_options_that_lie_about_their_length_are_refused),
-        RIG_TEST(hostile_34_descriptors_where_none_belong_are_closed_and_the_sender_is_disconnected),
+        RIG_TEST(
+            hostile_34_descriptors_where_none_belong_are_closed_and_the_sender_is_disconnected),
         RIG_TEST(hostile_34_a_request_without_its_descriptor_is_malformed),
         RIG_TEST(hostile_34_a_flood_of_descriptors_is_closed_and_the_sender_is_disconnected),
         RIG_TEST(hostile_34_a_foreign_descriptor_is_closed_and_its_sender_is_disconnected),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hostile case 38: after the drop, the forbidden acts are tried. Each in a child that has dropped its privileges as the
- * daemon does; without root, the child is root of a user namespace of its own first.
+ * Hostile case 38: after the drop, the forbidden acts are tried. Each in a child that has dropped
+ * its privileges as the daemon does; without root, the child is root of a user namespace of its own
+ * first.
  */
 #include "daemon/privileges.h"
 

@@ -46,7 +46,8 @@ static void expect_text(int fd, const char *text)
     assert_memory_equal(got, text, strlen(text));
 }
 
-/* --- birth ------------------------------------------------------------------------------------- */
+/* --- birth -------------------------------------------------------------------------------------
+ */
 
 static void a_socket_is_marked_as_ours(void **state)
 {
@@ -80,9 +81,12 @@ static void wrong_families_types_and_protocols_are_refused(void **state)
     struct wire_socket unix_domain = {AF_UNIX, SOCK_STREAM, 0}, udp = {AF_INET, SOCK_DGRAM, 0},
                        sctp = {AF_INET, SOCK_STREAM, 132};
 
-    assert_int_equal(rig_call(*state, WIRE_OP_SOCKET, 0, -1, &unix_domain, sizeof(udp), NULL), EAFNOSUPPORT);
-    assert_int_equal(rig_call(*state, WIRE_OP_SOCKET, 0, -1, &udp, sizeof(udp), NULL), ESOCKTNOSUPPORT);
-    assert_int_equal(rig_call(*state, WIRE_OP_SOCKET, 0, -1, &sctp, sizeof(udp), NULL), EPROTONOSUPPORT);
+    assert_int_equal(rig_call(*state, WIRE_OP_SOCKET, 0, -1, &unix_domain, sizeof(udp), NULL),
+                     EAFNOSUPPORT);
+    assert_int_equal(rig_call(*state, WIRE_OP_SOCKET, 0, -1, &udp, sizeof(udp), NULL),
+                     ESOCKTNOSUPPORT);
+    assert_int_equal(rig_call(*state, WIRE_OP_SOCKET, 0, -1, &sctp, sizeof(udp), NULL),
+                     EPROTONOSUPPORT);
 }
 
 static void half_of_all_sockets_are_one_users_quota(void **state unused)
@@ -102,7 +106,8 @@ static void half_of_all_sockets_are_one_users_quota(void **state unused)
     rig_free(r);
 }
 
-/* --- connecting -------------------------------------------------------------------------------- */
+/* --- connecting --------------------------------------------------------------------------------
+ */
 
 static void a_connect_that_waits_is_answered_when_it_has_ended(void **state)
 {
@@ -112,9 +117,11 @@ static void a_connect_that_waits_is_answered_when_it_has_ended(void **state)
 
     assert_int_equal(rig_call(r, WIRE_OP_CONNECT, WIRE_WAIT, ok, &to, sizeof(to), NULL), 0);
     assert_int_equal(rig_call(r, WIRE_OP_CONNECT, WIRE_WAIT, ok, &to, sizeof(to), NULL), EISCONN);
-    assert_int_equal(rig_call(r, WIRE_OP_CONNECT, WIRE_WAIT, refused, &nobody, sizeof(to), NULL), ECONNREFUSED);
+    assert_int_equal(rig_call(r, WIRE_OP_CONNECT, WIRE_WAIT, refused, &nobody, sizeof(to), NULL),
+                     ECONNREFUSED);
     assert_int_equal(rig_so_error(r, refused), 0); /* told already */
-    assert_int_equal(rig_call(r, WIRE_OP_CONNECT, WIRE_WAIT, refused, &to, sizeof(to), NULL), ESTALE);
+    assert_int_equal(rig_call(r, WIRE_OP_CONNECT, WIRE_WAIT, refused, &to, sizeof(to), NULL),
+                     ESTALE);
     close(l);
     close(ok);
     close(refused);
@@ -155,7 +162,8 @@ static void a_refused_connect_is_an_error_event_and_so_error_tells_which(void **
     struct wire_addr nobody = rig_address(84);
     int fd = rig_socket(r);
 
-    assert_int_equal(rig_call(r, WIRE_OP_CONNECT, 0, fd, &nobody, sizeof(nobody), NULL), EINPROGRESS);
+    assert_int_equal(rig_call(r, WIRE_OP_CONNECT, 0, fd, &nobody, sizeof(nobody), NULL),
+                     EINPROGRESS);
     rig_run(r);
     assert_true(poll_mask(fd) & POLLERR);
     assert_true(poll_mask(fd) & POLLHUP);
@@ -222,7 +230,8 @@ static void names_tell_both_addresses_without_a_round_trip(void **state)
     close(fd);
 }
 
-/* --- data -------------------------------------------------------------------------------------- */
+/* --- data --------------------------------------------------------------------------------------
+ */
 
 /* Write all of data to `from`, read it at `to`, in pieces of the sizes given; compare. */
 static void transfer(struct rig *r, int from, int to, size_t total, size_t piece, size_t bite)
@@ -234,7 +243,8 @@ static void transfer(struct rig *r, int from, int to, size_t total, size_t piece
     for (size_t i = 0; i < total; i++)
         sent[i] = (unsigned char)(rand() >> 7);
     while (in < total && idle < 50) {
-        ssize_t n = out < total ? write(from, sent + out, total - out < piece ? total - out : piece) : 0;
+        ssize_t n =
+            out < total ? write(from, sent + out, total - out < piece ? total - out : piece) : 0;
         out += n > 0 ? (size_t)n : 0;
         ssize_t m = read(to, got + in, total - in < bite ? total - in : bite);
         in += m > 0 ? (size_t)m : 0;
@@ -340,13 +350,16 @@ static void ranges_of_marks_are_bounded(void **state)
 
     rig_pair(*state, fds);
     for (int i = 0; i < STREAM_MARKS; i++)
-        assert_int_equal(rig_call(*state, WIRE_OP_SEND_MARK, 0, fds[0], &more, sizeof(more), NULL), 0);
-    assert_int_equal(rig_call(*state, WIRE_OP_SEND_MARK, 0, fds[0], &more, sizeof(more), NULL), EAGAIN);
+        assert_int_equal(rig_call(*state, WIRE_OP_SEND_MARK, 0, fds[0], &more, sizeof(more), NULL),
+                         0);
+    assert_int_equal(rig_call(*state, WIRE_OP_SEND_MARK, 0, fds[0], &more, sizeof(more), NULL),
+                     EAGAIN);
     close(fds[0]);
     close(fds[1]);
 }
 
-/* --- ends -------------------------------------------------------------------------------------- */
+/* --- ends --------------------------------------------------------------------------------------
+ */
 
 static void shutdown_of_writing_is_an_end_of_file_and_the_other_direction_lives(void **state)
 {
@@ -460,7 +473,8 @@ static void a_stopping_daemon_ends_connections_in_order(void **state)
     close(fds[1]);
 }
 
-/* --- listeners --------------------------------------------------------------------------------- */
+/* --- listeners ---------------------------------------------------------------------------------
+ */
 
 static int connect_to(struct rig *r, uint16_t port)
 {
