@@ -76,7 +76,7 @@ void extent_put(struct extent_pool *p, struct extent e)
         return;
     }
     class = class_of(e.size);
-    memcpy(e.base, &p->idle[class], sizeof(void *));
+    memcpy(e.base, &p->idle[class], sizeof(p->idle[class]));
     p->idle[class] = e.base;
     p->cached += e.size;
 }

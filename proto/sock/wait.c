@@ -36,11 +36,23 @@ static void cut_short(struct sock_call *c, int error)
     end(c, c->done_bytes ? (ssize_t)c->done_bytes : -error);
 }
 
+/* Bytes that were moved before an error are reported first; the error stays for the next call (send path, step 19). */
+static bool error_can_wait(struct sock_call *c)
+{
+    if (!c->done_bytes || !c->sock->error)
+        return false;
+    end(c, (ssize_t)c->done_bytes);
+    return true;
+}
+
 static void try_send(struct sock_call *c)
 {
     struct iovec iov = {(uint8_t *)c->args.buf + c->done_bytes, c->args.len - c->done_bytes};
-    ssize_t n = sock_sendmsg(c->sock, &iov, 1, c->args.flags & ~MSG_DONTWAIT, c->st->now);
+    ssize_t n;
 
+    if (error_can_wait(c))
+        return;
+    n = sock_sendmsg(c->sock, &iov, 1, c->args.flags & ~MSG_DONTWAIT, c->st->now);
     if (n > 0)
         c->done_bytes += (size_t)n;
     if (n < 0 && n != -EAGAIN)
@@ -52,8 +64,12 @@ static void try_send(struct sock_call *c)
 static void try_recv(struct sock_call *c)
 {
     struct iovec iov = {(uint8_t *)c->args.buf + c->done_bytes, c->args.len - c->done_bytes};
-    ssize_t n = sock_recvmsg(c->sock, &iov, 1, c->args.flags & (MSG_PEEK | MSG_TRUNC), c->st->now);
+    const struct tcb *tp = c->sock->tcb;
+    ssize_t n;
 
+    if (tp->read_offset == tp->rcv_offset && error_can_wait(c))
+        return;
+    n = sock_recvmsg(c->sock, &iov, 1, c->args.flags & (MSG_PEEK | MSG_TRUNC), c->st->now);
     if (n == -EAGAIN)
         return;
     if (n <= 0) {

@@ -44,16 +44,20 @@ check "run passes the exit status on" says 7 "" ts_run sh -c 'exit 7'
 check "run: 127 for a program that is not there" says 127 "No such file" ts_run /no/such/program
 check "run: 126 for one that cannot be executed" says 126 "" ts_run /etc/passwd
 
-mkfifo "$TS_DIR/in" "$TS_DIR/in2"
-ts_spawn nc -l $PEER 9001 >"$TS_DIR/nc" <"$TS_DIR/in2"
-exec 8<>"$TS_DIR/in2"
+# input TEXT: that, and no end before there is $TS_DIR/end
+input() {
+    printf '%s' "$1"
+    until [ -e "$TS_DIR/end" ]; do sleep 0.05; done
+}
 kernel_listens() { ss -Hltn "sport = :$1" | grep -q LISTEN; }
+input "" | nc -N -l $PEER 9001 >"$TS_DIR/nc" &
+TS_PIDS+=($!)
 ts_until 5 kernel_listens 9001
-exec 9<>"$TS_DIR/in"
-ts_spawn ts_tool connect $PEER 9001 <"$TS_DIR/in" >"$TS_DIR/got"
-connect=$TS_PID
+input "some bytes
+" | ts_tool connect $PEER 9001 >"$TS_DIR/got" &
+connect=$!
+TS_PIDS+=($!)
 ts_spawn ts_tool listen 9002 </dev/null
-echo "some bytes" >&9
 ts_until 5 grep -q "some bytes" "$TS_DIR/nc"
 shows() { ts_tool ss -l | grep -q ":9002 "; }
 ts_until 5 shows
@@ -79,8 +83,7 @@ check "a refused connect is status 1 and says why" says 1 "Connection refused" \
     ts_tool connect $PEER 9
 check "a port in use is status 1 and says why" says 1 "Address already in use" ts_tool listen 9002
 
-exec 9>&-
-exec 8>&-
+touch "$TS_DIR/end"
 check "connect ends when both sides have" ts_until 5 ts_gone "$connect"
 ts_stop
 ts_done

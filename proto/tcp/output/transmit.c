@@ -211,13 +211,14 @@ static uint32_t acceptable_seq(const struct tcb *tp)
 static int send_bare(struct tcb *tp, uint32_t seq, uint8_t flags)
 {
     struct header h = {&tp->conn.local, &tp->conn.remote, seq, tp->rcv_nxt, 0, flags};
-    uint8_t options[40];
+    uint8_t options[40] = {0};
+    uint32_t opt_len = build_options(tp, options, false);
     struct frame f;
     int err;
 
     frame_init(&f);
     h.window = tcp_select_window(tp);
-    push_header(&f, &h, options, build_options(tp, options, false));
+    push_header(&f, &h, options, opt_len);
     err = to_ip(tp, &f, 1, NULL);
     if (err)
         return err;
