@@ -56,6 +56,19 @@ static const char *terminated(char *text, size_t size)
     return text;
 }
 
+/* As ss(8) writes it: 204ms, 59sec, 1min58sec. */
+static void print_timer(const char *name, uint64_t us)
+{
+    unsigned ms = (unsigned)(us / 1000), sec = ms / 1000;
+
+    if (sec >= 60)
+        printf(" timer:(%s,%umin%usec)", name, sec / 60, sec % 60);
+    else if (sec >= 1)
+        printf(" timer:(%s,%usec)", name, sec);
+    else
+        printf(" timer:(%s,%ums)", name, ms);
+}
+
 static void print_info(struct wire_info *wire)
 {
     struct tcp_info ti = tcp_info_of(wire);
@@ -74,7 +87,7 @@ static void print_info(struct wire_info *wire)
                (uint64_t)ti.tcpi_bytes_retrans);
     printf(" unacked:%u notsent:%u", ti.tcpi_unacked, ti.tcpi_notsent_bytes);
     if (timer[0])
-        printf(" timer:(%s,%.3gms)", timer, (double)wire->timer_us / 1e3);
+        print_timer(timer, wire->timer_us);
     printf(" pid:%u uid:%u\n", wire->pid, wire->uid);
     printf("\t did not send because:");
     for (int i = 0; i < WIRE_STOPS; i++) {
