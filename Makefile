@@ -110,6 +110,7 @@ UNIT_SRC     := $(call under,tests/unit)
 SIM_SRC      := $(call under,tests/sim)
 NET_SRC      := $(call under,tests/net)
 BENCH_SRC    := $(call under,tests/bench)
+PKT_SRC      := $(call under,tests/pkt)
 
 # A test file with a main() is a program, any other one a helper for the programs beside it.
 PLATFORM_MAIN := $(call mains,$(PLATFORM_SRC))
@@ -125,7 +126,7 @@ UNIT_TESTS   := $(filter-out $(DAEMON_TESTS),$(UNIT_MAIN))
 SIM_TESTS    := $(foreach f,$(SIM_MAIN),$(if $(filter test_%,$(notdir $(f))),$(f)))
 NET_TESTS    := $(sort $(wildcard tests/net/test_*.sh tests/net/test_*.py))
 
-TEST_SRC  := $(PLATFORM_SRC) $(UNIT_SRC) $(SIM_SRC) $(NET_SRC) $(BENCH_SRC)
+TEST_SRC  := $(PLATFORM_SRC) $(UNIT_SRC) $(SIM_SRC) $(NET_SRC) $(BENCH_SRC) $(PKT_SRC)
 TEST_MAIN := $(PLATFORM_MAIN) $(UNIT_MAIN) $(SIM_MAIN) $(NET_MAIN) $(BENCH_MAIN)
 ROOM_SRC  := $(PROTO_SRC) $(IPC_SRC) $(LIB_SRC) $(PRELOAD_SRC) $(CLI_SRC) $(DAEMON_SRC)
 
@@ -148,7 +149,8 @@ LIBRARIES := $(if $(LIB_SRC),$(LIB_A) $(BUILD)/libtapstack.so) \
              $(if $(PRELOAD_SRC),$(BUILD)/libtapstack-preload.so)
 PROGRAMS  := $(if $(DAEMON_SRC),$(BUILD)/tapstackd) $(if $(CLI_SRC),$(BUILD)/tapstack)
 CONFIGURED := $(patsubst %.in,$(BUILD)/%,$(wildcard client/*.pc.in systemd/*.in))
-TESTS     := $(call prog,$(TEST_MAIN))
+PKT       := $(if $(PKT_SRC),$(BUILD)/tests/pkt/pkt)
+TESTS     := $(call prog,$(TEST_MAIN)) $(PKT)
 
 .PHONY: all tests
 all: $(PROTO_A) $(LIBRARIES) $(PROGRAMS) $(CONFIGURED) ## Build everything but the tests (default)
@@ -156,7 +158,7 @@ all: $(PROTO_A) $(LIBRARIES) $(PROGRAMS) $(CONFIGURED) ## Build everything but t
 tests: $(TESTS) $(BUILD)/tests/list ## Build the test programs
 
 # Goals that install what is missing first; every object then waits for that.
-NEED_DEPS := run bench lint fmt check%
+NEED_DEPS := run bench lint fmt check% scripts-kernel
 DEPS_GATE := $(if $(filter $(NEED_DEPS),$(MAKECMDGOALS)),deps)
 
 # A stamp is a file that changes only when its text does: other flags, another set of files.
@@ -269,6 +271,10 @@ $(call prog,$(SIM_MAIN)): $(BUILD)/%: $(BUILD)/obj/%.o $(SIM_A) $(PROTO_A)
 $(call prog,$(BENCH_MAIN)): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/libbench.a $(SIM_A) $(PROTO_A) $(LIB_A)
 	$(call link,-lpcap -lpthread -lm)
 
+# The packet scripts' runner: one program, all of tests/scripts/.
+$(PKT): $(call obj,$(PKT_SRC)) $(PROTO_A) $(BUILD)/sources
+	$(call link,-lpthread)
+
 # These play the unmodified program that gets the shim preloaded: no ASan in them.
 $(call prog,$(NET_MAIN)): $(BUILD)/%: $(PLAIN_DIR)/%.o $(BUILD)/libnet.a
 	$(call link,-lpthread,$(PLAINFLAGS))
@@ -284,7 +290,7 @@ $(BUILD)/%: %.in $(BUILD)/paths
 define TEST_LIST
 $(foreach f,$(PLATFORM_MAIN),platform $(call prog,$(f))$(newline))$(foreach \
 f,$(UNIT_TESTS),unit $(call prog,$(f))$(newline))$(foreach \
-f,$(SIM_TESTS),sim $(call prog,$(f))$(newline))$(foreach \
+f,$(SIM_TESTS),sim $(call prog,$(f))$(newline))$(foreach f,$(PKT),sim $(f)$(newline))$(foreach \
 f,$(DAEMON_TESTS),daemon $(call prog,$(f))$(newline))$(foreach f,$(NET_TESTS),net $(f)$(newline))
 endef
 define newline
@@ -298,7 +304,7 @@ $(BUILD)/tests/list: FORCE
 RUN_TESTS = tests/run $(if $(T),-k $(call quote,$(T))) $(BUILD)
 MEMCHECK  := valgrind -q --leak-check=full --error-exitcode=99
 
-.PHONY: check check-unit check-sim check-net check-platform check-valgrind bench
+.PHONY: check check-unit check-sim check-pkt scripts-kernel check-net check-platform check-valgrind bench
 check: deps all tests ## Install what is missing, build, run all tests (T=WORD: those named so)
 	@$(RUN_TESTS)
 
@@ -307,6 +313,12 @@ check-unit: deps tests ## Run tests/unit only
 
 check-sim: deps tests ## Run tests/sim only
 	@$(RUN_TESTS) sim
+
+check-pkt: deps $(PKT) ## Play tests/scripts/*.pkt against the core, in virtual time
+	@BUILD=$(BUILD) $(PKT) $(if $(T),-k $(call quote,$(T)))
+
+scripts-kernel: deps $(PKT) ## Play the scripts against the kernel too; write docs/kernel-differences.md
+	@BUILD=$(BUILD) $(PKT) --differences docs/kernel-differences.md
 
 check-net: deps all tests ## Run tests/net only (real daemon, real TAP)
 	@$(RUN_TESTS) net

@@ -47,6 +47,9 @@ int stack_new(const struct stack_config *config, const struct stack_ops *ops, vo
     st->next_id = 1;
     mem_init(&st->mem, st->config.memory_limit);
     extent_pool_init(&st->extents, &st->mem, EXTENT_CACHE);
+    /* idle extents must not keep a segment, or a FIN, from being allocated */
+    st->mem.reclaim = extent_pool_reclaim;
+    st->mem.reclaim_ctx = &st->extents;
     rng_init(&st->rng, config->seed);
     wheel_init(&st->wheel, now);
     list_init(&st->dirty);

@@ -43,6 +43,16 @@ void extent_pool_init(struct extent_pool *p, struct mem *mem, size_t cache_limit
     *p = (struct extent_pool){.mem = mem, .cache_limit = cache_limit_bytes};
 }
 
+bool extent_pool_reclaim(void *pool)
+{
+    struct extent_pool *p = pool;
+
+    if (!p->cached)
+        return false;
+    idle_flush(p);
+    return true;
+}
+
 struct extent extent_get(struct extent_pool *p, uint32_t size)
 {
     struct extent e = {0};

@@ -8,6 +8,7 @@
 #ifndef TS_PROTO_BASE_EXTENT_H
 #define TS_PROTO_BASE_EXTENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,6 +46,10 @@ struct extent extent_get(struct extent_pool *p, uint32_t size);
 
 /* Give an extent of this pool back; nothing happens when its base is NULL. */
 void extent_put(struct extent_pool *p, struct extent e);
+
+/* The idle extents go back to mem (struct mem.reclaim; pool: a struct extent_pool). False when
+ * there were none. */
+bool extent_pool_reclaim(void *pool);
 
 /* Give the idle extents back to mem; those handed out must have come back before. */
 void extent_pool_destroy(struct extent_pool *p);

@@ -27,14 +27,22 @@ void mem_init(struct mem *m, size_t limit)
     *m = (struct mem){.alloc = malloc_alloc, .release = malloc_release, .limit = limit};
 }
 
-void *mem_alloc(struct mem *m, size_t size)
+static void *within_limit(struct mem *m, size_t size)
 {
-    void *ptr = NULL;
     size_t limit = m->limit ? m->limit : SIZE_MAX;
 
     /* The limit may have been lowered below what is in use. */
-    if (m->used <= limit && size <= limit - m->used)
-        ptr = m->alloc(m->ctx, size);
+    if (m->used > limit || size > limit - m->used)
+        return NULL;
+    return m->alloc(m->ctx, size);
+}
+
+void *mem_alloc(struct mem *m, size_t size)
+{
+    void *ptr = within_limit(m, size);
+
+    if (!ptr && m->reclaim && m->reclaim(m->reclaim_ctx))
+        ptr = within_limit(m, size);
     if (!ptr) {
         m->failures++;
         return NULL;

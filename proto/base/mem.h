@@ -7,6 +7,7 @@
 #ifndef TS_PROTO_BASE_MEM_H
 #define TS_PROTO_BASE_MEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,7 +21,11 @@ struct mem {
     void *(*alloc)(void *ctx, size_t size);
     /* Take back a block of alloc; size is what was asked for. */
     void (*release)(void *ctx, void *ptr, size_t size);
-    void *ctx;         /* handed to both */
+    void *ctx; /* handed to both */
+    /* NULL, or: give back what is only kept for speed, before an allocation is refused; false when
+     * there was nothing. */
+    bool (*reclaim)(void *ctx);
+    void *reclaim_ctx;
     size_t used;       /* bytes handed out now */
     size_t limit;      /* most bytes at any one time, 0 for no limit */
     uint64_t failures; /* allocations refused, by the limit or by alloc */

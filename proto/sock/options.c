@@ -70,8 +70,9 @@ static void set_quickack(struct tcb *tp, int v)
     }
     tp->pingpong = 0;
     if (tp->ack_flags & TCP_ACK_SCHED) {
-        tp->ack_flags |= TCP_ACK_NOW;
-        tcp_touch(tp, TCP_PEND_ACK);
+        /* as after a read: what the program has not taken yet stays delayed */
+        tp->ack_flags |= TCP_ACK_PUSHED;
+        tcp_cleanup_rbuf(tp, 1);
     }
     if (!(v & 1))
         tp->pingpong = 1;

@@ -38,6 +38,7 @@
 #define TCP_DELACK_MAX       199000u
 #define TCP_RTO_INIT         1000000u
 #define TCP_RTO_FALLBACK     3000000u /**< no sample from the handshake (RFC 6298 §5.7) */
+#define TCP_TIMEOUT_MIN      2000u    /**< two ticks of Linux at 1000 Hz */
 #define TCP_PROBE_RETRY      500000u  /**< after a local failure to send */
 #define TCP_KEEPALIVE_MAX_PROBES 127
 
@@ -468,6 +469,8 @@ uint32_t tcp_select_window(struct tcb *tp);
 uint32_t tcp_choose_window(const struct tcb *tp);
 void tcp_window_init(struct tcb *tp);
 /** What a SYN offers; `clamp` in: the program's TCP_WINDOW_CLAMP or 0, out: the largest window. */
+/** The window clamp before the handshake, 0 for none: TCP_WINDOW_CLAMP, and all of a buffer that SO_RCVBUF fixed. */
+uint32_t tcp_initial_clamp(const struct tcb *tp);
 void tcp_window_initial(struct stack *st, uint32_t rcvbuf, uint32_t mss, bool wscale, uint32_t *wnd, uint8_t *scale, uint32_t *clamp);
 void tcp_window_grow(struct tcb *tp, uint32_t len);
 void tcp_measure_rcv_mss(struct tcb *tp, const struct tcp_seg *seg);
@@ -563,6 +566,7 @@ struct tcp_ack_state {
     uint32_t acked_packets; /**< by this ACK, cumulatively */
     uint32_t acked_bytes;
     bool dup, una_advanced, retrans_acked;
+    uint8_t prior_ca_state;
     uint64_t oldest_sent; /**< of the newly acknowledged, never retransmitted segments; 0: none */
 };
 void tcp_fastretrans_alert(struct tcb *tp, const struct tcp_ack_state *as);

@@ -86,7 +86,7 @@ ts_until() {
 
 # ts_spawn COMMAND...: start it in the background; TS_PID. Cleaned up at the end.
 ts_spawn() {
-    "$@" &
+    TS_EXEC="exec" "$@" & # what the functions below run is then the process itself
     TS_PID=$!
     TS_PIDS+=("$TS_PID")
 }
@@ -133,11 +133,11 @@ ts_stop() {
 }
 
 ts_tool() {
-    "$BUILD/tapstack" --socket "$TS_SOCK" "$@"
+    ${TS_EXEC:-} "$BUILD/tapstack" --socket "$TS_SOCK" "$@"
 }
 
 ts_run() {
-    "$BUILD/tapstack" --socket "$TS_SOCK" run -- "$@"
+    ${TS_EXEC:-} "$BUILD/tapstack" --socket "$TS_SOCK" run -- "$@"
 }
 
 # ts_stat NAME: one of the daemon's counters.
@@ -204,9 +204,9 @@ ts_listening() {
 # How `peer` is run: kernel (its TCP), run (under tapstack run), lib (by libtapstack).
 ts_peer() {
     case $1 in
-    kernel) "$PEER_PROGRAM" -C cubic "${@:2}" ;;
+    kernel) ${TS_EXEC:-} "$PEER_PROGRAM" -C cubic "${@:2}" ;;
     run) ts_run "$PEER_PROGRAM" "${@:2}" ;;
-    lib) "$PEER_PROGRAM" -l "${@:2}" ;;
+    lib) ${TS_EXEC:-} "$PEER_PROGRAM" -l "${@:2}" ;;
     esac
 }
 
@@ -216,10 +216,9 @@ transfer() {
     local server=$1 client=$2 port=$3 up=$4 down=$5 status=0 address=$PEER pid
     shift 5
     [ "$server" = kernel ] || address=$US
-    ts_peer "$server" -a "$port" -s "$down" -r "$up" "$@" 2>"$TS_DIR/server.$port" \
-        >"$TS_DIR/server.$port.out" &
-    pid=$!
-    TS_PIDS+=("$pid")
+    ts_spawn ts_peer "$server" -a "$port" -s "$down" -r "$up" "$@" 2>"$TS_DIR/server.$port" \
+        >"$TS_DIR/server.$port.out"
+    pid=$TS_PID
     ts_until 5 ts_listening "$TS_DIR/server.$port" || {
         cat "$TS_DIR/server.$port"
         return 1

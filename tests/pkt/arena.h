@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory of one script: given out in order, taken back all at once. A script's tree, its packets and its buffers live
- * and die together, so nothing in tests/pkt/ frees single pieces.
+ * Memory of one script: given out in order, taken back all at once. A script's tree, its packets
+ * and its buffers live and die together, so nothing in tests/pkt/ frees single pieces.
  */
 #ifndef TS_TESTS_PKT_ARENA_H
 #define TS_TESTS_PKT_ARENA_H

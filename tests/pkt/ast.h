@@ -34,8 +34,8 @@ enum time_kind { TIME_NONE, TIME_ABSOLUTE, TIME_RELATIVE, TIME_ANY };
 
 struct when {
     enum time_kind kind;
-    bool range;    /**< start~end: happens in between */
-    bool blocking; /**< start...end: a call that begins and ends then */
+    bool range;         /**< start~end: happens in between */
+    bool blocking;      /**< start...end: a call that begins and ends then */
     int64_t start, end; /**< microseconds */
 };
 
@@ -47,7 +47,7 @@ struct call_spec {
     int n_args;
     bool any_result;
     int64_t result;
-    int error;         /**< expected errno, 0: not said */
+    int error; /**< expected errno, 0: not said */
 };
 
 struct event {
@@ -68,12 +68,13 @@ struct script {
     uint32_t local_ip, gateway_ip, remote_ip; /**< host byte order */
     uint32_t remote_isn;
     uint16_t bind_port, connect_port;
-    const char *virtual_only, *kernel_differs; /**< reasons, NULL: none */
+    const char *virtual_only, *kernel_differs, *core_lacks; /**< reasons, NULL: none */
     struct event *events;
     int n_events;
 };
 
 /** Parse a script. Returns it, or NULL with *error set to "line N: …". */
-struct script *script_parse(struct arena *a, const char *path, const char *source, const char **error);
+struct script *script_parse(struct arena *a, const char *path, const char *source,
+                            const char **error);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* From a packet as written to its bytes: IPv4 (RFC 791), TCP (RFC 9293 §3.1), ICMP errors (RFC 792). */
+/* From a packet as written to its bytes: IPv4 (RFC 791), TCP (RFC 9293 §3.1), ICMP errors (RFC
+ * 792). */
 #include "tests/pkt/packet.h"
 
 #include "proto/ip/wire.h"
@@ -42,7 +43,8 @@ static uint32_t pseudo(uint32_t src, uint32_t dst, uint32_t len)
     return (src >> 16) + (src & 0xffff) + (dst >> 16) + (dst & 0xffff) + PROTO_TCP + len;
 }
 
-static void put_ip(uint8_t *ip, const struct pkt_packet *p, uint32_t src, uint32_t dst, uint32_t len, uint8_t proto)
+static void put_ip(uint8_t *ip, const struct pkt_packet *p, uint32_t src, uint32_t dst,
+                   uint32_t len, uint8_t proto)
 {
     memset(ip, 0, IPV4_HEADER);
     ip[0] = 0x45;
@@ -56,7 +58,9 @@ static void put_ip(uint8_t *ip, const struct pkt_packet *p, uint32_t src, uint32
     wire_put16(ip + IPV4_CHECKSUM, pkt_checksum(ip, IPV4_HEADER, 0));
 }
 
-/* --- options ----------------------------------------------------------------------------------------------- */
+/* --- options
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static void put_value(uint8_t *v, const struct pkt_option *o, const struct pkt_offsets *off)
 {
@@ -84,7 +88,8 @@ static void put_value(uint8_t *v, const struct pkt_option *o, const struct pkt_o
     }
 }
 
-/* Returns the length, a multiple of four: what is missing is filled with zero, the end of the list. */
+/* Returns the length, a multiple of four: what is missing is filled with zero, the end of the list.
+ */
 static uint32_t put_options(uint8_t *at, const struct pkt_packet *p, const struct pkt_offsets *off)
 {
     uint32_t n = 0;
@@ -105,10 +110,12 @@ static uint32_t put_options(uint8_t *at, const struct pkt_packet *p, const struc
     return (n + 3) & ~3u;
 }
 
-/* --- packets ----------------------------------------------------------------------------------------------- */
+/* --- packets
+ * -----------------------------------------------------------------------------------------------
+ */
 
-static uint32_t build_tcp(const struct pkt_packet *p, const struct pkt_addresses *a, const struct pkt_offsets *off,
-                          uint8_t *ip)
+static uint32_t build_tcp(const struct pkt_packet *p, const struct pkt_addresses *a,
+                          const struct pkt_offsets *off, uint8_t *ip)
 {
     uint8_t *tcp = ip + IPV4_HEADER;
     uint32_t header = 20 + put_options(tcp + 20, p, off), len = header + p->len;
@@ -123,16 +130,18 @@ static uint32_t build_tcp(const struct pkt_packet *p, const struct pkt_addresses
     tcp[13] = p->flags;
     wire_put16(tcp + 14, p->win);
     wire_put16(tcp + 18, p->urg);
-    pkt_fill(tcp + header, (uint64_t)(int64_t)(int32_t)(p->seq + !!(p->flags & PKT_SYN) - 1), p->len);
+    pkt_fill(tcp + header, (uint64_t)(int64_t)(int32_t)(p->seq + !!(p->flags & PKT_SYN) - 1),
+             p->len);
     sum = pkt_checksum(tcp, len, pseudo(a->remote, a->local, len));
     wire_put16(tcp + 16, p->bad_csum ? sum ^ 0x5555u : sum);
     put_ip(ip, p, a->remote, a->local, IPV4_HEADER + len, PROTO_TCP);
     return IPV4_HEADER + len;
 }
 
-/* An error quotes the header and eight bytes of what we sent (RFC 792), here with the whole TCP header (RFC 1812). */
-static uint32_t build_icmp(const struct pkt_packet *p, const struct pkt_addresses *a, const struct pkt_offsets *off,
-                           uint8_t *ip)
+/* An error quotes the header and eight bytes of what we sent (RFC 792), here with the whole TCP
+ * header (RFC 1812). */
+static uint32_t build_icmp(const struct pkt_packet *p, const struct pkt_addresses *a,
+                           const struct pkt_offsets *off, uint8_t *ip)
 {
     uint8_t *icmp = ip + IPV4_HEADER, *inner = icmp + ICMP_HEADER, *tcp = inner + IPV4_HEADER;
     uint32_t len = ICMP_HEADER + IPV4_HEADER + 20;
@@ -154,7 +163,8 @@ static uint32_t build_icmp(const struct pkt_packet *p, const struct pkt_addresse
     return IPV4_HEADER + len;
 }
 
-uint32_t pkt_build(const struct pkt_packet *p, const struct pkt_addresses *a, const struct pkt_offsets *o, uint8_t *out)
+uint32_t pkt_build(const struct pkt_packet *p, const struct pkt_addresses *a,
+                   const struct pkt_offsets *o, uint8_t *out)
 {
     return p->icmp ? build_icmp(p, a, o, out) : build_tcp(p, a, o, out);
 }

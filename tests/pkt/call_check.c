@@ -17,15 +17,15 @@ static const struct expr *arg(const struct call *c, int i)
 const char *call_result_text(struct arena *a, const struct call *c)
 {
     if (c->result < 0)
-        return arena_printf(a, "%s() = -1 %s (%s)", call_name(c->op), name_of_errno((int)-c->result),
-                            strerror((int)-c->result));
+        return arena_printf(a, "%s() = -1 %s (%s)", call_name(c->op),
+                            name_of_errno((int)-c->result), strerror((int)-c->result));
     return arena_printf(a, "%s() = %ld", call_name(c->op), c->result);
 }
 
 static bool makes_fd(enum call_op op)
 {
-    return op == CALL_socket || op == CALL_accept || op == CALL_accept4 || op == CALL_epoll_create ||
-           op == CALL_epoll_create1;
+    return op == CALL_socket || op == CALL_accept || op == CALL_accept4 ||
+           op == CALL_epoll_create || op == CALL_epoll_create1;
 }
 
 static const char *learn_fd(struct call_state *s, const struct call *c, int64_t script_fd)
@@ -65,7 +65,9 @@ static const char *check_result(struct call_state *s, const struct call *c)
     return same ? NULL : arena_printf(s->arena, "came %s", got);
 }
 
-/* --- data -------------------------------------------------------------------------------------------------- */
+/* --- data
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static const char *check_bytes(struct call_state *s, struct call *c)
 {
@@ -78,7 +80,8 @@ static const char *check_bytes(struct call_state *s, struct call *c)
     if (!(c->flags & MSG_TRUNC) && !f->unchecked)
         bad = pkt_verify(c->buf, f->consumed, n);
     if (bad >= 0)
-        return arena_printf(s->arena, "byte %lld that was read is not what the peer sent", (long long)bad);
+        return arena_printf(s->arena, "byte %lld that was read is not what the peer sent",
+                            (long long)bad);
     if (!(c->flags & MSG_PEEK))
         f->consumed += (uint64_t)c->result;
     return NULL;
@@ -89,15 +92,18 @@ static const char *check_message(struct call_state *s, const struct call *c)
     const struct expr *flags = expr_field(arg(c, 1), "msg_flags");
 
     if (flags && flags->kind == EXPR_NUMBER && flags->number != c->msg_flags)
-        return arena_printf(s->arena, "msg_flags: expected 0x%llx, came 0x%x", (long long)flags->number, c->msg_flags);
+        return arena_printf(s->arena, "msg_flags: expected 0x%llx, came 0x%x",
+                            (long long)flags->number, c->msg_flags);
     return NULL;
 }
 
-/* --- names, options ---------------------------------------------------------------------------------------- */
+/* --- names, options
+ * ---------------------------------------------------------------------------------------- */
 
 static const char *check_name(struct call_state *s, const struct call *c)
 {
-    const struct expr *e = arg(c, 1), *port = expr_field(e, "sin_port"), *ip = expr_field(e, "sin_addr");
+    const struct expr *e = arg(c, 1), *port = expr_field(e, "sin_port"),
+                      *ip = expr_field(e, "sin_addr");
     struct in_addr want;
 
     if (!e || e->kind != EXPR_STRUCT)
@@ -105,7 +111,8 @@ static const char *check_name(struct call_state *s, const struct call *c)
     if (port && port->kind == EXPR_CALL)
         port = expr_item(port, 0);
     if (port && port->kind == EXPR_NUMBER && port->number != ntohs(c->addr.sin_port))
-        return arena_printf(s->arena, "port: expected %lld, came %u", (long long)port->number, ntohs(c->addr.sin_port));
+        return arena_printf(s->arena, "port: expected %lld, came %u", (long long)port->number,
+                            ntohs(c->addr.sin_port));
     if (ip && ip->kind == EXPR_CALL)
         ip = expr_item(ip, 0);
     if (ip && ip->kind == EXPR_STRING && inet_pton(AF_INET, ip->text, &want) == 1 &&
@@ -149,7 +156,8 @@ static const char *check_pair(struct call_state *s, const struct call *c, const 
     memcpy(&tv, c->opt, sizeof(tv));
     if (tv.tv_sec == (first ? first->number : 0) && tv.tv_usec == (second ? second->number : 0))
         return NULL;
-    return arena_printf(s->arena, "came {tv_sec=%ld, tv_usec=%ld}", (long)tv.tv_sec, (long)tv.tv_usec);
+    return arena_printf(s->arena, "came {tv_sec=%ld, tv_usec=%ld}", (long)tv.tv_sec,
+                        (long)tv.tv_usec);
 }
 
 static const char *check_option(struct call_state *s, const struct call *c)
@@ -161,8 +169,8 @@ static const char *check_option(struct call_state *s, const struct call *c)
     if (e->kind == EXPR_STRING)
         return strncmp((const char *)c->opt, e->text, sizeof(c->opt)) == 0
                    ? NULL
-                   : arena_printf(s->arena, "value: expected \"%s\", came \"%.*s\"", e->text, (int)c->opt_len,
-                                  (const char *)c->opt);
+                   : arena_printf(s->arena, "value: expected \"%s\", came \"%.*s\"", e->text,
+                                  (int)c->opt_len, (const char *)c->opt);
     if (e->kind == EXPR_LIST && expr_item(e, 0) && expr_item(e, 0)->kind == EXPR_STRUCT)
         e = expr_item(e, 0);
     return e->kind == EXPR_STRUCT ? check_pair(s, c, e) : check_ints(s, c, e);
@@ -173,13 +181,16 @@ static const char *check_ioctl(struct call_state *s, const struct call *c)
     const struct expr *e = arg(c, 2);
     const struct expr *want = e && e->kind == EXPR_LIST ? expr_item(e, 0) : NULL;
 
-    if (c->request == 0x5421 /* FIONBIO takes, it does not tell */ || !want || want->kind != EXPR_NUMBER)
+    if (c->request == 0x5421 /* FIONBIO takes, it does not tell */ || !want ||
+        want->kind != EXPR_NUMBER)
         return NULL;
     return want->number == c->a ? NULL
-                                : arena_printf(s->arena, "value: expected %lld, came %d", (long long)want->number, c->a);
+                                : arena_printf(s->arena, "value: expected %lld, came %d",
+                                               (long long)want->number, c->a);
 }
 
-/* --- readiness --------------------------------------------------------------------------------------------- */
+/* --- readiness
+ * --------------------------------------------------------------------------------------------- */
 
 static const char *check_poll(struct call_state *s, const struct call *c)
 {
@@ -189,8 +200,8 @@ static const char *check_poll(struct call_state *s, const struct call *c)
         const struct expr *want = expr_field(e, "revents");
 
         if (want && want->kind == EXPR_NUMBER && (short)want->number != c->poll[i].revents)
-            return arena_printf(s->arena, "revents: expected 0x%x, came 0x%x", (unsigned)want->number,
-                                (unsigned short)c->poll[i].revents);
+            return arena_printf(s->arena, "revents: expected 0x%x, came 0x%x",
+                                (unsigned)want->number, (unsigned short)c->poll[i].revents);
     }
     return NULL;
 }
@@ -208,11 +219,11 @@ static const char *check_epoll(struct call_state *s, const struct call *c)
         events = expr_field(e, "events");
         fd = expr_field(e, "fd");
         if (events && events->kind == EXPR_NUMBER && (uint32_t)events->number != c->epoll[i].events)
-            return arena_printf(s->arena, "events: expected 0x%x, came 0x%x", (unsigned)events->number,
-                                c->epoll[i].events);
+            return arena_printf(s->arena, "events: expected 0x%x, came 0x%x",
+                                (unsigned)events->number, c->epoll[i].events);
         if (fd && fd->kind == EXPR_NUMBER && (uint64_t)fd->number != c->epoll[i].data.u64)
-            return arena_printf(s->arena, "descriptor: expected %lld, came %llu", (long long)fd->number,
-                                (unsigned long long)c->epoll[i].data.u64);
+            return arena_printf(s->arena, "descriptor: expected %lld, came %llu",
+                                (long long)fd->number, (unsigned long long)c->epoll[i].data.u64);
     }
     return NULL;
 }
@@ -246,7 +257,8 @@ static const char *check_rest(struct call_state *s, struct call *c)
 
 static void remember(struct call_state *s, const struct call *c)
 {
-    struct call_fd *f = c->script_fd >= 0 && c->script_fd < CALL_MAX_FD ? &s->fd[c->script_fd] : NULL;
+    struct call_fd *f =
+        c->script_fd >= 0 && c->script_fd < CALL_MAX_FD ? &s->fd[c->script_fd] : NULL;
 
     if (!f)
         return;

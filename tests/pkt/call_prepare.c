@@ -70,7 +70,8 @@ static void fd_arg(const struct call_state *s, struct call *c)
     c->fd = live_fd(s, c->script_fd);
 }
 
-/* --- addresses --------------------------------------------------------------------------------------------- */
+/* --- addresses
+ * --------------------------------------------------------------------------------------------- */
 
 /* htons(80), 80, inet_addr("…"), INADDR_ANY */
 static uint32_t wrapped_number(const struct expr *e, uint32_t otherwise)
@@ -104,11 +105,14 @@ static void address_arg(const struct call_state *s, struct call *c, int i)
     c->addr_len = (socklen_t)number_of(arg(c, i + 1), sizeof(c->addr));
 }
 
-/* --- data -------------------------------------------------------------------------------------------------- */
+/* --- data
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static bool sends(enum call_op op)
 {
-    return op == CALL_write || op == CALL_writev || op == CALL_send || op == CALL_sendto || op == CALL_sendmsg;
+    return op == CALL_write || op == CALL_writev || op == CALL_send || op == CALL_sendto ||
+           op == CALL_sendmsg;
 }
 
 static void buffers(struct call_state *s, struct call *c, const size_t *sizes, int n)
@@ -168,7 +172,9 @@ static const char *message(struct call_state *s, struct call *c)
     return vector(s, c, expr_field(m, "msg_iov"));
 }
 
-/* --- options ----------------------------------------------------------------------------------------------- */
+/* --- options
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static void put(struct call *c, const void *v, size_t n)
 {
@@ -185,13 +191,15 @@ static void pair_option(struct call *c, const struct expr *e)
 
         put(c, &l, sizeof(l));
     } else {
-        struct timeval tv = {number_of(expr_field(e, "tv_sec"), 0), number_of(expr_field(e, "tv_usec"), 0)};
+        struct timeval tv = {number_of(expr_field(e, "tv_sec"), 0),
+                             number_of(expr_field(e, "tv_usec"), 0)};
 
         put(c, &tv, sizeof(tv));
     }
 }
 
-/** The value of an option as bytes: [1], [1, 2] (ints), {onoff=1, linger=0}, {tv_sec=1, tv_usec=0}, "reno". */
+/** The value of an option as bytes: [1], [1, 2] (ints), {onoff=1, linger=0}, {tv_sec=1, tv_usec=0},
+ * "reno". */
 static const char *option_value(struct call *c, const struct expr *e)
 {
     c->opt_len = 0;
@@ -230,7 +238,8 @@ static const char *option(struct call *c)
     if (!value || !len)
         return "expected five arguments";
     if (c->op == CALL_getsockopt) {
-        c->opt_len = (socklen_t)number_of(len->kind == EXPR_LIST ? expr_item(len, 0) : len, CALL_OPT_ROOM);
+        c->opt_len =
+            (socklen_t)number_of(len->kind == EXPR_LIST ? expr_item(len, 0) : len, CALL_OPT_ROOM);
         if (c->opt_len > CALL_OPT_ROOM)
             return "option value too long";
         return NULL;
@@ -249,7 +258,9 @@ static const char *ioctl_args(struct call *c)
     return NULL;
 }
 
-/* --- waiting ----------------------------------------------------------------------------------------------- */
+/* --- waiting
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static const char *poll_args(struct call_state *s, struct call *c)
 {
@@ -258,8 +269,9 @@ static const char *poll_args(struct call_state *s, struct call *c)
     if (!list || list->kind != EXPR_LIST || list->n_items > CALL_MAX_POLL)
         return "expected a list of {fd=N, events=…, revents=…}";
     for (const struct expr *e = list->items; e; e = e->next)
-        c->poll[c->n_poll++] = (struct pollfd){.fd = live_fd(s, number_of(expr_field(e, "fd"), -1)),
-                                               .events = (short)number_of(expr_field(e, "events"), 0)};
+        c->poll[c->n_poll++] =
+            (struct pollfd){.fd = live_fd(s, number_of(expr_field(e, "fd"), -1)),
+                            .events = (short)number_of(expr_field(e, "events"), 0)};
     c->timeout_ms = (int)number(c, 2);
     return NULL;
 }
@@ -273,7 +285,8 @@ static const char *epoll_ctl_args(struct call_state *s, struct call *c)
     c->fd2 = live_fd(s, c->b);
     if (e && e->kind == EXPR_STRUCT) {
         c->epoll[0].events = (uint32_t)number_of(expr_field(e, "events"), 0);
-        c->epoll[0].data.u64 = (uint64_t)number_of(expr_field(e, "fd"), number_of(expr_field(e, "u64"), c->b));
+        c->epoll[0].data.u64 =
+            (uint64_t)number_of(expr_field(e, "fd"), number_of(expr_field(e, "u64"), c->b));
     }
     return NULL;
 }
@@ -285,7 +298,8 @@ static const char *epoll_wait_args(struct call *c)
     return c->n_poll > CALL_MAX_POLL ? "too many events" : NULL;
 }
 
-/* --- all of them ------------------------------------------------------------------------------------------- */
+/* --- all of them
+ * ------------------------------------------------------------------------------------------- */
 
 static const char *with_fd(struct call_state *s, struct call *c, enum call_form form)
 {

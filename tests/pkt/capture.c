@@ -41,7 +41,8 @@ static bool write_all(FILE *f, const struct capture *c)
         return false;
     for (size_t i = 0; i < c->n; i++) {
         const struct captured *p = &c->packet[i];
-        uint32_t record[4] = {(uint32_t)(p->at / 1000000), (uint32_t)(p->at % 1000000), p->len, p->len};
+        uint32_t record[4] = {(uint32_t)(p->at / 1000000), (uint32_t)(p->at % 1000000), p->len,
+                              p->len};
 
         if (fwrite(record, sizeof(record), 1, f) != 1 || fwrite(p->ip, p->len, 1, f) != 1)
             return false;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Is this the packet that the script expects? What a line does not say (window, urgent pointer, TTL, DSCP) is not compared;
- * flags, numbers, acknowledgement, payload bytes, options in their order, ECN bits and checksums always are.
+ * Is this the packet that the script expects? What a line does not say (window, urgent pointer,
+ * TTL, DSCP) is not compared; flags, numbers, acknowledgement, payload bytes, options in their
+ * order, ECN bits and checksums always are.
  */
 #include "tests/pkt/packet.h"
 
@@ -14,7 +15,8 @@ struct differences {
     size_t n;
 };
 
-static void differ(struct differences *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void differ(struct differences *d, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 static void differ(struct differences *d, const char *format, ...)
 {
     va_list ap;
@@ -35,7 +37,8 @@ static void number(struct differences *d, const char *name, uint32_t want, uint3
         differ(d, "%s: expected %u, came %u", name, want, got);
 }
 
-static bool same_timestamps(const struct pkt_option *w, const struct pkt_option *g, const struct pkt_tolerance *t)
+static bool same_timestamps(const struct pkt_option *w, const struct pkt_option *g,
+                            const struct pkt_tolerance *t)
 {
     int32_t off = (int32_t)(g->a - w->a);
 
@@ -44,7 +47,8 @@ static bool same_timestamps(const struct pkt_option *w, const struct pkt_option 
     return !t->check_ts || (off >= -(int32_t)t->ts_slack && off <= (int32_t)t->ts_slack);
 }
 
-static bool same_option(const struct pkt_option *w, const struct pkt_option *g, const struct pkt_tolerance *t)
+static bool same_option(const struct pkt_option *w, const struct pkt_option *g,
+                        const struct pkt_tolerance *t)
 {
     if (w->kind != g->kind || w->len != g->len)
         return false;
@@ -65,8 +69,8 @@ static bool same_option(const struct pkt_option *w, const struct pkt_option *g, 
     }
 }
 
-static void compare_options(struct differences *d, const struct pkt_packet *w, const struct pkt_packet *g,
-                            const struct pkt_tolerance *t)
+static void compare_options(struct differences *d, const struct pkt_packet *w,
+                            const struct pkt_packet *g, const struct pkt_tolerance *t)
 {
     if (w->any_options)
         return;
@@ -82,7 +86,8 @@ static void compare_options(struct differences *d, const struct pkt_packet *w, c
     }
 }
 
-static void compare_ip(struct differences *d, const struct pkt_packet *w, const struct pkt_packet *g)
+static void compare_ip(struct differences *d, const struct pkt_packet *w,
+                       const struct pkt_packet *g)
 {
     if (g->csum_wrong)
         differ(d, "checksum wrong");
@@ -96,8 +101,8 @@ static void compare_ip(struct differences *d, const struct pkt_packet *w, const 
         number(d, "DF", w->df, g->df);
 }
 
-static void compare_tcp(struct differences *d, const struct pkt_packet *w, const struct pkt_packet *g,
-                        const struct pkt_tolerance *t)
+static void compare_tcp(struct differences *d, const struct pkt_packet *w,
+                        const struct pkt_packet *g, const struct pkt_tolerance *t)
 {
     uint64_t off = (uint64_t)(int64_t)(int32_t)(g->seq + !!(g->flags & PKT_SYN) - 1);
     int64_t bad = pkt_verify(g->payload, off, g->len);
@@ -119,7 +124,8 @@ static void compare_tcp(struct differences *d, const struct pkt_packet *w, const
     compare_options(d, w, g, t);
 }
 
-char *pkt_compare(struct arena *a, const struct pkt_packet *w, const struct pkt_packet *g, const struct pkt_tolerance *t)
+char *pkt_compare(struct arena *a, const struct pkt_packet *w, const struct pkt_packet *g,
+                  const struct pkt_tolerance *t)
 {
     struct differences d = {.n = 0};
 

@@ -123,7 +123,8 @@ static bool learn_ts(struct flow *flow, const struct pkt_option *want, struct pk
     return known;
 }
 
-bool flow_output(struct flows *f, struct flow *flow, const struct pkt_packet *want, struct pkt_packet *got)
+bool flow_output(struct flows *f, struct flow *flow, const struct pkt_packet *want,
+                 struct pkt_packet *got)
 {
     struct pkt_option *ts = timestamps(got);
     struct pkt_packet copy;

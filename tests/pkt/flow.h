@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Connections of a script, by their ports, and the way from the script's numbers to the wire's: sequence numbers count
- * from ISNs, TS val from the first one seen. A line without ports means the current flow: the one named or born last.
+ * Connections of a script, by their ports, and the way from the script's numbers to the wire's:
+ * sequence numbers count from ISNs, TS val from the first one seen. A line without ports means the
+ * current flow: the one named or born last.
  */
 #ifndef TS_TESTS_PKT_FLOW_H
 #define TS_TESTS_PKT_FLOW_H
@@ -14,9 +15,9 @@
 struct flow {
     uint16_t local_port, remote_port;
     uint32_t local_off, remote_off; /**< wire = script + offset */
-    bool local_known; /**< our ISN was seen */
-    uint32_t epoch;   /**< connect() calls before it was learnt */
-    uint32_t syn_seq; /**< of the SYN that the script injected last */
+    bool local_known;               /**< our ISN was seen */
+    uint32_t epoch;                 /**< connect() calls before it was learnt */
+    uint32_t syn_seq;               /**< of the SYN that the script injected last */
     bool syn_seen, ts_known;
     uint32_t ts_off; /**< wire TS val = script's + offset */
     unsigned n_ts;
@@ -44,9 +45,11 @@ void flow_make_current(struct flows *f, const struct flow *flow);
 /** Before injecting p: remember its ISN, map its TS ecr to the wire's. */
 void flow_input(struct flow *flow, struct pkt_packet *p);
 /**
- * A packet came out where the script expects `want` (NULL: nothing): learn our ISN and TS offset from it, and turn `got`
- * into the script's numbers. Returns true when TS val was known before, so that it can be compared.
+ * A packet came out where the script expects `want` (NULL: nothing): learn our ISN and TS offset
+ * from it, and turn `got` into the script's numbers. Returns true when TS val was known before, so
+ * that it can be compared.
  */
-bool flow_output(struct flows *f, struct flow *flow, const struct pkt_packet *want, struct pkt_packet *got);
+bool flow_output(struct flows *f, struct flow *flow, const struct pkt_packet *want,
+                 struct pkt_packet *got);
 
 #endif

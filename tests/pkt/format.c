@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A packet as text, in the notation of the scripts, so that a line of a report can be pasted into one. */
+/* A packet as text, in the notation of the scripts, so that a line of a report can be pasted into
+ * one. */
 #include "tests/pkt/packet.h"
 
 #include <stdarg.h>
@@ -75,7 +76,8 @@ static void add_ip(struct text *t, const struct pkt_packet *p)
     if (p->bad_csum || p->csum_wrong)
         add(t, "[badsum] ");
     if (p->has_ports)
-        add(t, "%u>%u ", p->out ? p->local_port : p->remote_port, p->out ? p->remote_port : p->local_port);
+        add(t, "%u>%u ", p->out ? p->local_port : p->remote_port,
+            p->out ? p->remote_port : p->local_port);
 }
 
 static void add_tcp(struct text *t, const struct pkt_packet *p)
@@ -117,7 +119,8 @@ char *pkt_format(struct arena *a, const struct pkt_packet *p)
         if (p->ic.mtu)
             add(&t, " mtu %u", p->ic.mtu);
         if (p->ic.has_inner)
-            add(&t, " [%u:%u(%u)]", p->ic.inner_seq, p->ic.inner_seq + p->ic.inner_len, p->ic.inner_len);
+            add(&t, " [%u:%u(%u)]", p->ic.inner_seq, p->ic.inner_seq + p->ic.inner_len,
+                p->ic.inner_len);
     } else {
         add_tcp(&t, p);
     }

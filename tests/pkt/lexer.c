@@ -35,7 +35,8 @@ static bool skip_comment(struct lexer *l)
 {
     const char *end;
 
-    if (l->p[0] == '#' ? l->p != l->start && l->p[-1] != '\n' : l->p[0] != '/' || (l->p[1] != '/' && l->p[1] != '*'))
+    if (l->p[0] == '#' ? l->p != l->start && l->p[-1] != '\n'
+                       : l->p[0] != '/' || (l->p[1] != '/' && l->p[1] != '*'))
         return false;
     if (l->p[1] == '*' && l->p[0] == '/') {
         end = strstr(l->p + 2, "*/");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The characters of a script, one token at a time. What a token is depends on where it stands (`1:1001(1000)`, `P.`,
+ * The characters of a script, one token at a time. What a token is depends on where it stands
+ * (`1:1001(1000)`, `P.`,
  * `+.1`), so the parser asks for the kind that it expects, and the first error is kept.
  */
 #ifndef TS_TESTS_PKT_LEXER_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The constants of scripts (names.def): from a name to its number, and errno values back to names. */
+/* The constants of scripts (names.def): from a name to its number, and errno values back to names.
+ */
 #ifndef TS_TESTS_PKT_NAMES_H
 #define TS_TESTS_PKT_NAMES_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A packet as a script writes it and as the wire carries it: one struct for both, so that building, decoding, comparing
- * and printing meet in one place. Sequence numbers here are the script's, relative to its own ISNs; flow.h maps them.
+ * A packet as a script writes it and as the wire carries it: one struct for both, so that building,
+ * decoding, comparing and printing meet in one place. Sequence numbers here are the script's,
+ * relative to its own ISNs; flow.h maps them.
  */
 #ifndef TS_TESTS_PKT_PACKET_H
 #define TS_TESTS_PKT_PACKET_H
@@ -53,7 +54,7 @@ struct pkt_icmp {
 };
 
 struct pkt_packet {
-    bool out;  /**< '>' : the stack sends it */
+    bool out; /**< '>' : the stack sends it */
     bool icmp;
     bool has_ports;
     uint16_t local_port, remote_port;
@@ -97,8 +98,10 @@ void pkt_fill(uint8_t *out, uint64_t off, uint32_t n);
 int64_t pkt_verify(const uint8_t *p, uint64_t off, uint32_t n);
 
 /* build.c */
-/** Write the IPv4 packet (TCP or ICMP) for p into out (PKT_MAX_PACKET bytes); returns its length. */
-uint32_t pkt_build(const struct pkt_packet *p, const struct pkt_addresses *a, const struct pkt_offsets *o, uint8_t *out);
+/** Write the IPv4 packet (TCP or ICMP) for p into out (PKT_MAX_PACKET bytes); returns its length.
+ */
+uint32_t pkt_build(const struct pkt_packet *p, const struct pkt_addresses *a,
+                   const struct pkt_offsets *o, uint8_t *out);
 /** The Internet checksum of n bytes, `sum` added; host order. */
 uint16_t pkt_checksum(const uint8_t *p, uint32_t n, uint32_t sum);
 

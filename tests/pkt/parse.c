@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A script: `--option=value` lines, then events, each with its time. The notation is that of docs/scripts.md. */
+/* A script: `--option=value` lines, then events, each with its time. The notation is that of
+ * docs/scripts.md. */
 #include "tests/pkt/parse.h"
 
 #include <arpa/inet.h>
@@ -10,7 +11,9 @@
 #define DEFAULT_GATEWAY 0xc0a80002u /* 192.168.0.2 */
 #define DEFAULT_REMOTE  0xc0000201u /* 192.0.2.1 */
 
-/* --- options ----------------------------------------------------------------------------------------------- */
+/* --- options
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static bool parse_address(struct lexer *l, const char *text, uint32_t *out)
 {
@@ -66,6 +69,10 @@ static bool set_option(struct lexer *l, struct script *s, const char *name, cons
         s->kernel_differs = value;
         return true;
     }
+    if (strcmp(name, "core_lacks") == 0) {
+        s->core_lacks = value;
+        return true;
+    }
     v = strtoull(value, &end, 0);
     if (end == value || *end)
         return lex_error(l, "--%s=%s: not a number", name, value);
@@ -93,7 +100,9 @@ static bool parse_option(struct lexer *l, struct script *s)
     return true;
 }
 
-/* --- times ------------------------------------------------------------------------------------------------- */
+/* --- times
+ * -------------------------------------------------------------------------------------------------
+ */
 
 static bool parse_when(struct lexer *l, struct when *w)
 {
@@ -123,7 +132,9 @@ static bool parse_when(struct lexer *l, struct when *w)
     return w->end >= w->start || lex_error(l, "the time range ends before it begins");
 }
 
-/* --- events ------------------------------------------------------------------------------------------------ */
+/* --- events
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static bool parse_body(struct lexer *l, struct event *e)
 {
@@ -183,7 +194,8 @@ static bool parse_event(struct lexer *l, struct script *s, struct event ***tail)
     return true;
 }
 
-struct script *script_parse(struct arena *a, const char *path, const char *source, const char **error)
+struct script *script_parse(struct arena *a, const char *path, const char *source,
+                            const char **error)
 {
     struct lexer l = {.start = source, .p = source, .arena = a};
     struct script *s = arena_alloc(a, sizeof(*s));

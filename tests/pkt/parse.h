@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the parts of the parser (recursive descent over lexer.h) call of each other. Each returns false after lex_error(). */
+/* What the parts of the parser (recursive descent over lexer.h) call of each other. Each returns
+ * false after lex_error(). */
 #ifndef TS_TESTS_PKT_PARSE_H
 #define TS_TESTS_PKT_PARSE_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A socket call as strace would write it: name(argument, …) = result ERRNO (note). Arguments are `...`, numbers and names
- * joined by |, strings, [lists], {structs}, and functions such as htons(80).
+ * A socket call as strace would write it: name(argument, …) = result ERRNO (note). Arguments are
+ * `...`, numbers and names joined by |, strings, [lists], {structs}, and functions such as
+ * htons(80).
  */
 #include "tests/pkt/names.h"
 #include "tests/pkt/parse.h"
@@ -183,7 +184,8 @@ bool parse_call(struct lexer *l, struct call_spec *call)
     size_t n = lex_word(l, &word);
 
     if (!n)
-        return lex_error(l, "expected <, >, a call, `command` or %%{ code }%% before '%.12s'", l->p);
+        return lex_error(l, "expected <, >, a call, `command` or %%{ code }%% before '%.12s'",
+                         l->p);
     call->name = arena_text(l->arena, word, n);
     call->args = arena_alloc(l->arena, sizeof(*call->args));
     call->args->kind = EXPR_LIST;

@@ -14,7 +14,8 @@ static bool parse_sack(struct lexer *l, struct pkt_option *o)
     while (isdigit((unsigned char)*l->p)) {
         if (o->n_blocks == 4)
             return lex_error(l, "more than four SACK blocks");
-        if (!lex_number_max(l, UINT32_MAX, &start) || !lex_expect(l, ":") || !lex_number_max(l, UINT32_MAX, &end))
+        if (!lex_number_max(l, UINT32_MAX, &start) || !lex_expect(l, ":") ||
+            !lex_number_max(l, UINT32_MAX, &end))
             return false;
         o->block[o->n_blocks].start = (uint32_t)start;
         o->block[o->n_blocks++].end = (uint32_t)end;
@@ -30,7 +31,8 @@ static bool parse_timestamps(struct lexer *l, struct pkt_option *o)
 
     if (!lex_keyword(l, "val"))
         return lex_error(l, "TS needs 'val N ecr N'");
-    if (!lex_number_max(l, UINT32_MAX, &val) || !lex_expect(l, "ecr") || !lex_number_max(l, UINT32_MAX, &ecr))
+    if (!lex_number_max(l, UINT32_MAX, &val) || !lex_expect(l, "ecr") ||
+        !lex_number_max(l, UINT32_MAX, &ecr))
         return false;
     o->kind = OPT_TS;
     o->len = 10;
@@ -50,7 +52,9 @@ static bool parse_hex(struct lexer *l, struct pkt_option *o)
         unsigned v = 0;
 
         for (const char *d = digits; *d; d++)
-            v = v * 16 + (unsigned)(isdigit((unsigned char)*d) ? *d - '0' : tolower((unsigned char)*d) - 'a' + 10);
+            v = v * 16 + (unsigned)(isdigit((unsigned char)*d)
+                                        ? *d - '0'
+                                        : tolower((unsigned char)*d) - 'a' + 10);
         if (n == 38)
             return lex_error(l, "option value too long");
         o->raw[n++] = (uint8_t)v;
@@ -71,7 +75,8 @@ static bool parse_raw(struct lexer *l, struct pkt_option *o)
     return parse_hex(l, o);
 }
 
-static bool parse_number_option(struct lexer *l, struct pkt_option *o, uint8_t kind, uint8_t len, uint64_t max)
+static bool parse_number_option(struct lexer *l, struct pkt_option *o, uint8_t kind, uint8_t len,
+                                uint64_t max)
 {
     uint64_t v;
 

@@ -13,30 +13,35 @@
 static const struct {
     const char *name;
     uint8_t value;
-} icmp_types[] = {
-    {"unreachable", ICMP_DEST_UNREACH},        {"source_quench", ICMP_SOURCE_QUENCH},
-    {"redirect", ICMP_REDIRECT},               {"time_exceeded", ICMP_TIME_EXCEEDED},
-    {"parameter_problem", ICMP_PARAMETERPROB}, {"echo_request", ICMP_ECHO},
-    {"echo_reply", ICMP_ECHOREPLY},
-}, icmp_codes[] = {
-    {"net_unreachable", 0},
-    {"host_unreachable", 1},
-    {"protocol_unreachable", 2},
-    {"port_unreachable", 3},
-    {"frag_needed", 4},
-    {"source_route_failed", 5},
-    {"net_unknown", 6},
-    {"host_unknown", 7},
-    {"source_host_isolated", 8},
-    {"net_prohibited", 9},
-    {"host_prohibited", 10},
-    {"net_unreachable_for_tos", 11},
-    {"host_unreachable_for_tos", 12},
-    {"packet_filtered", 13},
-    {"precedence_violation", 14},
-    {"precedence_cutoff", 15},
-    {"exceeded_in_transit", 0},
-    {"exceeded_reassembly", 1},
+} icmp_types[] =
+    {
+        {"unreachable", ICMP_DEST_UNREACH},
+        {"source_quench", ICMP_SOURCE_QUENCH},
+        {"redirect", ICMP_REDIRECT},
+        {"time_exceeded", ICMP_TIME_EXCEEDED},
+        {"parameter_problem", ICMP_PARAMETERPROB},
+        {"echo_request", ICMP_ECHO},
+        {"echo_reply", ICMP_ECHOREPLY},
+},
+  icmp_codes[] = {
+      {"net_unreachable", 0},
+      {"host_unreachable", 1},
+      {"protocol_unreachable", 2},
+      {"port_unreachable", 3},
+      {"frag_needed", 4},
+      {"source_route_failed", 5},
+      {"net_unknown", 6},
+      {"host_unknown", 7},
+      {"source_host_isolated", 8},
+      {"net_prohibited", 9},
+      {"host_prohibited", 10},
+      {"net_unreachable_for_tos", 11},
+      {"host_unreachable_for_tos", 12},
+      {"packet_filtered", 13},
+      {"precedence_violation", 14},
+      {"precedence_cutoff", 15},
+      {"exceeded_in_transit", 0},
+      {"exceeded_reassembly", 1},
 };
 
 static bool number_upto(struct lexer *l, uint64_t max, uint32_t *out)
@@ -49,7 +54,8 @@ static bool number_upto(struct lexer *l, uint64_t max, uint32_t *out)
     return true;
 }
 
-/* --- [ect0,ttl 64,tos 0x10,badsum] ------------------------------------------------------------------------- */
+/* --- [ect0,ttl 64,tos 0x10,badsum]
+ * ------------------------------------------------------------------------- */
 
 static bool parse_ecn(struct lexer *l, struct pkt_packet *p)
 {
@@ -106,7 +112,9 @@ static bool parse_ip_fields(struct lexer *l, struct pkt_packet *p)
     return lex_expect(l, "]");
 }
 
-/* --- TCP --------------------------------------------------------------------------------------------------- */
+/* --- TCP
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 /* `40000>8080`: ports as the packet carries them, source first. */
 static bool parse_ports(struct lexer *l, struct pkt_packet *p)
@@ -114,7 +122,8 @@ static bool parse_ports(struct lexer *l, struct pkt_packet *p)
     uint32_t src, dst;
 
     lex_space(l);
-    if (!isdigit((unsigned char)*l->p))
+    /* "1:1001(1000)" begins with a number too */
+    if (!isdigit((unsigned char)*l->p) || l->p[strspn(l->p, "0123456789")] != '>')
         return true;
     if (!number_upto(l, 65535, &src) || !lex_expect(l, ">") || !number_upto(l, 65535, &dst))
         return false;
@@ -146,8 +155,9 @@ static bool parse_range(struct lexer *l, uint32_t *seq, uint32_t *len)
 {
     uint32_t end;
 
-    if (!number_upto(l, UINT32_MAX, seq) || !lex_expect(l, ":") || !number_upto(l, UINT32_MAX, &end) ||
-        !lex_expect(l, "(") || !number_upto(l, 65495, len) || !lex_expect(l, ")"))
+    if (!number_upto(l, UINT32_MAX, seq) || !lex_expect(l, ":") ||
+        !number_upto(l, UINT32_MAX, &end) || !lex_expect(l, "(") || !number_upto(l, 65495, len) ||
+        !lex_expect(l, ")"))
         return false;
     if ((uint32_t)(end - *seq) != *len)
         return lex_error(l, "%u:%u is not %u bytes", *seq, end, *len);
@@ -178,7 +188,9 @@ static bool parse_fields(struct lexer *l, struct pkt_packet *p)
     return true;
 }
 
-/* --- ICMP -------------------------------------------------------------------------------------------------- */
+/* --- ICMP
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static bool parse_icmp_word(struct lexer *l, struct pkt_icmp *ic)
 {
@@ -247,5 +259,6 @@ bool parse_packet(struct lexer *l, bool out, struct pkt_packet **packet)
         return parse_icmp(l, p);
     if (!parse_ports(l, p))
         return false;
-    return parse_flags(l, p) && parse_range(l, &p->seq, &p->len) && parse_fields(l, p) && parse_tcp_options(l, p);
+    return parse_flags(l, p) && parse_range(l, &p->seq, &p->len) && parse_fields(l, p) &&
+           parse_tcp_options(l, p);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whoever a script is played against: the core in virtual time (virtual.c), or the kernel in real time (kernel.c). A target
- * carries calls out, takes packets, keeps what the stack sends, and makes time pass. All times are microseconds since the
- * script began.
+ * Whoever a script is played against: the core in virtual time (virtual.c), or the kernel in real
+ * time (kernel.c). A target carries calls out, takes packets, keeps what the stack sends, and makes
+ * time pass. All times are microseconds since the script began.
  */
 #ifndef TS_TESTS_PKT_TARGET_H
 #define TS_TESTS_PKT_TARGET_H
@@ -34,12 +34,13 @@ struct target_ops {
     void (*close)(struct target *t);
     uint64_t (*now)(struct target *t);
     /**
-     * Let time pass until `until`; returns early when a packet came out after the call began (stop_on_packet), or when
-     * `call` (may be NULL) has ended.
+     * Let time pass until `until`; returns early when a packet came out after the call began
+     * (stop_on_packet), or when `call` (may be NULL) has ended.
      */
     void (*advance)(struct target *t, uint64_t until, bool stop_on_packet, const struct call *call);
     void (*inject)(struct target *t, const uint8_t *ip, uint32_t len);
-    /** Start a call; it may be over on return. Those that are not must be known to the target until they are. */
+    /** Start a call; it may be over on return. Those that are not must be known to the target until
+     * they are. */
     void (*start)(struct target *t, struct call *c);
     /** A signal for the calls that wait on this descriptor. */
     void (*interrupt)(struct target *t, int fd);

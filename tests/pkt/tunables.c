@@ -13,7 +13,8 @@ static const struct tunable {
     size_t offset;
     int64_t min, max;
 } tunables[] = {
-#define TCP_TUNABLE(name, sysctl, def, min, max, unit, help) {sysctl, offsetof(struct tcp_tunables, name), min, max},
+#define TCP_TUNABLE(name, sysctl, def, min, max, unit, help)                                       \
+    {sysctl, offsetof(struct tcp_tunables, name), min, max},
 #include "proto/tcp/tunables.def"
 #undef TCP_TUNABLE
 };
@@ -55,7 +56,8 @@ static int64_t *find(struct stack *st, const char *name, const struct tunable **
     return NULL;
 }
 
-static const char *set_one(struct stack *st, struct arena *a, const char *name, const char *value, const char **rest)
+static const char *set_one(struct stack *st, struct arena *a, const char *name, const char *value,
+                           const char **rest)
 {
     const struct tunable *t;
     int64_t *field = find(st, name, &t), v;
@@ -67,7 +69,8 @@ static const char *set_one(struct stack *st, struct arena *a, const char *name, 
     if (end == value)
         return arena_printf(a, "%s: '%s' is not a number", name, value);
     if (v < t->min || v > t->max)
-        return arena_printf(a, "%s: %lld is not in %lld..%lld", name, (long long)v, (long long)t->min, (long long)t->max);
+        return arena_printf(a, "%s: %lld is not in %lld..%lld", name, (long long)v,
+                            (long long)t->min, (long long)t->max);
     *field = v;
     *rest = end;
     return NULL;
@@ -110,7 +113,9 @@ const char *tunable_set(struct stack *st, struct arena *a, const char *name, con
             if (strstr(absent[i].values, value))
                 return NULL;
     why = set_one(st, a, name, value, &rest);
-    return why ? why : rest[strspn(rest, " \t")] ? arena_printf(a, "%s takes one number", name) : NULL;
+    return why                         ? why
+           : rest[strspn(rest, " \t")] ? arena_printf(a, "%s takes one number", name)
+                                       : NULL;
 }
 
 /* One name=value, the value perhaps in quotes. Returns what is behind it, NULL: malformed. */
@@ -131,7 +136,8 @@ static const char *pair(struct arena *a, const char *p, char **name, char **valu
 }
 
 const char *tunable_command(struct arena *a, const char *line,
-                            const char *(*set)(void *ctx, const char *name, const char *value), void *ctx)
+                            const char *(*set)(void *ctx, const char *name, const char *value),
+                            void *ctx)
 {
     bool in_command = false;
     const char *p = line, *why;

@@ -5,6 +5,7 @@
 
 #include "proto/ip/wire.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +19,8 @@ static struct virtual *of(struct target *t)
     return (struct virtual *)t;
 }
 
-/* --- the wire ---------------------------------------------------------------------------------------------- */
+/* --- the wire
+ * ---------------------------------------------------------------------------------------------- */
 
 static void answer_arp(struct virtual *v, const uint8_t *ask)
 {
@@ -81,7 +83,8 @@ static void virtual_inject(struct target *t, const uint8_t *ip, uint32_t len)
     virtual_step(v);
 }
 
-/* --- the clock --------------------------------------------------------------------------------------------- */
+/* --- the clock
+ * --------------------------------------------------------------------------------------------- */
 
 void virtual_step(struct virtual *v)
 {
@@ -117,7 +120,8 @@ static uint64_t next_moment(const struct virtual *v)
     return next;
 }
 
-static void virtual_advance(struct target *t, uint64_t until, bool stop_on_packet, const struct call *call)
+static void virtual_advance(struct target *t, uint64_t until, bool stop_on_packet,
+                            const struct call *call)
 {
     struct virtual *v = of(t);
     uint64_t next;
@@ -139,7 +143,9 @@ static uint64_t virtual_now(struct target *t)
     return of(t)->now;
 }
 
-/* --- life -------------------------------------------------------------------------------------------------- */
+/* --- life
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static struct ip_addr address(uint32_t ip)
 {
@@ -158,7 +164,7 @@ static const char *virtual_open(struct target *t, const struct script *s)
         .address = {address(s->local_ip), IP_V4_PREFIX_BASE + PREFIX_LEN},
         .has_gateway = true,
         .gateway = address(s->gateway_ip),
-        .seed = "the same for every run of a script",
+        .seed = "the same for every run",
     };
     int err;
 

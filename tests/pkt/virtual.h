@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The core in virtual time. virtual.c is its wire and its clock: one address, a gateway that answers ARP at once, and time
- * that jumps to the next deadline. virtual_calls.c is its system call layer (descriptors, blocking), virtual_poll.c is
- * poll(2) and epoll(7) over sock_poll() and the core's events.
+ * The core in virtual time. virtual.c is its wire and its clock: one address, a gateway that
+ * answers ARP at once, and time that jumps to the next deadline. virtual_calls.c is its system call
+ * layer (descriptors, blocking), virtual_poll.c is poll(2) and epoll(7) over sock_poll() and the
+ * core's events.
  */
 #ifndef TS_TESTS_PKT_VIRTUAL_H
 #define TS_TESTS_PKT_VIRTUAL_H
@@ -21,7 +22,7 @@ enum vfd_kind { VFD_FREE, VFD_SOCK, VFD_EPOLL };
 struct vepoll_item {
     int fd; /**< -1: free */
     struct epoll_event ev;
-    bool armed;   /**< something happened since it was last reported (EPOLLET) */
+    bool armed;    /**< something happened since it was last reported (EPOLLET) */
     bool disabled; /**< EPOLLONESHOT was reported */
 };
 
@@ -32,7 +33,8 @@ struct vfd {
     struct vepoll_item item[CALL_MAX_POLL];
 };
 
-struct virtual {
+struct virtual
+{
     struct target target;
     struct stack *st;
     uint64_t now; /**< script time */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System calls of virtual time: descriptors, O_NONBLOCK and waiting around proto/sock/. What blocks becomes a sock_call
- * (proto/sock/wait.h) or a pending poll, looked at after every step of the core.
+ * System calls of virtual time: descriptors, O_NONBLOCK and waiting around proto/sock/. What blocks
+ * becomes a sock_call (proto/sock/wait.h) or a pending poll, looked at after every step of the
+ * core.
  */
 #include "tests/pkt/virtual.h"
 
@@ -17,7 +18,8 @@ static uint64_t core_now(const struct virtual *v)
     return virtual_core_time(v->now);
 }
 
-/* --- descriptors ------------------------------------------------------------------------------------------- */
+/* --- descriptors
+ * ------------------------------------------------------------------------------------------- */
 
 struct vfd *virtual_fd(struct virtual *v, int fd, enum vfd_kind kind)
 {
@@ -62,9 +64,12 @@ static void finish(struct virtual *v, struct call *c, long result)
     c->done = true;
 }
 
-/* --- waiting ----------------------------------------------------------------------------------------------- */
+/* --- waiting
+ * -----------------------------------------------------------------------------------------------
+ */
 
-static void wait_for(struct virtual *v, struct call *c, struct sock_call *waiting, uint64_t deadline)
+static void wait_for(struct virtual *v, struct call *c, struct sock_call *waiting,
+                     uint64_t deadline)
 {
     if (v->n_pending == VIRTUAL_PENDING) {
         finish(v, c, -EBUSY);
@@ -75,7 +80,8 @@ static void wait_for(struct virtual *v, struct call *c, struct sock_call *waitin
     v->pending[v->n_pending++].deadline = deadline;
 }
 
-static void finish_sock_call(struct virtual *v, struct call *c, struct sock_call *waiting, ssize_t result)
+static void finish_sock_call(struct virtual *v, struct call *c, struct sock_call *waiting,
+                             ssize_t result)
 {
     struct sock *child = sock_call_accepted(waiting);
 
@@ -86,7 +92,8 @@ static void finish_sock_call(struct virtual *v, struct call *c, struct sock_call
 }
 
 /* True when it has ended. */
-static bool check_one(struct virtual *v, struct call *c, struct sock_call *waiting, uint64_t deadline)
+static bool check_one(struct virtual *v, struct call *c, struct sock_call *waiting,
+                      uint64_t deadline)
 {
     ssize_t result;
     int n;
@@ -130,6 +137,7 @@ void virtual_interrupt(struct target *t, int fd)
             i++;
         }
     }
+    virtual_step(v);
 }
 
 void virtual_close_all(struct virtual *v)
@@ -145,7 +153,8 @@ static struct ip_endpoint endpoint(const struct sockaddr_in *a)
     return (struct ip_endpoint){ip_addr_v4((const uint8_t *)&a->sin_addr), ntohs(a->sin_port)};
 }
 
-static void start_waiting(struct virtual *v, struct call *c, struct sock *s, struct sock_call_args *args)
+static void start_waiting(struct virtual *v, struct call *c, struct sock *s,
+                          struct sock_call_args *args)
 {
     struct sock_call *waiting;
     ssize_t result;
@@ -159,7 +168,8 @@ static void start_waiting(struct virtual *v, struct call *c, struct sock *s, str
         wait_for(v, c, waiting, UINT64_MAX);
 }
 
-/* --- the calls --------------------------------------------------------------------------------------------- */
+/* --- the calls
+ * --------------------------------------------------------------------------------------------- */
 
 static void do_transfer(struct virtual *v, struct call *c, struct vfd *f, enum sock_call_op op)
 {
@@ -177,7 +187,9 @@ static void do_connect(struct virtual *v, struct call *c, struct vfd *f)
 {
     struct sock_call_args args = {.op = SOCK_CALL_CONNECT, .remote = endpoint(&c->addr)};
 
-    if (f->nonblock)
+    if (c->addr_len < sizeof(c->addr) || c->addr.sin_family != AF_INET)
+        finish(v, c, c->addr_len < sizeof(c->addr) ? -EINVAL : -EAFNOSUPPORT);
+    else if (f->nonblock)
         finish(v, c, sock_connect(f->sock, &args.remote, core_now(v)));
     else
         start_waiting(v, c, f->sock, &args);
@@ -281,7 +293,8 @@ static void do_poll(struct virtual *v, struct call *c)
     if (n || c->timeout_ms == 0)
         finish(v, c, n);
     else
-        wait_for(v, c, NULL, c->timeout_ms < 0 ? UINT64_MAX : v->now + (uint64_t)c->timeout_ms * 1000);
+        wait_for(v, c, NULL,
+                 c->timeout_ms < 0 ? UINT64_MAX : v->now + (uint64_t)c->timeout_ms * 1000);
 }
 
 static long make_socket(struct virtual *v, const struct call *c)
@@ -305,7 +318,8 @@ static long on_socket(struct virtual *v, struct call *c, struct vfd *f)
         local = endpoint(&c->addr);
         if (c->addr_len < sizeof(c->addr))
             return -EINVAL;
-        return c->addr.sin_family != AF_INET ? -EAFNOSUPPORT : sock_bind(f->sock, &local, core_now(v));
+        return c->addr.sin_family != AF_INET ? -EAFNOSUPPORT
+                                             : sock_bind(f->sock, &local, core_now(v));
     case CALL_listen:
         return sock_listen(f->sock, c->a, core_now(v));
     case CALL_shutdown:

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * poll(2) and epoll(7) of virtual time. The core gives the mask of a socket (sock_poll) and says when something happened
- * (stack_next_event); an edge-triggered watcher reports once for each of those.
+ * poll(2) and epoll(7) of virtual time. The core gives the mask of a socket (sock_poll) and says
+ * when something happened (stack_next_event); an edge-triggered watcher reports once for each of
+ * those.
  */
 #include "tests/pkt/virtual.h"
 
@@ -22,7 +23,8 @@ int virtual_poll(struct virtual *v, struct call *c)
     for (int i = 0; i < c->n_poll; i++) {
         uint32_t mask = mask_of(v, c->poll[i].fd);
 
-        c->poll[i].revents = (short)(mask & ((uint32_t)c->poll[i].events | POLLERR | POLLHUP | POLLNVAL));
+        c->poll[i].revents =
+            (short)(mask & ((uint32_t)c->poll[i].events | POLLERR | POLLHUP | POLLNVAL));
         ready += c->poll[i].revents != 0;
     }
     return ready;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * capture.h as a pcapng file (draft-ietf-opsawg-pcapng): a section header, one interface for each host, enhanced packets
- * with their direction. Times are the simulation's microseconds.
+ * capture.h as a pcapng file (draft-ietf-opsawg-pcapng): a section header, one interface for each
+ * host, enhanced packets with their direction. Times are the simulation's microseconds.
  */
 #include "tests/sim/capture.h"
 
@@ -54,7 +54,8 @@ static struct captured *next_frame(struct capture *c)
     }
     if (c->n == c->room) {
         size_t room = c->room ? 2 * c->room : 64;
-        struct captured *frames = realloc(c->frames, (room > MAX_FRAMES ? MAX_FRAMES : room) * sizeof(*frames));
+        struct captured *frames =
+            realloc(c->frames, (room > MAX_FRAMES ? MAX_FRAMES : room) * sizeof(*frames));
 
         if (!frames)
             return NULL;
@@ -64,7 +65,8 @@ static struct captured *next_frame(struct capture *c)
     return &c->frames[c->n++];
 }
 
-void capture_add(struct capture *c, unsigned i, bool out, uint64_t now, const uint8_t *data, uint32_t len)
+void capture_add(struct capture *c, unsigned i, bool out, uint64_t now, const uint8_t *data,
+                 uint32_t len)
 {
     struct captured *f = next_frame(c);
 
@@ -90,7 +92,8 @@ static void put32(FILE *f, uint32_t v)
 
 static void write_section(FILE *f)
 {
-    static const uint32_t block[] = {0x0a0d0d0a, 28, 0x1a2b3c4d, 0x00000001, 0xffffffff, 0xffffffff, 28};
+    static const uint32_t block[] = {0x0a0d0d0a, 28,         0x1a2b3c4d, 0x00000001,
+                                     0xffffffff, 0xffffffff, 28};
 
     put(f, block, sizeof(block));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The simulator's own random numbers (splitmix64): quick, and the same on every host for the same seed. */
+/* The simulator's own random numbers (splitmix64): quick, and the same on every host for the same
+ * seed. */
 #ifndef TS_TESTS_SIM_PRNG_H
 #define TS_TESTS_SIM_PRNG_H
 

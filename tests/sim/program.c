@@ -11,7 +11,8 @@
 
 #define TABLE (1u << 20)
 
-/* --- the streams --------------------------------------------------------------------------------------------- */
+/* --- the streams
+ * --------------------------------------------------------------------------------------------- */
 
 void program_bytes(uint64_t stream, uint64_t offset, uint8_t *out, size_t n)
 {
@@ -47,7 +48,8 @@ static void compare(struct program *p, const uint8_t *got, size_t n)
 
         program_bytes(p->stream_in, p->received, want, take);
         if (memcmp(want, got, take) != 0) {
-            sim_fail(p->host->sim, "host %u: wrong bytes at offset %llu", p->host->index, (unsigned long long)p->received);
+            sim_fail(p->host->sim, "host %u: wrong bytes at offset %llu", p->host->index,
+                     (unsigned long long)p->received);
             return;
         }
         p->received += take;
@@ -61,7 +63,9 @@ static void compare(struct program *p, const uint8_t *got, size_t n)
         sim_fail(p->host->sim, "host %u received more than was sent", p->host->index);
 }
 
-/* --- life ---------------------------------------------------------------------------------------------------- */
+/* --- life
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static void go_on(struct program *p);
 
@@ -100,7 +104,9 @@ static void read_timer(void *arg)
     go_on(p);
 }
 
-/* --- writing -------------------------------------------------------------------------------------------------- */
+/* --- writing
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static ssize_t write_spans(struct program *p, size_t n, int flags)
 {
@@ -163,7 +169,8 @@ static bool write_once(struct program *p)
     else if (prng_chance(&p->prng, p->plan.eor_ppm))
         flags |= MSG_EOR;
     toggle_cork(p);
-    r = prng_chance(&p->prng, p->plan.spans_ppm) ? write_spans(p, n, flags) : write_iov(p, n, flags);
+    r = prng_chance(&p->prng, p->plan.spans_ppm) ? write_spans(p, n, flags)
+                                                 : write_iov(p, n, flags);
     sim_touch(p->host);
     if (r == -EAGAIN)
         return false;
@@ -200,7 +207,9 @@ static void finish_writing(struct program *p)
     sim_touch(p->host);
 }
 
-/* --- reading -------------------------------------------------------------------------------------------------- */
+/* --- reading
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static void pause_reading(struct program *p, uint64_t us)
 {
@@ -238,7 +247,8 @@ static bool read_pair(struct program *p)
 static bool read_plain(struct program *p)
 {
     uint8_t buf[65536];
-    uint64_t n = prng_between(&p->prng, 1, p->plan.read_max < sizeof(buf) ? p->plan.read_max : sizeof(buf));
+    uint64_t n =
+        prng_between(&p->prng, 1, p->plan.read_max < sizeof(buf) ? p->plan.read_max : sizeof(buf));
     struct iovec v = {buf, n};
     ssize_t r = sock_recvmsg(p->s, &v, 1, 0, p->host->sim->now);
 
@@ -260,7 +270,9 @@ static bool read_plain(struct program *p)
     return false;
 }
 
-/* --- all together ----------------------------------------------------------------------------------------------- */
+/* --- all together
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static void go_on(struct program *p)
 {
@@ -282,8 +294,9 @@ static void go_on(struct program *p)
         finish_writing(p);
     if (!p->closed && p->shut && p->eof) {
         if (p->received != p->expect && !p->host->sim->failure[0])
-            sim_fail(p->host->sim, "host %u: end of stream after %llu of %llu bytes", p->host->index,
-                     (unsigned long long)p->received, (unsigned long long)p->expect);
+            sim_fail(p->host->sim, "host %u: end of stream after %llu of %llu bytes",
+                     p->host->index, (unsigned long long)p->received,
+                     (unsigned long long)p->expect);
         end(p, error && p->received != p->expect ? error : 0);
     }
 }
@@ -326,7 +339,8 @@ static void set_options(struct program *p)
         sock_setsockopt(p->s, SOL_SOCKET, SO_RCVBUF, &p->plan.rcvbuf, sizeof(int), now);
 }
 
-void program_init(struct program *p, struct sim_host *h, const struct program_plan *plan, uint64_t seed)
+void program_init(struct program *p, struct sim_host *h, const struct program_plan *plan,
+                  uint64_t seed)
 {
     memset(p, 0, sizeof(*p));
     p->user.event = on_event;
@@ -383,8 +397,8 @@ static void on_accept(struct sim_user *u, struct sock *listener, uint32_t events
         program_adopt(sv->waiting[sv->next++], s);
 }
 
-int program_listen(struct program_server *sv, struct sim_host *h, uint16_t port, int backlog, struct program **waiting,
-                   unsigned n)
+int program_listen(struct program_server *sv, struct sim_host *h, uint16_t port, int backlog,
+                   struct program **waiting, unsigned n)
 {
     struct ip_endpoint local = {ip_addr_any(false), port};
     int err;
@@ -397,7 +411,8 @@ int program_listen(struct program_server *sv, struct sim_host *h, uint16_t port,
     err = sock_bind(sv->listener, &local, h->sim->now);
     /* the window scale is chosen at the SYN: the listener's buffer is what counts */
     if (!err && n == 1 && waiting[0]->plan.rcvbuf)
-        err = sock_setsockopt(sv->listener, SOL_SOCKET, SO_RCVBUF, &waiting[0]->plan.rcvbuf, sizeof(int), h->sim->now);
+        err = sock_setsockopt(sv->listener, SOL_SOCKET, SO_RCVBUF, &waiting[0]->plan.rcvbuf,
+                              sizeof(int), h->sim->now);
     if (!err)
         err = sock_listen(sv->listener, backlog, h->sim->now);
     return err;

@@ -38,7 +38,8 @@ void scene_fail(const char *what, long long got, const char *file, int line)
 {
     const char *path = sim_write_capture(&scene.sim, NULL);
 
-    print_message("# at %.6f s: %s; capture: %s\n", scene_time(), scene.sim.failure, path ? path : "none");
+    print_message("# at %.6f s: %s; capture: %s\n", scene_time(), scene.sim.failure,
+                  path ? path : "none");
     print_message("# expected: %s (got %lld)\n", what, got);
     _fail(file, line);
     abort();
@@ -183,4 +184,41 @@ void scene_expect_empty(double seconds)
 uint64_t scene_count(struct sim_host *h, enum counter c)
 {
     return stack_counters(h->st)->v[c];
+}
+
+/* --- loss masks --------------------------------------------------------------------------------
+ */
+
+static bool drop_masked(struct sim_host *h, const struct wire_packet *p)
+{
+    struct mask *m = h->filter_ctx;
+
+    if (!p->tcp || (p->flags & m->with) != m->with || (p->flags & m->without) ||
+        m->dropped >= m->n || (m->only_empty && p->len))
+        return true;
+    if (m->dropped < 32)
+        m->at[m->dropped] = scene_time();
+    m->dropped++;
+    return false;
+}
+
+void lose(struct sim_host *h, struct mask *m, uint8_t with, uint8_t without, unsigned n)
+{
+    *m = (struct mask){.with = with, .without = without, .n = n};
+    h->filter = drop_masked;
+    h->filter_ctx = m;
+}
+
+void expect_near(double got, double want, double tolerance)
+{
+    if (got < want - tolerance || got > want + tolerance)
+        sim_fail(&scene.sim, "%.6f s instead of %.6f s", got, want);
+    expect(true);
+}
+
+void expect_times(const struct mask *m, const double *want, unsigned n)
+{
+    expect_equal(m->dropped, n);
+    for (unsigned i = 0; i < n; i++)
+        expect_near(m->at[i] - m->at[0], want[i], 0.05);
 }

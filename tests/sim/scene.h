@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A scene: two hosts and a wire for a test that tells a story step by step, always with a capture, which a failed
- * expectation leaves behind.
+ * A scene: two hosts and a wire for a test that tells a story step by step, always with a capture,
+ * which a failed expectation leaves behind.
  */
 #ifndef TS_TESTS_SIM_SCENE_H
 #define TS_TESTS_SIM_SCENE_H
@@ -19,6 +19,11 @@ struct scene {
     struct sim_host *a, *b;
 };
 
+#define FIN 0x01
+#define SYN 0x02
+#define RST 0x04
+#define ACK 0x10
+
 extern struct scene scene;
 
 /** For cmocka: a wire of 100 Mbit/s and 10 ms each way between two hosts. */
@@ -30,16 +35,16 @@ void scene_hosts(const struct sim_host_config *a, const struct sim_host_config *
 _Noreturn void scene_fail(const char *what, long long got, const char *file, int line);
 
 /** Assert, and leave the capture. */
-#define expect(condition)                                                                                              \
-    do {                                                                                                               \
-        if (scene.sim.failure[0] || !(condition))                                                                      \
-            scene_fail(#condition, 0, __FILE__, __LINE__);                                                             \
+#define expect(condition)                                                                          \
+    do {                                                                                           \
+        if (scene.sim.failure[0] || !(condition))                                                  \
+            scene_fail(#condition, 0, __FILE__, __LINE__);                                         \
     } while (0)
-#define expect_equal(got, want)                                                                                        \
-    do {                                                                                                               \
-        long long got_ = (long long)(got);                                                                             \
-        if (scene.sim.failure[0] || got_ != (long long)(want))                                                         \
-            scene_fail(#got " == " #want, got_, __FILE__, __LINE__);                                                   \
+#define expect_equal(got, want)                                                                    \
+    do {                                                                                           \
+        long long got_ = (long long)(got);                                                         \
+        if (scene.sim.failure[0] || got_ != (long long)(want))                                     \
+            scene_fail(#got " == " #want, got_, __FILE__, __LINE__);                               \
     } while (0)
 
 /** What happened to a socket that no program owns. */
@@ -55,7 +60,8 @@ void scene_watch(struct watched *w, struct sock *s);
 struct sock *scene_listen(struct sim_host *h, int backlog);
 /** socket and connect to port 80 of `to`; errors fail the test. */
 struct sock *scene_connect(struct sim_host *from, struct sim_host *to);
-/** An established connection: *client on a, *server accepted on b from a listener that is closed again. */
+/** An established connection: *client on a, *server accepted on b from a listener that is closed
+ * again. */
 void scene_connection(struct sock **client, struct sock **server);
 
 /** send and recv, with everything that a test does not care about left out. */
@@ -76,6 +82,22 @@ double scene_time(void);
 /** Both hosts are as empty as at the start; waits up to `seconds`. */
 void scene_expect_empty(double seconds);
 
+/** Drops the packets that have all of `with` and none of `without`, `n` of them; notes when. */
+struct mask {
+    uint8_t with, without;
+    unsigned n, dropped;
+    bool only_empty; /**< packets without data */
+    double at[32];
+};
+void lose(struct sim_host *h, struct mask *m, uint8_t with, uint8_t without, unsigned n);
+
+/** Seconds agree within the tolerance. */
+void expect_near(double got, double want, double tolerance);
+/** The mask dropped n packets, at these seconds after the first. */
+void expect_times(const struct mask *m, const double *want, unsigned n);
+
 uint64_t scene_count(struct sim_host *h, enum counter c);
+
+#define scene_test(f) cmocka_unit_test_setup_teardown(f, scene_setup, scene_teardown)
 
 #endif

@@ -2,6 +2,7 @@
 /* See sim.h. */
 #include "tests/sim/sim.h"
 
+#include "proto/base/checksum.h"
 #include "proto/ip/wire.h"
 #include "proto/stack_internal.h"
 
@@ -43,7 +44,8 @@ void sim_fail(struct sim *sim, const char *format, ...)
     va_end(ap);
 }
 
-/* --- the queue of events ----------------------------------------------------------------------------------- */
+/* --- the queue of events
+ * ----------------------------------------------------------------------------------- */
 
 static bool earlier(const struct sim_event *a, const struct sim_event *b)
 {
@@ -96,7 +98,8 @@ void sim_at(struct sim *sim, uint64_t at, void (*fn)(void *arg), void *arg)
     heap_push(sim, (struct sim_event){.at = at, .kind = EVENT_CALL, .call = {fn, arg}});
 }
 
-/* --- a host's device ---------------------------------------------------------------------------------------- */
+/* --- a host's device
+ * ---------------------------------------------------------------------------------------- */
 
 static void note_trace(struct sim *sim, const uint8_t *data, uint32_t len)
 {
@@ -113,7 +116,8 @@ static bool is_broadcast(const uint8_t *mac)
     return mac[0] & 1;
 }
 
-static void deliver_later(struct sim_host *from, const struct sim_packet *p, uint64_t at, bool corrupt)
+static void deliver_later(struct sim_host *from, const struct sim_packet *p, uint64_t at,
+                          bool corrupt)
 {
     struct sim *sim = from->sim;
 
@@ -128,18 +132,55 @@ static void deliver_later(struct sim_host *from, const struct sim_packet *p, uin
             abort();
         memcpy(copy, p, sizeof(*p) + p->len);
         /* ARP has no checksum: only IP can be damaged and noticed */
-        if (corrupt && p->csum == FRAME_CSUM_NONE && wire_get16(p->data + ETH_TYPE) == ETH_TYPE_IPV4) {
+        if (corrupt && p->csum == FRAME_CSUM_NONE &&
+            wire_get16(p->data + ETH_TYPE) == ETH_TYPE_IPV4) {
             uint64_t bit = prng_below(&from->out.prng, 8ull * (p->len - ETH_HEADER));
 
             copy->data[ETH_HEADER + bit / 8] ^= (uint8_t)(1u << bit % 8);
             copy->corrupt = true;
         }
-        heap_push(sim, (struct sim_event){.at = at, .kind = EVENT_PACKET, .host = to, .packet = copy});
+        heap_push(sim,
+                  (struct sim_event){.at = at, .kind = EVENT_PACKET, .host = to, .packet = copy});
     }
 }
 
+static void put_checksum(uint8_t *field, const uint8_t *from, uint32_t len)
+{
+    uint16_t sum;
+
+    memset(field, 0, 2);
+    sum = csum_fold(csum_partial(from, len, 0));
+    memcpy(field, &sum, 2);
+}
+
+/* RFC 792, RFC 1191 §4: destination unreachable, fragmentation needed, with the next hop's MTU and
+ * the packet's first bytes. */
+static void tell_too_big(struct sim_host *h, const struct sim_packet *p)
+{
+    uint8_t f[ETH_HEADER + IPV4_HEADER + ICMP_HEADER + 28] = {0};
+    uint8_t *ip = f + ETH_HEADER, *icmp = ip + IPV4_HEADER;
+
+    memcpy(f, h->mac, 6);
+    memcpy(f + ETH_SOURCE, (uint8_t[6]){2, 0, 0, 0, 0, 0xfe}, 6);
+    wire_put16(f + ETH_TYPE, ETH_TYPE_IPV4);
+    ip[0] = 0x45;
+    wire_put16(ip + IPV4_TOTAL, sizeof(f) - ETH_HEADER);
+    ip[IPV4_TTL] = 64;
+    ip[IPV4_PROTO] = 1;
+    wire_put32(ip + IPV4_SRC, 0x0a0000fe);
+    memcpy(ip + IPV4_DST, p->data + ETH_HEADER + IPV4_SRC, 4);
+    put_checksum(ip + IPV4_CHECKSUM, ip, IPV4_HEADER);
+    icmp[0] = 3;
+    icmp[1] = 4;
+    wire_put16(icmp + 6, h->out.config.mtu);
+    memcpy(icmp + ICMP_HEADER, p->data + ETH_HEADER, 28);
+    put_checksum(icmp + 2, icmp, ICMP_HEADER + 28);
+    sim_inject(h, f, sizeof(f));
+}
+
 /* One packet, as it will travel, onto the link. Returns when it has left the device. */
-static uint64_t onto_link(struct sim_host *h, const struct sim_packet *p, const struct wire_packet *w)
+static uint64_t onto_link(struct sim_host *h, const struct sim_packet *p,
+                          const struct wire_packet *w)
 {
     struct sim *sim = h->sim;
     struct link_fate fate;
@@ -147,7 +188,10 @@ static uint64_t onto_link(struct sim_host *h, const struct sim_packet *p, const 
     sim->packets++;
     if (h->filter && !h->filter(h, w))
         return sim->now;
-    /* three lost ARP requests end a connection with EHOSTUNREACH: a test that wants that has a filter */
+    if (h->config.too_big_is_told && p->len > h->out.config.mtu + ETH_HEADER)
+        tell_too_big(h, p);
+    /* three lost ARP requests end a connection with EHOSTUNREACH: a test that wants that has a
+     * filter */
     fate = link_offer(&h->out, p->len, w->type == ETH_TYPE_ARP, sim->now);
     for (unsigned i = 0; i < fate.copies; i++)
         deliver_later(h, p, fate.arrives[i], i == 0 && fate.corrupt);
@@ -180,15 +224,20 @@ static int emit_piece(void *ctx, struct frame *f)
     return 0;
 }
 
-static uint64_t send_whole(struct sim_host *h, const struct frame *f, uint8_t *flat, const struct wire_packet *w)
+static uint64_t send_whole(struct sim_host *h, const struct frame *f, uint8_t *flat,
+                           const struct wire_packet *w)
 {
     struct sim_packet *p = malloc(sizeof(*p) + frame_total(f));
     uint64_t departs;
 
     if (!p)
         abort();
-    *p = (struct sim_packet){.len = frame_total(f), .gso = f->gso, .csum = f->csum, .gso_size = f->gso_size,
-                             .csum_start = f->csum_start, .csum_offset = f->csum_offset};
+    *p = (struct sim_packet){.len = frame_total(f),
+                             .gso = f->gso,
+                             .csum = f->csum,
+                             .gso_size = f->gso_size,
+                             .csum_start = f->csum_start,
+                             .csum_offset = f->csum_offset};
     memcpy(p->data, flat, p->len);
     departs = onto_link(h, p, w);
     free(p);
@@ -253,7 +302,8 @@ static int transmit(void *ctx, const struct frame *f)
     frame_flatten(f, flat);
     if (wire_get16(flat + ETH_TYPE) != ETH_TYPE_ARP && refuses(h, frame_total(f)))
         return -EAGAIN;
-    why = wire_parse(flat, frame_total(f), f->gso ? 0 : h->config.mtu, f->csum == FRAME_CSUM_NONE, &w);
+    why = wire_parse(flat, frame_total(f), f->gso ? 0 : h->config.mtu, f->csum == FRAME_CSUM_NONE,
+                     &w);
     if (!why)
         why = wire_offload(f, flat, h->config.features, h->config.mtu);
     if (!why && memcmp(flat + ETH_SOURCE, h->mac, 6) != 0)
@@ -261,7 +311,8 @@ static int transmit(void *ctx, const struct frame *f)
     if (!why)
         why = wirecheck_sent(&sim->wire, &w);
     if (why)
-        sim_fail(sim, "host %u: %s (seq %u len %u ack %u flags %02x)", h->index, why, w.seq, w.len, w.ack, w.flags);
+        sim_fail(sim, "host %u: %s (seq %u len %u ack %u flags %02x)", h->index, why, w.seq, w.len,
+                 w.ack, w.flags);
     note_trace(sim, flat, frame_total(f));
     if (sim->capture)
         capture_add(sim->capture, h->index, true, sim->now, flat, frame_total(f));
@@ -269,7 +320,9 @@ static int transmit(void *ctx, const struct frame *f)
     if (!h->config.device_queue)
         return 0;
     h->queued += frame_total(f);
-    heap_push(sim, (struct sim_event){.at = departs, .kind = EVENT_SENT, .host = h,
+    heap_push(sim, (struct sim_event){.at = departs,
+                                      .kind = EVENT_SENT,
+                                      .host = h,
                                       .sent = {f->owner, f->span_len, frame_total(f)}});
     return 1;
 }
@@ -314,7 +367,9 @@ static void frame_left(struct sim *sim, struct sim_host *h, const struct sim_eve
     h->touched = true;
 }
 
-/* --- life ---------------------------------------------------------------------------------------------------- */
+/* --- life
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 void sim_init(struct sim *sim, uint64_t seed, bool capture)
 {
@@ -391,10 +446,13 @@ void sim_inject(struct sim_host *h, const uint8_t *data, uint32_t len)
         abort();
     p->len = len;
     memcpy(p->data, data, len);
-    heap_push(h->sim, (struct sim_event){.at = h->sim->now, .kind = EVENT_PACKET, .host = h, .packet = p});
+    heap_push(h->sim,
+              (struct sim_event){.at = h->sim->now, .kind = EVENT_PACKET, .host = h, .packet = p});
 }
 
-/* --- time ---------------------------------------------------------------------------------------------------- */
+/* --- time
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static uint64_t next_time(const struct sim *sim)
 {
@@ -497,7 +555,9 @@ void sim_run_for(struct sim *sim, uint64_t us)
     sim_run_until(sim, NULL, NULL, sim->now + us);
 }
 
-/* --- the end ------------------------------------------------------------------------------------------------- */
+/* --- the end
+ * -------------------------------------------------------------------------------------------------
+ */
 
 const char *sim_leftovers(struct sim_host *h)
 {
@@ -515,7 +575,8 @@ const char *sim_leftovers(struct sim_host *h)
         return "half-open requests";
     if (u.time_wait)
         return "TIME-WAIT records";
-    if (t->tcb_pool.in_use || t->sock_pool.in_use || t->request_pool.in_use || t->timewait_pool.in_use)
+    if (t->tcb_pool.in_use || t->sock_pool.in_use || t->request_pool.in_use ||
+        t->timewait_pool.in_use)
         return "connection records in the pools";
     if (t->segment_pool.in_use)
         return "segments";
@@ -538,8 +599,8 @@ const char *sim_write_capture(struct sim *sim, const char *path)
     if (!sim->capture)
         return NULL;
     if (!path) {
-        snprintf(name, sizeof(name), "%s/sim-%llu-%d.pcapng", build ? build : "/tmp", (unsigned long long)sim->seed,
-                 (int)getpid());
+        snprintf(name, sizeof(name), "%s/sim-%llu-%d.pcapng", build ? build : "/tmp",
+                 (unsigned long long)sim->seed, (int)getpid());
         path = name;
     }
     return capture_write(sim->capture, path) == 0 ? path : NULL;

@@ -2,11 +2,12 @@
 /*
  * Cores and a wire in virtual time.
  *
- * A sim owns up to SIM_HOSTS hosts, each a real struct stack behind one simulated link, and a queue of events: packets in
- * flight, device completions, calls that a test asked for. sim_step() goes to the next event (or the next deadline of a
- * stack), lets it happen, runs the stacks, hands their socket events to the programs, and then checks every invariant:
- * stack_check(), and on the wire what wirecheck.c knows. The first violation stops the sim with a text. Everything comes
- * from one seed: the same seed gives the same packets at the same microseconds.
+ * A sim owns up to SIM_HOSTS hosts, each a real struct stack behind one simulated link, and a queue
+ * of events: packets in flight, device completions, calls that a test asked for. sim_step() goes to
+ * the next event (or the next deadline of a stack), lets it happen, runs the stacks, hands their
+ * socket events to the programs, and then checks every invariant: stack_check(), and on the wire
+ * what wirecheck.c knows. The first violation stops the sim with a text. Everything comes from one
+ * seed: the same seed gives the same packets at the same microseconds.
  */
 #ifndef TS_TESTS_SIM_SIM_H
 #define TS_TESTS_SIM_SIM_H
@@ -30,14 +31,19 @@ struct sim_user {
 };
 
 struct sim_host_config {
-    uint32_t mtu;          /**< 0: 1500 */
-    uint32_t features;     /**< STACK_TX_* */
-    bool large_frames;     /**< its offloaded frames travel whole, as between two guests */
-    bool device_queue;     /**< transmit returns 1, completions follow when the link has sent the frame */
-    uint32_t device_bytes; /**< > 0: more than so much in the device's queue is -EAGAIN, until half of it has left */
+    uint32_t mtu;      /**< 0: 1500 */
+    uint32_t features; /**< STACK_TX_* */
+    bool large_frames; /**< its offloaded frames travel whole, as between two guests */
+    bool device_queue; /**< transmit returns 1, completions follow when the link has sent the frame
+                        */
+    uint32_t device_bytes; /**< > 0: more than so much in the device's queue is -EAGAIN, until half
+                              of it has left */
     uint32_t refuse_ppm;   /**< an episode of -EAGAIN begins … */
-    uint64_t refuse_us;    /**< … that lasts up to so long; half of them end without stack_device_ready() */
+    uint64_t
+        refuse_us; /**< … that lasts up to so long; half of them end without stack_device_ready() */
     uint64_t memory_limit; /**< 0: the default */
+    bool too_big_is_told; /**< packets beyond out.mtu come back as ICMP "fragmentation needed", as a
+                             router does */
     struct link_config out;
 };
 
@@ -61,9 +67,10 @@ struct sim_host {
     uint32_t queued; /**< bytes in the device's queue */
     bool waiting;    /**< the device said -EAGAIN for want of room */
     uint64_t refuse_until;
-    bool unplugged;  /**< frames to it vanish */
+    bool unplugged; /**< frames to it vanish */
     bool touched;
-    /** A test's own loss mask: false drops the packet. Called for each packet that `this` host sends. */
+    /** A test's own loss mask: false drops the packet. Called for each packet that `this` host
+     * sends. */
     bool (*filter)(struct sim_host *h, const struct wire_packet *p);
     void *filter_ctx;
 };
@@ -82,9 +89,9 @@ struct sim {
     struct capture *capture; /**< NULL: none */
     uint64_t trace;          /**< hash of all that was sent, and when */
     uint64_t steps, packets;
-    unsigned check_every;    /**< stack_check() after each n-th step (1) */
-    uint64_t still;          /**< steps since time last moved */
-    char failure[256];       /**< "" while all is well */
+    unsigned check_every; /**< stack_check() after each n-th step (1) */
+    uint64_t still;       /**< steps since time last moved */
+    char failure[256];    /**< "" while all is well */
 };
 
 void sim_init(struct sim *sim, uint64_t seed, bool capture);
@@ -116,10 +123,12 @@ struct ip_endpoint sim_endpoint(const struct sim_host *h, uint16_t port);
 /** Inject a frame into a host as if the wire had brought it. */
 void sim_inject(struct sim_host *h, const uint8_t *data, uint32_t len);
 
-/** "" or why the host still holds memory, sockets, connections (after everything has ended and TIME-WAIT is over). */
+/** "" or why the host still holds memory, sockets, connections (after everything has ended and
+ * TIME-WAIT is over). */
 const char *sim_leftovers(struct sim_host *h);
 
-/** Write the capture (if there is one) to `path`; NULL: a name of its own. Returns the name, or NULL. */
+/** Write the capture (if there is one) to `path`; NULL: a name of its own. Returns the name, or
+ * NULL. */
 const char *sim_write_capture(struct sim *sim, const char *path);
 
 #endif

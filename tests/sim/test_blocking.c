@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Blocking calls in virtual time: what a thread in send(2), recv(2), connect(2) or accept(2) sees (send path, steps 4 and 12). */
+/* Blocking calls in virtual time: what a thread in send(2), recv(2), connect(2) or accept(2) sees
+ * (send path, steps 4 and 12). */
 #include "proto/sock/wait.h"
 #include "tests/sim/scene.h"
 
@@ -24,12 +25,14 @@ static struct sock_call *start(struct sim_host *h, struct sock *s, struct sock_c
 
 static struct sock_call *start_send(struct sim_host *h, struct sock *s, size_t n, int flags)
 {
-    return start(h, s, (struct sock_call_args){.op = SOCK_CALL_SEND, .buf = big, .len = n, .flags = flags});
+    return start(
+        h, s, (struct sock_call_args){.op = SOCK_CALL_SEND, .buf = big, .len = n, .flags = flags});
 }
 
 static struct sock_call *start_recv(struct sim_host *h, struct sock *s, size_t n, int flags)
 {
-    return start(h, s, (struct sock_call_args){.op = SOCK_CALL_RECV, .buf = sink, .len = n, .flags = flags});
+    return start(
+        h, s, (struct sock_call_args){.op = SOCK_CALL_RECV, .buf = sink, .len = n, .flags = flags});
 }
 
 static struct sock_call *start_connect(struct sock *s)
@@ -85,7 +88,8 @@ static void end(struct sock *c, struct sock *s)
     scene_expect_empty(1);
 }
 
-/* --- connect, accept --------------------------------------------------------------------------------------------- */
+/* --- connect, accept
+ * --------------------------------------------------------------------------------------------- */
 
 static struct sock *fresh(void)
 {
@@ -177,7 +181,8 @@ static void accept_ends_with_the_receive_timeout_or_a_signal(void **state)
 
     (void)state;
     set_timeout(l, SO_RCVTIMEO, 1500);
-    expect_end(start(scene.b, l, (struct sock_call_args){.op = SOCK_CALL_ACCEPT}), -EAGAIN, 1.5, 1.501);
+    expect_end(start(scene.b, l, (struct sock_call_args){.op = SOCK_CALL_ACCEPT}), -EAGAIN, 1.5,
+               1.501);
     c = start(scene.b, l, (struct sock_call_args){.op = SOCK_CALL_ACCEPT});
     scene_wait(0.5);
     sock_call_interrupt(c, scene.sim.now);
@@ -186,7 +191,9 @@ static void accept_ends_with_the_receive_timeout_or_a_signal(void **state)
     end(NULL, NULL);
 }
 
-/* --- recv --------------------------------------------------------------------------------------------------------- */
+/* --- recv
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static void recv_waits_for_the_first_bytes_only(void **state)
 {
@@ -272,7 +279,9 @@ static void recv_reports_a_reset(void **state)
     end(NULL, s);
 }
 
-/* --- send ---------------------------------------------------------------------------------------------------------- */
+/* --- send
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static void send_waits_until_all_is_accepted(void **state)
 {
@@ -401,8 +410,6 @@ static void closing_the_socket_ends_its_calls(void **state)
     end(c, NULL);
     scene_expect_empty(62);
 }
-
-#define scene_test(f) cmocka_unit_test_setup_teardown(f, scene_setup, scene_teardown)
 
 int main(void)
 {

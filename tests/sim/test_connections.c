@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Connections between two cores: how they begin and end, one by one, on a wire that loses what the test says. */
+/* Connections between two cores: how they begin and end, one by one, on a wire that loses what the
+ * test says. */
 #include "tests/sim/scene.h"
 
 #include <errno.h>
@@ -10,56 +11,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define FIN 0x01
-#define SYN 0x02
-#define RST 0x04
-#define ACK 0x10
-
-/* --- loss masks ------------------------------------------------------------------------------------------------ */
-
-/** Drops the packets that have all of `with` and none of `without`, `n` of them; notes when. */
-struct mask {
-    uint8_t with, without;
-    unsigned n, dropped;
-    bool only_empty; /**< packets without data */
-    double at[32];
-};
-
-static bool drop_masked(struct sim_host *h, const struct wire_packet *p)
-{
-    struct mask *m = h->filter_ctx;
-
-    if (!p->tcp || (p->flags & m->with) != m->with || (p->flags & m->without) || m->dropped >= m->n ||
-        (m->only_empty && p->len))
-        return true;
-    if (m->dropped < 32)
-        m->at[m->dropped] = scene_time();
-    m->dropped++;
-    return false;
-}
-
-static void lose(struct sim_host *h, struct mask *m, uint8_t with, uint8_t without, unsigned n)
-{
-    *m = (struct mask){.with = with, .without = without, .n = n};
-    h->filter = drop_masked;
-    h->filter_ctx = m;
-}
-
-static void expect_near(double got, double want, double tolerance)
-{
-    if (got < want - tolerance || got > want + tolerance)
-        sim_fail(&scene.sim, "%.6f s instead of %.6f s", got, want);
-    expect(true);
-}
-
-static void expect_times(const struct mask *m, const double *want, unsigned n)
-{
-    expect_equal(m->dropped, n);
-    for (unsigned i = 0; i < n; i++)
-        expect_near(m->at[i] - m->at[0], want[i], 0.05);
-}
-
-/* --- opening ----------------------------------------------------------------------------------------------------- */
+/* --- opening
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 static void lost_syns_are_sent_again_until_connect_times_out(void **state)
 {
@@ -215,7 +169,9 @@ static void crossing_syns_make_one_connection(void **state)
     scene_expect_empty(130);
 }
 
-/* --- the listener ------------------------------------------------------------------------------------------------- */
+/* --- the listener
+ * -------------------------------------------------------------------------------------------------
+ */
 
 static void a_full_backlog_makes_clients_wait_and_loses_none(void **state)
 {
@@ -284,7 +240,9 @@ static void closing_a_listener_resets_what_nobody_accepted(void **state)
     scene_expect_empty(0);
 }
 
-/* --- ends ---------------------------------------------------------------------------------------------------------- */
+/* --- ends
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static void closing_with_unread_data_resets(void **state)
 {
@@ -496,8 +454,10 @@ static void a_new_connection_may_take_over_a_time_wait(void **state)
 
         l = scene_listen(scene.b, 8);
         expect_equal(sock_create(scene.a->st, false, &c), 0);
-        expect_equal(sock_setsockopt(c, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one), scene.sim.now), 0);
-        expect_equal(sock_bind(c, &(struct ip_endpoint){ip_addr_any(false), 5555}, scene.sim.now), 0);
+        expect_equal(sock_setsockopt(c, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one), scene.sim.now),
+                     0);
+        expect_equal(sock_bind(c, &(struct ip_endpoint){ip_addr_any(false), 5555}, scene.sim.now),
+                     0);
         expect_equal(sock_connect(c, &to, scene.sim.now), -EINPROGRESS);
         sim_touch(scene.a);
         scene_wait(1);
@@ -551,7 +511,8 @@ static void the_user_timeout_gives_up_earlier(void **state)
     (void)state;
     scene_connection(&c, &s);
     scene_watch(&w, c);
-    expect_equal(sock_setsockopt(c, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms), scene.sim.now), 0);
+    expect_equal(sock_setsockopt(c, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms), scene.sim.now),
+                 0);
     lose(scene.a, &m, ACK, 0, 1000);
     began = scene_time();
     expect_equal(scene_send(scene.a, c, "hello?", 6), 6);
@@ -593,7 +554,9 @@ static void keepalive_finds_a_vanished_peer(void **state)
     scene_expect_empty(0);
 }
 
-/* --- windows --------------------------------------------------------------------------------------------------------- */
+/* --- windows
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static void a_reader_that_sleeps_for_an_hour_loses_nothing(void **state)
 {
@@ -668,129 +631,6 @@ static void a_peer_that_dies_behind_a_zero_window_is_noticed(void **state)
     scene_expect_empty(0);
 }
 
-/* --- many ------------------------------------------------------------------------------------------------------------- */
-
-#define MANY 500
-
-static struct program many[2 * MANY];
-static unsigned many_n;
-
-static bool all_closed(void *arg)
-{
-    (void)arg;
-    for (unsigned i = 0; i < many_n; i++) {
-        if (!many[2 * i].closed || (!many[2 * i + 1].closed && many[2 * i + 1].s))
-            return false;
-    }
-    return true;
-}
-
-/* n programs of `from` connect to as many of `to`; the ends of each pair find each other by the order of accept, so all
- * streams of one direction are the same. */
-static void run_many(struct sim_host *from, struct sim_host *to, unsigned n, uint64_t bytes, uint64_t back, double seconds)
-{
-    static struct program *waiting[MANY];
-    struct program_plan pa = {.send = bytes, .write_min = 1, .write_max = 5000}, pb = {.send = back, .pair = true};
-    struct program_server server;
-    struct ip_endpoint remote = sim_endpoint(to, 80);
-
-    many_n = n;
-    for (unsigned i = 0; i < n; i++) {
-        program_init(&many[2 * i], from, &pa, i);
-        program_init(&many[2 * i + 1], to, &pb, i + MANY);
-        program_pair(&many[2 * i], &many[2 * i + 1], 5);
-        waiting[i] = &many[2 * i + 1];
-    }
-    expect_equal(program_listen(&server, to, 80, 1000, waiting, n), 0);
-    for (unsigned i = 0; i < n; i++) {
-        int err = program_connect(&many[2 * i], &remote);
-
-        if (err == -ENOMEM) {
-            many[2 * i].closed = true;
-            many[2 * i].error = ENOMEM;
-            if (many[2 * i].s)
-                sock_close(many[2 * i].s, scene.sim.now);
-        } else {
-            expect_equal(err, 0);
-        }
-    }
-    sim_run_until(&scene.sim, all_closed, NULL, scene.sim.now + (uint64_t)(seconds * 1e6));
-    expect(all_closed(NULL));
-    program_server_close(&server);
-}
-
-static void five_hundred_connections_at_once(void **state)
-{
-    struct sim_host_config c = {.features = STACK_TX_CSUM | STACK_TX_TSO4, .device_queue = true,
-                                .out = {.rate_bps = 100000000, .delay_us = 5000, .loss_ppm = 20000}};
-
-    (void)state;
-    scene_hosts(&c, &c);
-    scene.sim.check_every = 50; /* each check looks at all of them */
-    run_many(scene.a, scene.b, MANY, 20000, 5000, 600);
-    for (unsigned i = 0; i < 2 * MANY; i++) {
-        expect_equal(many[i].error, 0);
-        expect_equal(many[i].received, many[i].expect);
-    }
-    scene_expect_empty(1000);
-}
-
-static void two_programs_on_one_core_need_no_wire(void **state)
-{
-    (void)state;
-    run_many(scene.a, scene.a, 20, 300000, 100000, 60);
-    for (unsigned i = 0; i < 40; i++) {
-        expect_equal(many[i].error, 0);
-        expect_equal(many[i].received, many[i].expect);
-    }
-    expect_equal(scene.sim.packets, 0);
-    scene_expect_empty(62);
-}
-
-static void a_device_that_often_refuses_loses_nothing(void **state)
-{
-    struct sim_host_config c = {.features = STACK_TX_CSUM | STACK_TX_TSO4, .device_queue = true, .device_bytes = 20000,
-                                .refuse_ppm = 400000, .refuse_us = 3000,
-                                .out = {.rate_bps = 100000000, .delay_us = 500}};
-
-    (void)state;
-    scene_hosts(&c, &c);
-    run_many(scene.a, scene.b, 10, 200000, 200000, 600);
-    for (unsigned i = 0; i < 20; i++) {
-        expect_equal(many[i].error, 0);
-        expect_equal(many[i].received, many[i].expect);
-    }
-    expect(scene_count(scene.a, CNT_dev_backpressure) > 100);
-    scene_expect_empty(200);
-}
-
-static void short_of_memory_transfers_finish_or_fail_cleanly(void **state)
-{
-    static const uint64_t limits[] = {400000, 700000, 1500000, 4000000};
-
-    (void)state;
-    for (unsigned turn = 0; turn < 4; turn++) {
-        struct sim_host_config c = {.features = STACK_TX_CSUM | STACK_TX_TSO4, .memory_limit = limits[turn],
-                                    .out = {.rate_bps = 100000000, .delay_us = 2000, .loss_ppm = 5000}};
-        unsigned well = 0;
-
-        scene_hosts(&c, &c);
-        scene.sim.check_every = 20;
-        run_many(scene.a, scene.b, 60, 200000, 50000, 4000);
-        for (unsigned i = 0; i < 60; i++)
-            well += !many[2 * i].error && many[2 * i].received == many[2 * i].expect;
-        print_message("# %llu bytes: %u of 60 well, %llu allocations failed at the listener\n",
-                      (unsigned long long)limits[turn], well,
-                      (unsigned long long)scene_count(scene.b, CNT_sock_no_memory));
-        expect(turn < 2 || well > 0);
-        if (turn == 3)
-            expect_equal(well, 60);
-        scene_expect_empty(2000);
-    }
-}
-
-#define scene_test(f) cmocka_unit_test_setup_teardown(f, scene_setup, scene_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -821,10 +661,6 @@ int main(void)
         scene_test(a_reader_that_sleeps_for_an_hour_loses_nothing),
         scene_test(a_lost_window_update_is_found_by_a_probe),
         scene_test(a_peer_that_dies_behind_a_zero_window_is_noticed),
-        scene_test(five_hundred_connections_at_once),
-        scene_test(two_programs_on_one_core_need_no_wire),
-        scene_test(a_device_that_often_refuses_loses_nothing),
-        scene_test(short_of_memory_transfers_finish_or_fail_cleanly),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random transfers over random wires: every byte arrives, and both cores end as empty as they began.
+ * Random transfers over random wires: every byte arrives, and both cores end as empty as they
+ * began.
  *
  *     test_transfers [--seed N] [--count N] [--capture FILE]
  *
- * TAPSTACK_SIM_COUNT changes how many there are (2,000), TAPSTACK_SIM_SEED the first seed. A failure prints its seed and
- * parameters, and the same transfer runs again to leave a capture.
+ * TAPSTACK_SIM_COUNT changes how many there are (4,000), TAPSTACK_SIM_SEED the first seed. A
+ * failure prints its seed and parameters, and the same transfer runs again to leave a capture.
  */
 #include "tests/sim/transfer.h"
 
@@ -21,7 +22,7 @@
 #define WORST   5 /* failures of one batch that are told */
 
 static struct transfer transfer;
-static uint64_t first_seed = 1, count = 2000;
+static uint64_t first_seed = 1, count = 4000;
 
 /* Once more, with a capture. */
 static void explain(const char *argv0, uint64_t seed, const char *path)
@@ -30,9 +31,11 @@ static void explain(const char *argv0, uint64_t seed, const char *path)
 
     transfer_run(&transfer, seed, true);
     file = sim_write_capture(&transfer.sim, path);
-    printf("# seed %llu: %s\n", (unsigned long long)seed, transfer.sim.failure[0] ? transfer.sim.failure : "well");
+    printf("# seed %llu: %s\n", (unsigned long long)seed,
+           transfer.sim.failure[0] ? transfer.sim.failure : "well");
     transfer_describe(&transfer, stdout);
-    printf("#  capture: %s; again: %s --seed %llu\n", file ? file : "none", argv0, (unsigned long long)seed);
+    printf("#  capture: %s; again: %s --seed %llu\n", file ? file : "none", argv0,
+           (unsigned long long)seed);
     fflush(stdout);
     transfer_free(&transfer);
 }
@@ -57,7 +60,8 @@ static void print_counters(void)
 static void random_transfers_are_exact(void **state)
 {
     uint64_t batch = (uint64_t)(uintptr_t)*state;
-    uint64_t from = first_seed + count * batch / BATCHES, to = first_seed + count * (batch + 1) / BATCHES;
+    uint64_t from = first_seed + count * batch / BATCHES,
+             to = first_seed + count * (batch + 1) / BATCHES;
     unsigned failed = 0;
 
     for (uint64_t seed = from; seed < to && failed < WORST; seed++) {
@@ -87,7 +91,7 @@ int main(int argc, char **argv)
 
     first_seed = number(getenv("TAPSTACK_SIM_SEED"), first_seed);
 #ifdef __SANITIZE_ADDRESS__
-    count = 300;
+    count = 1000;
 #endif
     if (getenv("TAPSTACK_TEST_VALGRIND"))
         count = 40;

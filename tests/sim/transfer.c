@@ -15,13 +15,16 @@ static uint32_t rarely(struct prng *r, unsigned one_in, uint32_t most)
     return prng_below(r, one_in) ? 0 : (uint32_t)prng_log(r, 100, most);
 }
 
-static void choose_link(struct prng *r, struct link_config *c, uint64_t rate, uint64_t rtt)
+static void choose_link(struct prng *r, struct link_config *c, uint64_t rate, uint64_t rtt,
+                        bool clean)
 {
     uint64_t bdp = rate / 8 * rtt / 1000000;
 
     c->rate_bps = rate;
     c->delay_us = rtt / 2;
     c->jitter_us = prng_below(r, 3) ? 0 : prng_below(r, rtt / 4 + 2);
+    if (clean)
+        return;
     c->loss_ppm = losses[prng_below(r, sizeof(losses) / sizeof(losses[0]))];
     c->dup_ppm = rarely(r, 4, 50000);
     c->corrupt_ppm = rarely(r, 4, 20000);
@@ -33,7 +36,8 @@ static void choose_link(struct prng *r, struct link_config *c, uint64_t rate, ui
 
 static void choose_host(struct prng *r, struct sim_host_config *c)
 {
-    static const uint32_t features[] = {0, STACK_TX_CSUM, STACK_TX_CSUM | STACK_TX_TSO4, STACK_TX_CSUM | STACK_TX_TSO4};
+    static const uint32_t features[] = {0, STACK_TX_CSUM, STACK_TX_CSUM | STACK_TX_TSO4,
+                                        STACK_TX_CSUM | STACK_TX_TSO4};
 
     c->mtu = prng_below(r, 2) ? 1500 : (uint32_t)prng_between(r, 576, 9000);
     c->features = features[prng_below(r, 4)];
@@ -109,6 +113,26 @@ static void keep_short(struct program_plan *from, struct program_plan *to, uint6
         to->read_gap_us = limit / (from->send / to->read_max);
 }
 
+static void shrink(void *arg)
+{
+    struct transfer *t = arg;
+
+    for (unsigned i = 0; i < t->sim.n_hosts; i++)
+        t->sim.host[i].out.config.mtu = t->later_mtu;
+}
+
+static void choose_shrinking(struct transfer *t, struct prng *r, struct sim_host_config *a,
+                             struct sim_host_config *b, uint64_t rtt)
+{
+    if (prng_below(r, 8))
+        return;
+    a->large_frames = b->large_frames = false;
+    a->too_big_is_told = b->too_big_is_told = true;
+    t->later_mtu = (uint32_t)prng_between(r, 576, 1500);
+    t->shrinks_at = SIM_START + prng_below(r, 20 * rtt);
+    sim_at(&t->sim, t->shrinks_at, shrink, t);
+}
+
 static void choose(struct transfer *t, uint64_t seed)
 {
     struct prng r = {seed * 0x2545f4914f6cdd1dull + 11};
@@ -118,11 +142,17 @@ static void choose(struct transfer *t, uint64_t seed)
     struct program_plan pa = {0}, pb = {0};
     uint64_t bytes = prng_log(&r, 1, most < 12000000 ? most : 12000000);
 
+    bool clean = !prng_below(&r, 5);
+    uint64_t memory = prng_below(&r, 10) ? 0 : prng_log(&r, 250000, 4000000);
+
     for (int i = 0; i < 2; i++) {
         choose_host(&r, &hc[i]);
-        choose_link(&r, &hc[i].out, rate, rtt);
-        sim_add_host(&t->sim, &hc[i]);
+        choose_link(&r, &hc[i].out, rate, rtt, clean);
+        hc[i].memory_limit = memory;
     }
+    choose_shrinking(t, &r, &hc[0], &hc[1], rtt);
+    sim_add_host(&t->sim, &hc[0]);
+    sim_add_host(&t->sim, &hc[1]);
     if (!prng_below(&r, 20))
         bytes = 0;
     choose_plan(&r, &pa, prng_below(&r, 3) ? bytes : 0);
@@ -157,8 +187,8 @@ static void check_end(struct transfer *t)
         if (p[i]->error)
             sim_fail(&t->sim, "program %d ended with %s", i, strerror(p[i]->error));
         else if (p[i]->received != p[i]->expect)
-            sim_fail(&t->sim, "program %d received %llu of %llu bytes", i, (unsigned long long)p[i]->received,
-                     (unsigned long long)p[i]->expect);
+            sim_fail(&t->sim, "program %d received %llu of %llu bytes", i,
+                     (unsigned long long)p[i]->received, (unsigned long long)p[i]->expect);
     }
     program_server_close(&t->server);
     /* TIME-WAIT takes a minute; a lost last ACK, or an orphan's retransmissions, longer */
@@ -186,10 +216,13 @@ bool transfer_run(struct transfer *t, uint64_t seed, bool capture)
         err = program_connect(&t->a, &to);
     if (err)
         sim_fail(&t->sim, "listen or connect: %s", strerror(-err));
-    else if (!sim_run_until(&t->sim, both_closed, t, t->sim.now + 3600 * SIM_SECOND))
-        sim_fail(&t->sim, "not done after an hour: a sent %llu received %llu%s, b sent %llu received %llu%s",
-                 (unsigned long long)t->a.sent, (unsigned long long)t->a.received, t->a.eof ? " eof" : "",
-                 (unsigned long long)t->b.sent, (unsigned long long)t->b.received, t->b.eof ? " eof" : "");
+    else if (!sim_run_until(&t->sim, both_closed, t, t->sim.now + 8 * 3600 * SIM_SECOND))
+        sim_fail(
+            &t->sim,
+            "not done after eight hours: a sent %llu received %llu%s, b sent %llu received %llu%s",
+            (unsigned long long)t->a.sent, (unsigned long long)t->a.received,
+            t->a.eof ? " eof" : "", (unsigned long long)t->b.sent,
+            (unsigned long long)t->b.received, t->b.eof ? " eof" : "");
     t->ended_at = t->sim.now;
     if (!t->sim.failure[0])
         check_end(t);
@@ -205,32 +238,43 @@ static void describe_host(const struct sim_host *h, FILE *f)
 {
     const struct link_config *c = &h->config.out;
 
-    fprintf(f, "#  host %u: mtu %u features %u large %d devq %d/%u refuse %u ppm %llu us\n", h->index, h->config.mtu,
-            h->config.features, h->config.large_frames, h->config.device_queue, h->config.device_bytes,
-            h->config.refuse_ppm, (unsigned long long)h->config.refuse_us);
-    fprintf(f, "#    link: %llu bit/s delay %llu us jitter %llu queue %u loss %u dup %u corrupt %u reorder %u/%llu us\n",
-            (unsigned long long)c->rate_bps, (unsigned long long)c->delay_us, (unsigned long long)c->jitter_us,
-            c->queue_bytes, c->loss_ppm, c->dup_ppm, c->corrupt_ppm, c->reorder_ppm, (unsigned long long)c->reorder_us);
+    fprintf(f, "#  host %u: mtu %u features %u large %d devq %d/%u refuse %u ppm %llu us\n",
+            h->index, h->config.mtu, h->config.features, h->config.large_frames,
+            h->config.device_queue, h->config.device_bytes, h->config.refuse_ppm,
+            (unsigned long long)h->config.refuse_us);
+    fprintf(f,
+            "#    link: %llu bit/s delay %llu us jitter %llu queue %u loss %u dup %u corrupt %u "
+            "reorder %u/%llu us\n",
+            (unsigned long long)c->rate_bps, (unsigned long long)c->delay_us,
+            (unsigned long long)c->jitter_us, c->queue_bytes, c->loss_ppm, c->dup_ppm,
+            c->corrupt_ppm, c->reorder_ppm, (unsigned long long)c->reorder_us);
 }
 
 static void describe_plan(const struct program *p, FILE *f)
 {
     const struct program_plan *l = &p->plan;
 
-    fprintf(f, "#  program %u: send %llu by %u..%u gap %llu us more %u eor %u spans %u nodelay %d cork %d close %d\n",
-            p->host->index, (unsigned long long)l->send, l->write_min, l->write_max, (unsigned long long)l->write_gap_us,
-            l->more_ppm, l->eor_ppm, l->spans_ppm, l->nodelay, l->cork, l->close);
-    fprintf(f, "#    read %u gap %llu us delay %llu us pair %d/%u sndbuf %d rcvbuf %d\n", l->read_max,
-            (unsigned long long)l->read_gap_us, (unsigned long long)l->read_delay_us, l->pair, l->pair_bytes, l->sndbuf,
-            l->rcvbuf);
-    fprintf(f, "#    sent %llu received %llu eof %d closed %d error %d\n", (unsigned long long)p->sent,
-            (unsigned long long)p->received, p->eof, p->closed, p->error);
+    fprintf(f,
+            "#  program %u: send %llu by %u..%u gap %llu us more %u eor %u spans %u nodelay %d "
+            "cork %d close %d\n",
+            p->host->index, (unsigned long long)l->send, l->write_min, l->write_max,
+            (unsigned long long)l->write_gap_us, l->more_ppm, l->eor_ppm, l->spans_ppm, l->nodelay,
+            l->cork, l->close);
+    fprintf(f, "#    read %u gap %llu us delay %llu us pair %d/%u sndbuf %d rcvbuf %d\n",
+            l->read_max, (unsigned long long)l->read_gap_us, (unsigned long long)l->read_delay_us,
+            l->pair, l->pair_bytes, l->sndbuf, l->rcvbuf);
+    fprintf(f, "#    sent %llu received %llu eof %d closed %d error %d\n",
+            (unsigned long long)p->sent, (unsigned long long)p->received, p->eof, p->closed,
+            p->error);
 }
 
 void transfer_describe(const struct transfer *t, FILE *f)
 {
     for (unsigned i = 0; i < t->sim.n_hosts; i++)
         describe_host(&t->sim.host[i], f);
+    fprintf(f, "#  memory limit %llu, path MTU %u from %.6f s on\n",
+            (unsigned long long)t->sim.host[0].config.memory_limit, t->later_mtu,
+            t->later_mtu ? (double)(t->shrinks_at - SIM_START) / 1e6 : 0);
     describe_plan(&t->a, f);
     describe_plan(&t->b, f);
     fprintf(f, "#  at %.6f s, %llu steps, %llu packets\n", (double)(t->sim.now - SIM_START) / 1e6,

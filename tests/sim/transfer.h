@@ -9,10 +9,13 @@ struct transfer {
     struct sim sim;
     struct program a, b; /**< a connects to b */
     struct program_server server;
-    uint64_t ended_at;   /**< when both programs had closed */
+    uint64_t ended_at;  /**< when both programs had closed */
+    uint32_t later_mtu; /**< the path shrinks to this in the middle; 0: it does not */
+    uint64_t shrinks_at;
 };
 
-/** Choose the parameters, run, check the end; *out may be looked at, then transfer_free(). True: all is well. */
+/** Choose the parameters, run, check the end; *out may be looked at, then transfer_free(). True:
+ * all is well. */
 bool transfer_run(struct transfer *t, uint64_t seed, bool capture);
 void transfer_free(struct transfer *t);
 

@@ -15,7 +15,9 @@
 #define RST 0x04
 #define ACK 0x10
 
-/* --- parsing ----------------------------------------------------------------------------------------------- */
+/* --- parsing
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static const char *parse_options(const uint8_t *p, const uint8_t *end, struct wire_packet *out)
 {
@@ -33,7 +35,8 @@ static const char *parse_options(const uint8_t *p, const uint8_t *end, struct wi
     return NULL;
 }
 
-static const char *parse_tcp(const uint8_t *ip, uint32_t ip_len, uint32_t total, bool full, struct wire_packet *out)
+static const char *parse_tcp(const uint8_t *ip, uint32_t ip_len, uint32_t total, bool full,
+                             struct wire_packet *out)
 {
     const uint8_t *t = ip + ip_len;
     uint32_t len = total - ip_len, header;
@@ -63,7 +66,8 @@ static const char *parse_tcp(const uint8_t *ip, uint32_t ip_len, uint32_t total,
     return parse_options(t + 20, t + header, out);
 }
 
-static const char *parse_ipv4(const uint8_t *ip, uint32_t len, uint32_t mtu, bool full, struct wire_packet *out)
+static const char *parse_ipv4(const uint8_t *ip, uint32_t len, uint32_t mtu, bool full,
+                              struct wire_packet *out)
 {
     uint32_t total, header;
 
@@ -86,7 +90,8 @@ static const char *parse_ipv4(const uint8_t *ip, uint32_t len, uint32_t mtu, boo
     return NULL;
 }
 
-const char *wire_parse(const uint8_t *data, uint32_t len, uint32_t mtu, bool full, struct wire_packet *out)
+const char *wire_parse(const uint8_t *data, uint32_t len, uint32_t mtu, bool full,
+                       struct wire_packet *out)
 {
     memset(out, 0, sizeof(*out));
     out->wscale = -1;
@@ -101,7 +106,9 @@ const char *wire_parse(const uint8_t *data, uint32_t len, uint32_t mtu, bool ful
     return "unknown EtherType";
 }
 
-/* --- offload ----------------------------------------------------------------------------------------------- */
+/* --- offload
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static const char *check_partial(const struct frame *f, const uint8_t *flat)
 {
@@ -116,7 +123,8 @@ static const char *check_partial(const struct frame *f, const uint8_t *flat)
     return field == want ? NULL : "the field of a partial checksum is not the pseudo-header sum";
 }
 
-const char *wire_offload(const struct frame *f, const uint8_t *flat, uint32_t features, uint32_t mtu)
+const char *wire_offload(const struct frame *f, const uint8_t *flat, uint32_t features,
+                         uint32_t mtu)
 {
     uint32_t headers, sum = 0;
 
@@ -142,7 +150,9 @@ const char *wire_offload(const struct frame *f, const uint8_t *flat, uint32_t fe
     return NULL;
 }
 
-/* --- flows ------------------------------------------------------------------------------------------------- */
+/* --- flows
+ * -------------------------------------------------------------------------------------------------
+ */
 
 void wirecheck_destroy(struct wirecheck *w)
 {
@@ -150,14 +160,17 @@ void wirecheck_destroy(struct wirecheck *w)
     memset(w, 0, sizeof(*w));
 }
 
-static bool same(const struct wire_flow *f, uint32_t src, uint16_t sport, uint32_t dst, uint16_t dport)
+static bool same(const struct wire_flow *f, uint32_t src, uint16_t sport, uint32_t dst,
+                 uint16_t dport)
 {
     return f->src == src && f->sport == sport && f->dst == dst && f->dport == dport;
 }
 
-static uint32_t slot_of(const struct wirecheck *w, uint32_t src, uint16_t sport, uint32_t dst, uint16_t dport)
+static uint32_t slot_of(const struct wirecheck *w, uint32_t src, uint16_t sport, uint32_t dst,
+                        uint16_t dport)
 {
-    uint64_t h = ((uint64_t)src << 32 | dst) * 0x9e3779b97f4a7c15ull ^ ((uint64_t)sport << 16 | dport) * 0xc2b2ae3d27d4eb4full;
+    uint64_t h = ((uint64_t)src << 32 | dst) * 0x9e3779b97f4a7c15ull ^
+                 ((uint64_t)sport << 16 | dport) * 0xc2b2ae3d27d4eb4full;
     uint32_t i = (uint32_t)(h >> 33) & (w->room - 1);
 
     while (w->flows[i].used && !same(&w->flows[i], src, sport, dst, dport))
@@ -183,7 +196,8 @@ static void grow(struct wirecheck *w)
     *w = bigger;
 }
 
-static struct wire_flow *flow(struct wirecheck *w, uint32_t src, uint16_t sport, uint32_t dst, uint16_t dport)
+static struct wire_flow *flow(struct wirecheck *w, uint32_t src, uint16_t sport, uint32_t dst,
+                              uint16_t dport)
 {
     struct wire_flow *f;
 
@@ -191,20 +205,23 @@ static struct wire_flow *flow(struct wirecheck *w, uint32_t src, uint16_t sport,
         grow(w);
     f = &w->flows[slot_of(w, src, sport, dst, dport)];
     if (!f->used) {
-        *f = (struct wire_flow){.used = true, .src = src, .sport = sport, .dst = dst, .dport = dport, .wscale = -1};
+        *f = (struct wire_flow){
+            .used = true, .src = src, .sport = sport, .dst = dst, .dport = dport, .wscale = -1};
         w->n++;
     }
     return f;
 }
 
-static void pair(struct wirecheck *w, const struct wire_packet *p, struct wire_flow **own, struct wire_flow **other)
+static void pair(struct wirecheck *w, const struct wire_packet *p, struct wire_flow **own,
+                 struct wire_flow **other)
 {
     flow(w, p->src, p->sport, p->dst, p->dport);
     *other = flow(w, p->dst, p->dport, p->src, p->sport);
     *own = flow(w, p->src, p->sport, p->dst, p->dport);
 }
 
-static uint32_t edge_of(const struct wire_packet *p, const struct wire_flow *own, const struct wire_flow *other)
+static uint32_t edge_of(const struct wire_packet *p, const struct wire_flow *own,
+                        const struct wire_flow *other)
 {
     bool scaled = !(p->flags & SYN) && own->wscale >= 0 && other->wscale >= 0;
 
@@ -214,24 +231,34 @@ static uint32_t edge_of(const struct wire_packet *p, const struct wire_flow *own
 static void note_syn(struct wire_flow *f, const struct wire_packet *p)
 {
     if (!f->syn || f->isn != p->seq)
-        *f = (struct wire_flow){.used = true, .src = f->src, .sport = f->sport, .dst = f->dst, .dport = f->dport,
-                                .syn = true, .isn = p->seq, .seq_end = p->seq + 1};
+        *f = (struct wire_flow){.used = true,
+                                .src = f->src,
+                                .sport = f->sport,
+                                .dst = f->dst,
+                                .dport = f->dport,
+                                .syn = true,
+                                .isn = p->seq,
+                                .seq_end = p->seq + 1};
     f->wscale = p->wscale;
 }
 
-static const char *check_ack(struct wire_flow *own, const struct wire_flow *other, const struct wire_packet *p)
+static const char *check_ack(struct wire_flow *own, const struct wire_flow *other,
+                             const struct wire_packet *p)
 {
     uint32_t edge = edge_of(p, own, other);
+    uint32_t unit = own->wscale > 0 && other->wscale >= 0 ? 1u << own->wscale : 1;
 
     if (own->acked && seq_lt(p->ack, own->ack))
         return "an acknowledgement went back";
     if (other->syn && seq_gt(p->ack, other->seq_end))
         return "an acknowledgement covers what was never sent";
-    if (own->edge_known && seq_lt(edge, own->edge))
+    /* with a scale, by less than its unit: RFC 7323 §2.4 */
+    if (own->edge_known && seq_leq(edge + unit, own->edge))
         return "the right edge of the window moved left";
+    if (!own->edge_known || seq_gt(edge, own->edge))
+        own->edge = edge;
     own->acked = own->edge_known = true;
     own->ack = p->ack;
-    own->edge = edge;
     return NULL;
 }
 
@@ -248,7 +275,8 @@ const char *wirecheck_sent(struct wirecheck *w, const struct wire_packet *p)
         note_syn(own, p);
     if (p->flags & ACK)
         why = check_ack(own, other, p);
-    if (!why && p->len && !(p->flags & SYN) && other->edge_arrived_known && seq_gt(p->seq + p->len, other->edge_arrived))
+    if (!why && p->len && !(p->flags & SYN) && other->edge_arrived_known &&
+        seq_gt(p->seq + p->len, other->edge_arrived))
         why = "payload beyond the advertised window";
     if (own->syn && seq_gt(end, own->seq_end))
         own->seq_end = end;

@@ -2,7 +2,8 @@
 /*
  * What must hold for every frame that a core emits, whatever the wire does with it:
  *
- * - Ethernet, IPv4 and TCP headers parse, lengths agree, checksums are right, the MTU is kept (RFC 791, RFC 9293 §3.1);
+ * - Ethernet, IPv4 and TCP headers parse, lengths agree, checksums are right, the MTU is kept (RFC
+ * 791, RFC 9293 §3.1);
  * - acknowledgements never go back and never cover what was not sent (RFC 9293 §3.10.7.4);
  * - the right edge of the window never moves left (RFC 9293 §3.8.6, SHLD-14);
  * - no payload byte lies beyond the window that has arrived at its sender (RFC 9293 §3.8.6).
@@ -45,11 +46,14 @@ struct wirecheck {
 
 void wirecheck_destroy(struct wirecheck *w);
 
-/** Take a frame apart; NULL, or what is malformed. `mtu`: 0 for an offloaded frame. full: verify the TCP checksum. */
-const char *wire_parse(const uint8_t *data, uint32_t len, uint32_t mtu, bool full, struct wire_packet *out);
+/** Take a frame apart; NULL, or what is malformed. `mtu`: 0 for an offloaded frame. full: verify
+ * the TCP checksum. */
+const char *wire_parse(const uint8_t *data, uint32_t len, uint32_t mtu, bool full,
+                       struct wire_packet *out);
 
 /** The offload fields of an outgoing frame agree with its bytes; NULL, or what is wrong. */
-const char *wire_offload(const struct frame *f, const uint8_t *flat, uint32_t features, uint32_t mtu);
+const char *wire_offload(const struct frame *f, const uint8_t *flat, uint32_t features,
+                         uint32_t mtu);
 
 /** A host sends p. NULL, or which rule it breaks. */
 const char *wirecheck_sent(struct wirecheck *w, const struct wire_packet *p);

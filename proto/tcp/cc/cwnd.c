@@ -117,6 +117,9 @@ void tcp_cong_control(struct tcb *tp, const struct tcp_ack_state *as)
 {
     bool growing = tp->ca_state == CA_OPEN || tp->ca_state == CA_DISORDER || tp->ca_state == CA_LOSS;
 
+    /* the ACK that ends a recovery counts packets that duplicates had counted (RFC 6582 §3.2, step 3: cwnd is ssthresh) */
+    if (as->prior_ca_state == CA_RECOVERY)
+        growing = false;
     if (growing && as->acked_packets && is_cwnd_limited(tp))
         tp->cc->cong_avoid(tp, as->acked_packets);
     tcp_update_pacing_rate(tp);

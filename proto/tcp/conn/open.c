@@ -101,7 +101,7 @@ static void init_sequence(struct tcb *tp, uint32_t tw_isn)
     tp->advmss = (uint16_t)tcp_advertise_mss(st, &tp->conn.remote.addr, tp->user_mss);
     tp->mss_clamp = UINT16_MAX;
     tcp_sync_mss(tp, tp->pmtu);
-    tp->window_clamp = tp->user_clamp;
+    tp->window_clamp = tcp_initial_clamp(tp);
     tcp_window_initial(st, tp->rcvbuf, tp->advmss, tp->wscale_ok, &tp->rcv_wnd, &tp->rcv_wscale, &tp->window_clamp);
     tp->rcv_ssthresh = tp->rcv_wnd;
     tp->rcv_nxt = tp->rcv_wup = 0;

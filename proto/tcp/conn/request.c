@@ -59,7 +59,6 @@ int tcp_send_synack(struct stack *st, struct tcp_request *req)
         .sack_ok = false,
     };
 
-    req->answered_at = st->now;
     return tcp_send_reply(st, &r);
 }
 
@@ -124,7 +123,7 @@ static void choose_window(struct stack *st, struct tcp_request *req, const struc
 {
     uint32_t mss = req->advmss - (req->ts_ok ? TCP_TIMESTAMP_SPACE : 0);
 
-    req->window_clamp = parent->user_clamp;
+    req->window_clamp = tcp_initial_clamp(parent);
     tcp_window_initial(st, parent->rcvbuf, mss, req->wscale_ok, &req->rcv_wnd, &req->rcv_wscale, &req->window_clamp);
 }
 
@@ -279,6 +278,15 @@ static struct tcb *make_child(struct stack *st, struct tcp_request *req, const s
     return tp;
 }
 
+/* One answer to a repeated or invalid segment in tcp_invalid_ratelimit; the SYN-ACK itself does not count (Linux: last_oow_ack_time). */
+static bool may_answer(const struct stack *st, struct tcp_request *req)
+{
+    if (req->answered_at && st->now - req->answered_at < (uint64_t)st->tcp.tunables.invalid_ratelimit * 1000)
+        return false;
+    req->answered_at = st->now;
+    return true;
+}
+
 static void limited_ack(struct stack *st, struct tcp_request *req)
 {
     struct tcp_reply r = {.local = req->conn.local,
@@ -291,11 +299,10 @@ static void limited_ack(struct stack *st, struct tcp_request *req)
                           .tsval = tcp_ts_now(st) + req->ts_offset,
                           .tsecr = req->ts_recent};
 
-    if (st->now - req->answered_at < (uint64_t)st->tcp.tunables.invalid_ratelimit * 1000) {
+    if (!may_answer(st, req)) {
         COUNT(st, tcp_challenge_limited);
         return;
     }
-    req->answered_at = st->now;
     COUNT(st, tcp_challenge_acks);
     tcp_send_reply(st, &r);
 }
@@ -362,7 +369,7 @@ void tcp_request_input(struct stack *st, struct tcp_conn *c, const struct tcp_se
 
     if ((seg->flags & (TH_SYN | TH_ACK | TH_RST)) == TH_SYN && seg->seq == req->irs && !is_old_stamp(st, req, seg)) {
         /* the SYN again: our answer was lost */
-        if (st->now - req->answered_at >= (uint64_t)st->tcp.tunables.invalid_ratelimit * 1000) {
+        if (may_answer(st, req)) {
             tcp_send_synack(st, req);
             stack_timer_arm(st, &req->timer, st->now + ((uint64_t)TCP_RTO_INIT << req->retries));
         }

@@ -168,7 +168,7 @@ static bool ack_in_range(struct tcb *tp, const struct tcp_seg *seg)
 
 bool tcp_ack(struct tcb *tp, const struct tcp_seg *seg)
 {
-    struct tcp_ack_state as = {.prior_una = tp->snd_una, .prior_in_flight = tcp_in_flight(tp)};
+    struct tcp_ack_state as = {.prior_una = tp->snd_una, .prior_in_flight = tcp_in_flight(tp), .prior_ca_state = tp->ca_state};
     bool window_changed;
 
     if (!ack_in_range(tp, seg))

@@ -259,7 +259,7 @@ static uint32_t trim_right(struct tcb *tp, const struct tcp_seg *seg, bool *fin)
     return seq_gt(edge, seg->seq) ? edge - seg->seq : 0;
 }
 
-static void take_fin(struct tcb *tp, uint32_t fin_seq)
+static void take_fin(struct tcb *tp, const struct tcp_seg *seg, uint32_t fin_seq)
 {
     if (fin_seq == tp->rcv_nxt) {
         tcp_fin(tp);
@@ -267,7 +267,8 @@ static void take_fin(struct tcb *tp, uint32_t fin_seq)
     }
     tp->rcv_fin_pending = true;
     tp->rcv_fin_seq = fin_seq;
-    tcp_ack_schedule(tp);
+    if (!seg->len) /* with text it has had its duplicate ACK */
+        tcp_send_ack(tp);
 }
 
 static void closed_window(struct tcb *tp)
@@ -318,9 +319,11 @@ void tcp_data_queue(struct tcb *tp, const struct tcp_seg *seg)
             take_data(tp, seg, len);
     }
     if (fin && seq_geq(fin_seq, tp->rcv_nxt) && !tp->peer_fin)
-        take_fin(tp, fin_seq);
+        take_fin(tp, seg, fin_seq);
     else if (fin)
         old_data(tp);
-    else if (tp->rcv_fin_pending && tp->rcv_fin_seq == tp->rcv_nxt)
+    else if (tp->rcv_fin_pending && tp->rcv_fin_seq == tp->rcv_nxt) {
+        tp->ack_flags |= TCP_ACK_NOW; /* the hole before it is filled (RFC 5681 §4.2) */
         tcp_fin(tp);
+    }
 }

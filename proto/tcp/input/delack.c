@@ -87,9 +87,14 @@ static void arm_delack(struct tcb *tp)
     tcp_timer_set(tp, TCP_TIMER_delack, at ? at : 1);
 }
 
+/* More than one full segment, and the window does not lag (then the reader's update will say it all); two in any case (RFC 5681 §4.2). */
 static bool window_moved_enough(const struct tcb *tp)
 {
-    return tp->rcv_nxt - tp->rcv_wup > tp->rcv_mss && tcp_choose_window(tp) >= tp->rcv_wnd;
+    uint32_t unacked = tp->rcv_nxt - tp->rcv_wup;
+
+    if (unacked <= tp->rcv_mss)
+        return false;
+    return unacked >= 2u * tp->rcv_mss || tcp_unread(tp) == 0 || tcp_choose_window(tp) >= tp->rcv_wnd;
 }
 
 void tcp_ack_decide(struct tcb *tp)

@@ -92,6 +92,9 @@ void tcp_synsent_input(struct tcb *tp, const struct tcp_seg *seg)
         if (seg->ack != tp->snd_nxt || !tsecr_ok(tp, seg)) {
             COUNT(st, tcp_in_ack_unsent);
             tcp_send_reset(st, seg);
+            /* the peer held an older connection, which our reset has ended: ask again soon (Linux: TCP_TIMEOUT_MIN) */
+            if (!tp->retransmits)
+                tcp_timer_set(tp, TCP_TIMER_rexmt, st->now + TCP_TIMEOUT_MIN);
             return;
         }
         if (seg->flags & TH_RST) {

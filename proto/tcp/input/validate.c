@@ -143,8 +143,11 @@ bool tcp_validate(struct tcb *tp, const struct tcp_seg *seg)
     }
     if (seg->flags & TH_SYN) {
         /* the crossing SYN-ACK of a simultaneous open is the one SYN that is welcome */
-        if (tp->conn.state == TCPS_SYN_RECV && (seg->flags & TH_ACK) && seg->seq + 1 == tp->rcv_nxt && !tp->passive)
+        if (tp->conn.state == TCPS_SYN_RECV && (seg->flags & TH_ACK) && seg->seq + 1 == tp->rcv_nxt && !tp->passive) {
+            tp->ack_flags |= TCP_ACK_SCHED | TCP_ACK_NOW;
+            tcp_touch(tp, TCP_PEND_ACK);
             return true;
+        }
         COUNT(tp->st, tcp_in_syn_in_window);
         tcp_challenge_ack(tp, true);
         return false;

@@ -24,6 +24,15 @@ static uint8_t choose_scale(uint64_t space, uint32_t clamp)
     return scale;
 }
 
+uint32_t tcp_initial_clamp(const struct tcb *tp)
+{
+    uint32_t full = RATIO_WINDOW(tp->rcvbuf);
+
+    if (tp->rcvbuf_locked && (!tp->user_clamp || tp->user_clamp > full))
+        return full;
+    return tp->user_clamp;
+}
+
 void tcp_window_initial(struct stack *st, uint32_t rcvbuf, uint32_t mss, bool wscale, uint32_t *wnd, uint8_t *scale,
                         uint32_t *clamp)
 {
@@ -137,20 +146,39 @@ uint32_t tcp_choose_window(const struct tcb *tp)
     return win;
 }
 
+/*
+ * The old edge in units of the scale. Rounding up moves it right by less than a unit with each ACK: a reader that stays away would
+ * let it creep on for ever, so beyond what can be stored the wire says less (RFC 7323 §2.4 expects that of a receiver), while the
+ * edge itself, up to which data is accepted, stays where it was promised.
+ */
+static uint32_t keep_edge(struct tcb *tp, uint32_t current)
+{
+    uint32_t unit = 1u << tp->rcv_wscale;
+    uint32_t up = (current + unit - 1) & ~(unit - 1);
+
+    bool stored = bytestream_capacity_end(&tp->rcv) - tp->rcv_offset >= up;
+
+    if (!stored && (tcp_unread(tp) + up > tp->rcvbuf || tp->rcv.ext[1].base)) {
+        tp->rcv_wnd = current;
+        return current >> tp->rcv_wscale;
+    }
+    tp->rcv_wnd = up;
+    return up >> tp->rcv_wscale;
+}
+
 /* The window for the segment that leaves now; the right edge never moves left (RFC 9293 §3.8.6, SHLD-14). */
 uint32_t tcp_select_window(struct tcb *tp)
 {
     uint32_t current = tcp_receive_window(tp);
     uint32_t chosen = tcp_choose_window(tp);
-    uint32_t unit = 1u << tp->rcv_wscale;
     uint32_t limit = 65535u << tp->rcv_wscale;
 
+    tp->rcv_wup = tp->rcv_nxt;
     if (chosen < current)
-        chosen = (current + unit - 1) & ~(unit - 1);
+        return keep_edge(tp, current);
     if (chosen > limit)
         chosen = limit;
     tp->rcv_wnd = chosen;
-    tp->rcv_wup = tp->rcv_nxt;
     return chosen >> tp->rcv_wscale;
 }
 
@@ -196,6 +224,8 @@ void tcp_rcv_space_adjust(struct tcb *tp)
             tp->window_clamp = RATIO_WINDOW(tp->rcvbuf);
             if (tp->window_clamp > 65535u << tp->rcv_wscale)
                 tp->window_clamp = 65535u << tp->rcv_wscale;
+            if (tp->user_clamp && tp->window_clamp > tp->user_clamp)
+                tp->window_clamp = tp->user_clamp;
         }
     }
     if (copied > tp->drs.space)

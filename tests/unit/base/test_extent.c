@@ -110,6 +110,28 @@ static void get_fails_without_memory(void **state)
     extent_pool_destroy(&p);
 }
 
+static void idle_extents_do_not_starve_other_allocations(void **state)
+{
+    struct extent_pool pool;
+    struct mem mem;
+    void *small;
+
+    (void)state;
+    mem_init(&mem, 8192);
+    extent_pool_init(&pool, &mem, 1u << 20);
+    mem.reclaim = extent_pool_reclaim;
+    mem.reclaim_ctx = &pool;
+    extent_put(&pool, extent_get(&pool, 8192));
+    assert_int_equal(pool.cached, 8192);
+    small = mem_alloc(&mem, 100);
+    assert_non_null(small);
+    assert_int_equal(pool.cached, 0);
+    assert_int_equal(mem.failures, 0);
+    mem_free(&mem, small, 100);
+    extent_pool_destroy(&pool);
+    assert_int_equal(mem.used, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -118,6 +140,7 @@ int main(void)
         cmocka_unit_test(idle_extents_are_used_again_and_bounded),
         cmocka_unit_test(idle_extents_give_way_to_another_size),
         cmocka_unit_test(get_fails_without_memory),
+        cmocka_unit_test(idle_extents_do_not_starve_other_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

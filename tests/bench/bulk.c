@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bulk: how fast one connection moves bytes one way.
+ *   bulk serve PORT                        the other end, for any number of connections
+ *   bulk send|receive ADDRESS PORT SECONDS [PIECE]
+ * Prints Gbit/s, always as the receiver saw it: from its first byte to the end of the stream.
+ */
+#include "tests/bench/link.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ROOM (1 << 20)
+
+struct request {
+    double seconds;  /* for so long the sender sends */
+    uint32_t piece;  /* bytes a write */
+    uint32_t upward; /* the client sends */
+};
+
+static char data[ROOM];
+
+static void send_for(int fd, const struct request *rq)
+{
+    double end = link_now() + rq->seconds;
+
+    while (link_now() < end)
+        link_write(fd, data, rq->piece);
+    if (shutdown(fd, SHUT_WR) < 0)
+        link_fail("shutdown");
+}
+
+static double receive_rate(int fd)
+{
+    uint64_t bytes = 0;
+    double start = 0;
+    ssize_t n;
+
+    while ((n = read(fd, data, sizeof(data))) > 0) {
+        if (bytes == 0)
+            start = link_now();
+        bytes += (uint64_t)n;
+    }
+    if (n < 0)
+        link_fail("read");
+    return bytes ? (double)bytes * 8e-9 / (link_now() - start) : 0;
+}
+
+static void serve(int fd)
+{
+    struct request rq;
+    double rate;
+    char end;
+
+    link_read(fd, &rq, sizeof(rq));
+    if (rq.piece == 0 || rq.piece > sizeof(data))
+        return;
+    if (!rq.upward) {
+        send_for(fd, &rq);
+        if (read(fd, &end, 1) != 0) /* the client closes first */
+            link_fail("the end");
+        return;
+    }
+    rate = receive_rate(fd);
+    link_write(fd, &rate, sizeof(rate));
+}
+
+int main(int argc, char **argv)
+{
+    struct request rq = {.piece = 256 * 1024};
+    double rate;
+    int fd;
+
+    signal(SIGPIPE, SIG_IGN);
+    memset(data, 'x', sizeof(data)); /* a page each, not the one page of zeros */
+    if (argc == 3 && !strcmp(argv[1], "serve"))
+        link_serve(argv[2], serve);
+    if (argc < 5 || argc > 6 || (strcmp(argv[1], "send") && strcmp(argv[1], "receive"))) {
+        fprintf(stderr, "Usage: bulk serve PORT\n"
+                        "       bulk send|receive ADDRESS PORT SECONDS [PIECE]\n");
+        return 2;
+    }
+    rq.seconds = atof(argv[4]);
+    rq.upward = !strcmp(argv[1], "send");
+    if (argc == 6)
+        rq.piece = (uint32_t)atoi(argv[5]);
+    if (rq.piece == 0 || rq.piece > sizeof(data))
+        return 2;
+    fd = link_connect(argv[2], argv[3]);
+    link_write(fd, &rq, sizeof(rq));
+    if (rq.upward) {
+        send_for(fd, &rq);
+        link_read(fd, &rate, sizeof(rate));
+    } else {
+        rate = receive_rate(fd);
+    }
+    printf("%.3f\n", rate);
+    return 0;
+}

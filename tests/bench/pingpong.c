@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pingpong: how long a small message and its answer take on one connection.
+ *   pingpong serve PORT
+ *   pingpong measure ADDRESS PORT SECONDS [BYTES]
+ * Prints the median, the 99th percentile (both in microseconds), and round trips a second.
+ */
+#include "tests/bench/link.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TRIPS_MAX (4u << 20)
+
+static char data[65536];
+
+static void serve(int fd)
+{
+    ssize_t n;
+
+    while ((n = read(fd, data, sizeof(data))) > 0)
+        link_write(fd, data, (size_t)n);
+}
+
+static int by_size(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+
+    return (x > y) - (x < y);
+}
+
+int main(int argc, char **argv)
+{
+    size_t size = 64, n = 0;
+    double begin, end;
+    float *trips;
+    int fd;
+
+    signal(SIGPIPE, SIG_IGN);
+    if (argc == 3 && !strcmp(argv[1], "serve"))
+        link_serve(argv[2], serve);
+    if (argc < 5 || argc > 6 || strcmp(argv[1], "measure") != 0) {
+        fprintf(stderr, "Usage: pingpong serve PORT\n"
+                        "       pingpong measure ADDRESS PORT SECONDS [BYTES]\n");
+        return 2;
+    }
+    if (argc == 6)
+        size = (size_t)atoi(argv[5]);
+    trips = malloc(TRIPS_MAX * sizeof(*trips));
+    if (!trips || size == 0 || size > sizeof(data))
+        return 2;
+    fd = link_connect(argv[2], argv[3]);
+    begin = link_now();
+    end = begin + atof(argv[4]);
+    for (double t = begin, u; t < end && n < TRIPS_MAX; t = u) {
+        link_write(fd, data, size);
+        link_read(fd, data, size);
+        u = link_now();
+        trips[n++] = (float)((u - t) * 1e6);
+    }
+    end = link_now();
+    qsort(trips, n, sizeof(*trips), by_size);
+    printf("%.1f %.1f %.0f\n", (double)trips[n / 2], (double)trips[n * 99 / 100],
+           (double)n / (end - begin));
+    free(trips);
+    return 0;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* The congestion window around the algorithm: growth when it was the limit, idle time, pacing rate, send buffer. */
+#include "tests/unit/tcp/fixture.h"
+
+TEST(the_initial_window_is_ten)
+{
+    passive();
+    assert_int_equal(tp->cwnd, 10);
+    assert_int_equal(w(100000), 100000);
+    assert_int_equal(take_bytes(), 14480);
+}
+
+TEST(slow_start_doubles_in_a_round_trip)
+{
+    uint32_t acked = 1;
+
+    fx.rtt = 10 * MS;
+    passive();
+    assert_int_equal(set_int(SOL_SOCKET, SO_SNDBUF, 2000000), 0);
+    assert_int_equal(w(1000000), 1000000);
+    for (uint32_t cwnd = 10; cwnd <= 80; cwnd *= 2) {
+        assert_int_equal(tp->cwnd, cwnd);
+        assert_int_equal(take_bytes(), cwnd * 1448);
+        advance(10 * MS);
+        /* an ACK for every second segment, in one batch */
+        for (uint32_t i = 0; i < cwnd; i += 2) {
+            acked += 2 * 1448;
+            peer(ACK, 1, acked, 0, .later = true);
+        }
+        run();
+    }
+}
+
+TEST(a_window_that_was_not_used_does_not_grow)
+{
+    passive();
+    for (uint32_t i = 0; i < 50; i++) {
+        assert_int_equal(w(100), 100);
+        peer(ACK, 1, 101 + i * 100, 0);
+    }
+    assert_int_equal(tp->cwnd, 10);
+}
+
+TEST(idle_time_halves_it_for_each_rto_down_to_the_initial_window)
+{
+    passive();
+    bulk(400000);
+    assert_true(tp->cwnd >= 40);
+    tp->cwnd = 80;
+    advance(2 * (uint64_t)tp->rto + 1);
+    assert_int_equal(w(1), 1);
+    assert_int_equal(tp->cwnd, 20);
+    assert_true(tp->ssthresh >= 60);
+    peer(ACK, 1, tp->snd_nxt - tp->iss, 0);
+    advance(100 * SEC);
+    assert_int_equal(w(1), 1);
+    assert_int_equal(tp->cwnd, 10);
+}
+
+TEST(slow_start_after_idle_can_be_switched_off)
+{
+    tun.slow_start_after_idle = 0;
+    passive();
+    bulk(400000);
+    tp->cwnd = 80;
+    advance(100 * SEC);
+    assert_int_equal(w(1), 1);
+    assert_int_equal(tp->cwnd, 80);
+}
+
+TEST(the_pacing_rate_is_twice_the_window_per_round_trip_in_slow_start)
+{
+    struct sock_info i;
+
+    fx.rtt = 100 * MS;
+    passive();
+    sock_get_info(fx.s, &i, fx.now);
+    assert_int_equal(i.tcp.pacing_rate, 1448 * 10 * 10 * 2);
+    tp->ssthresh = 10;
+    assert_int_equal(w(1), 1);
+    advance(100 * MS);
+    peer(ACK, 1, 2, 0);
+    sock_get_info(fx.s, &i, fx.now);
+    assert_in_range(i.tcp.pacing_rate, 1448 * 10 * 10 * 11 / 10, 1448 * 10 * 10 * 13 / 10);
+}
+
+TEST(the_send_buffer_holds_twice_the_window)
+{
+    passive();
+    bulk(400000);
+    assert_true((uint32_t)get_int(SOL_SOCKET, SO_SNDBUF) >= 2 * tp->cwnd * 1448);
+}
+
+TEST(a_send_buffer_set_by_hand_stays)
+{
+    passive();
+    assert_int_equal(set_int(SOL_SOCKET, SO_SNDBUF, 20000), 0);
+    bulk(400000);
+    assert_int_equal(get_int(SOL_SOCKET, SO_SNDBUF), 40000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(the_initial_window_is_ten),
+        T(slow_start_doubles_in_a_round_trip),
+        T(a_window_that_was_not_used_does_not_grow),
+        T(idle_time_halves_it_for_each_rto_down_to_the_initial_window),
+        T(slow_start_after_idle_can_be_switched_off),
+        T(the_pacing_rate_is_twice_the_window_per_round_trip_in_slow_start),
+        T(the_send_buffer_holds_twice_the_window),
+        T(a_send_buffer_set_by_hand_stays),
+    };
+
+    return cmocka_run_group_tests_name("cwnd", tests, NULL, NULL);
+}
