@@ -111,6 +111,7 @@ SIM_SRC      := $(call under,tests/sim)
 NET_SRC      := $(call under,tests/net)
 BENCH_SRC    := $(call under,tests/bench)
 PKT_SRC      := $(call under,tests/pkt)
+CONF_SRC     := $(call under,tests/conformance)
 
 # A test file with a main() is a program, any other one a helper for the programs beside it.
 PLATFORM_MAIN := $(call mains,$(PLATFORM_SRC))
@@ -118,6 +119,7 @@ UNIT_MAIN     := $(call mains,$(UNIT_SRC))
 SIM_MAIN      := $(call mains,$(SIM_SRC))
 NET_MAIN      := $(call mains,$(NET_SRC))
 BENCH_MAIN    := $(call mains,$(BENCH_SRC))
+CONF_MAIN     := $(call mains,$(CONF_SRC))
 
 DAEMON_TESTS := $(filter tests/unit/daemon/%,$(UNIT_MAIN))
 CLIENT_TESTS := $(filter tests/unit/client/%,$(UNIT_MAIN))
@@ -126,8 +128,8 @@ UNIT_TESTS   := $(filter-out $(DAEMON_TESTS),$(UNIT_MAIN))
 SIM_TESTS    := $(foreach f,$(SIM_MAIN),$(if $(filter test_%,$(notdir $(f))),$(f)))
 NET_TESTS    := $(sort $(wildcard tests/net/test_*.sh tests/net/test_*.py))
 
-TEST_SRC  := $(PLATFORM_SRC) $(UNIT_SRC) $(SIM_SRC) $(NET_SRC) $(BENCH_SRC) $(PKT_SRC)
-TEST_MAIN := $(PLATFORM_MAIN) $(UNIT_MAIN) $(SIM_MAIN) $(NET_MAIN) $(BENCH_MAIN)
+TEST_SRC  := $(PLATFORM_SRC) $(UNIT_SRC) $(SIM_SRC) $(NET_SRC) $(BENCH_SRC) $(PKT_SRC) $(CONF_SRC)
+TEST_MAIN := $(PLATFORM_MAIN) $(UNIT_MAIN) $(SIM_MAIN) $(NET_MAIN) $(BENCH_MAIN) $(CONF_MAIN)
 ROOM_SRC  := $(PROTO_SRC) $(IPC_SRC) $(LIB_SRC) $(PRELOAD_SRC) $(CLI_SRC) $(DAEMON_SRC)
 
 # What is loaded into programs that are not ours, or plays one in a test, has no ASan in it.
@@ -158,7 +160,7 @@ all: $(PROTO_A) $(LIBRARIES) $(PROGRAMS) $(CONFIGURED) ## Build everything but t
 tests: $(TESTS) $(BUILD)/tests/list ## Build the test programs
 
 # Goals that install what is missing first; every object then waits for that.
-NEED_DEPS := run bench lint fmt check% scripts-kernel
+NEED_DEPS := run bench lint fmt check% scripts-kernel fuzz% conformance
 DEPS_GATE := $(if $(filter $(NEED_DEPS),$(MAKECMDGOALS)),deps)
 
 # A stamp is a file that changes only when its text does: other flags, another set of files.
@@ -271,6 +273,12 @@ $(call prog,$(SIM_MAIN)): $(BUILD)/%: $(BUILD)/obj/%.o $(SIM_A) $(PROTO_A)
 $(call prog,$(BENCH_MAIN)): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/libbench.a $(SIM_A) $(PROTO_A) $(LIB_A)
 	$(call link,-lpcap -lpthread -lm)
 
+# Beside the core, one test program may use the unit tests' fixture of tcp, or the simulator.
+$(eval $(call archive,$(BUILD)/libconformance.a,$(call helpers,$(CONF_SRC))))
+$(call prog,$(CONF_MAIN)): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/libconformance.a $(call unit-lib,tcp) $(SIM_A) \
+                           $(PROTO_A)
+	$(call link,-lcmocka -lpcap -lm)
+
 # The packet scripts' runner: one program, all of tests/scripts/.
 $(PKT): $(call obj,$(PKT_SRC)) $(PROTO_A) $(BUILD)/sources
 	$(call link,-lpthread)
@@ -291,6 +299,8 @@ define TEST_LIST
 $(foreach f,$(PLATFORM_MAIN),platform $(call prog,$(f))$(newline))$(foreach \
 f,$(UNIT_TESTS),unit $(call prog,$(f))$(newline))$(foreach \
 f,$(SIM_TESTS),sim $(call prog,$(f))$(newline))$(foreach f,$(PKT),sim $(f)$(newline))$(foreach \
+f,$(CONF_MAIN),sim $(call prog,$(f))$(newline))$(foreach \
+f,$(wildcard tests/conformance/test_*.py),unit $(f)$(newline))$(foreach \
 f,$(DAEMON_TESTS),daemon $(call prog,$(f))$(newline))$(foreach f,$(NET_TESTS),net $(f)$(newline))
 endef
 define newline
@@ -304,7 +314,7 @@ $(BUILD)/tests/list: FORCE
 RUN_TESTS = tests/run $(if $(T),-k $(call quote,$(T))) $(BUILD)
 MEMCHECK  := valgrind -q --leak-check=full --error-exitcode=99
 
-.PHONY: check check-unit check-sim check-pkt scripts-kernel check-net check-platform check-valgrind bench
+.PHONY: check check-unit check-sim check-pkt scripts-kernel conformance check-net check-platform check-valgrind bench
 check: deps all tests ## Install what is missing, build, run all tests (T=WORD: those named so)
 	@$(RUN_TESTS)
 
@@ -319,6 +329,9 @@ check-pkt: deps $(PKT) ## Play tests/scripts/*.pkt against the core, in virtual 
 
 scripts-kernel: deps $(PKT) ## Play the scripts against the kernel too; write docs/kernel-differences.md
 	@BUILD=$(BUILD) $(PKT) --differences docs/kernel-differences.md
+
+conformance: deps $(PKT) $(call prog,$(CONF_MAIN)) ## Hold the RFCs' requirements against the tests (V=1: per RFC)
+	@tests/conformance/report $(if $(filter 1,$(V)),-v) $(CONFORMANCE_FLAGS) $(BUILD)
 
 check-net: deps all tests ## Run tests/net only (real daemon, real TAP)
 	@$(RUN_TESTS) net
@@ -335,6 +348,67 @@ bench: deps all tests ## Measure beside the kernel's own TCP
 .PHONY: run
 run: deps all ## Do the main job on real input: curl over our TCP, checked and explained
 	@BUILD=$(abspath $(BUILD)) tests/net/run-demo
+
+# -------------------------------------------------------------------------------------- fuzzing
+
+# libFuzzer comes with clang; its objects are build/fuzz/obj/, those that count lines build/fuzz/cov/obj/.
+FUZZ_CC       := clang
+FUZZ_SECONDS  ?= 900
+FUZZ          := build/fuzz
+FUZZ_TARGETS  := fuzz_frame fuzz_sequence fuzz_wire
+FUZZ_FLAGS    := -std=gnu17 $(WARNINGS) -Wno-gnu-folding-constant -O1 -g -fno-omit-frame-pointer \
+                 -D_GNU_SOURCE -DTAPSTACK_VERSION='"$(VERSION)"' -D__SANITIZE_ADDRESS__=1 -I.
+FUZZ_SAN      := address,undefined
+# The world around the stack, and arithmetic without branches of interest, is not what is explored.
+FUZZ_QUIET    := $(addprefix tests/fuzz/,world.c peer.c seeds.c) \
+                 $(addprefix proto/base/,checksum.c siphash.c rng.c)
+FUZZ_WORLD    := $(addprefix tests/fuzz/,world.c peer.c)
+
+fuzz_frame_src    := $(PROTO_SRC) $(FUZZ_WORLD) tests/fuzz/fuzz_frame.c
+fuzz_sequence_src := $(PROTO_SRC) $(FUZZ_WORLD) $(addprefix tests/fuzz/,calls.c segments.c fuzz_sequence.c)
+fuzz_wire_src     := $(IPC_SRC) tests/fuzz/fuzz_wire.c
+fuzz_seeds_src    := $(PROTO_SRC) $(IPC_SRC) $(FUZZ_WORLD) tests/fuzz/seeds.c
+FUZZ_SRC          := $(sort $(foreach t,$(FUZZ_TARGETS) fuzz_seeds,$($(t)_src)))
+fuzz-obj           = $(patsubst %.c,$(FUZZ)/$(1)obj/%.o,$(2))
+
+$(FUZZ)/obj/%.o: %.c | $(DEPS_GATE)
+	@mkdir -p $(@D)
+	$(say) CC "$< (fuzz)"
+	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -fno-sanitize-recover=all -MMD -MP -c -o $@ $< \
+	    -fsanitize=$(if $(filter $<,$(FUZZ_QUIET)),,fuzzer-no-link$(comma))$(FUZZ_SAN)
+
+$(FUZZ)/cov/obj/%.o: %.c | $(DEPS_GATE)
+	@mkdir -p $(@D)
+	$(say) CC "$< (coverage)"
+	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -fprofile-instr-generate -fcoverage-mapping -MMD -MP -c -o $@ $<
+
+-include $(patsubst %.o,%.d,$(call fuzz-obj,,$(FUZZ_SRC)) $(call fuzz-obj,cov/,$(FUZZ_SRC)))
+
+# Not -pie of hand: clang's own driver links libFuzzer's main.
+$(addprefix $(FUZZ)/,$(FUZZ_TARGETS)): $(FUZZ)/%: $$(call fuzz-obj,,$$($$*_src))
+	$(say) LD $@
+	$(Q)$(FUZZ_CC) -g -fsanitize=fuzzer,$(FUZZ_SAN) -o $@ $^
+
+$(addprefix $(FUZZ)/cov/,$(FUZZ_TARGETS)): $(FUZZ)/cov/%: $$(call fuzz-obj,cov/,$$($$*_src))
+	$(say) LD $@
+	$(Q)$(FUZZ_CC) -g -fsanitize=fuzzer -fprofile-instr-generate -o $@ $^
+
+$(FUZZ)/fuzz_seeds: $(call fuzz-obj,,$(fuzz_seeds_src))
+	$(say) LD $@
+	$(Q)$(FUZZ_CC) -g -fsanitize=$(FUZZ_SAN) -o $@ $^
+
+.PHONY: fuzz fuzz-short fuzz-build fuzz-coverage
+fuzz-build: deps $(addprefix $(FUZZ)/,$(FUZZ_TARGETS)) $(FUZZ)/fuzz_seeds
+	@rm -rf $(FUZZ)/seeds && $(FUZZ)/fuzz_seeds $(FUZZ)/seeds
+
+fuzz: fuzz-build ## Fuzz frames, sequences of calls and the control protocol (FUZZ_SECONDS=900 each)
+	@tests/fuzz/run build $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+fuzz-short: fuzz-build ## The same for 20 s each
+	@tests/fuzz/run build 20 $(FUZZ_TARGETS)
+
+fuzz-coverage: fuzz-build $(addprefix $(FUZZ)/cov/,$(FUZZ_TARGETS)) ## Lines of proto/ and ipc/ that the inputs so far reach
+	@tests/fuzz/coverage build $(FUZZ_TARGETS)
 
 # ----------------------------------------------------------------------------------- housekeeping
 
@@ -360,7 +434,7 @@ endif
 PACKAGES := build-essential pkg-config libuv1-dev libcap-dev libpcap-dev libcmocka-dev libinih-dev \
             libmnl-dev libseccomp-dev libsystemd-dev libjansson-dev tcpdump tshark nftables iproute2 \
             iperf3 netcat-openbsd wget curl procps ethtool python3 valgrind strace clang-format \
-            cppcheck shellcheck util-linux
+            cppcheck shellcheck util-linux clang libclang-rt-14-dev llvm
 
 .PHONY: deps
 deps: ## Install the Debian packages that the build and the tests need, if any is missing

@@ -96,6 +96,14 @@ static int start_device(struct daemon *d)
     return rc;
 }
 
+/* Many connections with full windows need it; pages that no byte has touched cost nothing. */
+static uint64_t default_memory(void)
+{
+    uint64_t bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 8;
+
+    return bytes > 256ull << 20 ? bytes : 256ull << 20;
+}
+
 static int start_core(struct daemon *d)
 {
     const struct config *c = &d->config;
@@ -104,7 +112,7 @@ static int start_core(struct daemon *d)
                               .has_gateway = c->has_gateway,
                               .gateway = c->gateway,
                               .features = d->device.ops->features(d->device.dev),
-                              .memory_limit = c->memory,
+                              .memory_limit = c->memory ? c->memory : default_memory(),
                               .max_sockets = c->max_sockets};
     int rc;
 

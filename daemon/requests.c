@@ -233,6 +233,10 @@ void request_stream(struct client *cl, const struct wire_header *h, const void *
     s->news = true;
     if (h->op != WIRE_OP_SEND_MARK)
         stream_take(s);
+    if (s->state == STREAM_ENDED) {
+        control_reply(cl, h, ECONNRESET, NULL, 0, -1);
+        return;
+    }
     switch (h->op) {
     case WIRE_OP_BIND:
         rc = do_bind(cl, s, fd, body);

@@ -6,6 +6,7 @@
  */
 #include "daemon/stream.h"
 
+#include "daemon/log.h"
 #include "daemon/stats.h"
 #include "ipc/fdpass.h"
 
@@ -271,7 +272,12 @@ static size_t take_piece(struct stream *s, size_t queued, size_t budget)
         n = take_by_read(s, spans, n_spans, want, want == queued && !s->hup);
     if (n == 0)
         return before != s->skip ? SIZE_MAX : 0;
-    sock_send_commit(s->sock, n, flags, s->all->now);
+    if (sock_send_commit(s->sock, n, flags, s->all->now) != (ssize_t)n) {
+        /* They have left the queue: a reset is better than a stream with a hole. */
+        log_error("the core refused bytes that it had made room for: connection reset");
+        stream_reset(s);
+        return 0;
+    }
     s->taken += n;
     stats_add(STAT_streams_taken_bytes, n);
     return n;

@@ -67,7 +67,8 @@ static size_t copy_from_iov(void *ctx, void *dst, size_t n)
         size_t left = w->iov->iov_len - w->off;
         size_t take = left < n - done ? left : n - done;
 
-        memcpy((uint8_t *)dst + done, (const uint8_t *)w->iov->iov_base + w->off, take);
+        if (take) /* an empty element may be NULL */
+            memcpy((uint8_t *)dst + done, (const uint8_t *)w->iov->iov_base + w->off, take);
         done += take;
         w->off += take;
         if (w->off == w->iov->iov_len) {

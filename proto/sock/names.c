@@ -131,7 +131,10 @@ void listener_destroy(struct sock *s)
     s->listener = NULL;
     pool_put(&s->st->tcp.listener_pool, l);
     tcp_set_state(s->tcb, TCPS_CLOSED);
-    port_release(s->st, &s->tcb->bind);
+    s->tcb->bind.listening = false;
+    /* a port that the program chose stays its own until close() */
+    if (!s->tcb->bind.fixed)
+        port_release(s->st, &s->tcb->bind);
 }
 
 struct sock *listener_find(struct stack *st, const struct ip_endpoint *local)

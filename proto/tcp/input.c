@@ -26,6 +26,7 @@ static bool synrecv_ack(struct tcb *tp, const struct tcp_seg *seg)
     if (!seq_gt(seg->ack, tp->snd_una) || seq_gt(seg->ack, tp->snd_nxt)) {
         COUNT(tp->st, tcp_in_ack_unsent);
         tcp_send_reset(tp->st, seg);
+        tp->ack_flags = 0; /* what a crossing SYN-ACK asked for: the reset was the answer */
         return false;
     }
     return true;

@@ -199,6 +199,9 @@ struct tcb {
     uint32_t sndbuf;
     uint16_t mss_cache, mss_clamp, advmss;
     uint16_t pmtu;
+    uint16_t size_acked; /**< the largest payload of one segment that was acknowledged (RFC 5927 §7.2: maxsizeacked) */
+    uint16_t ptb_mtu;    /**< what a "too big" about an acknowledged size said, 0: none waits */
+    uint32_t ptb_seq;    /**< the segment that it quoted */
     uint8_t snd_wscale, rcv_wscale;
     bool wscale_ok, ts_ok, fin_queued, nospace;
 
@@ -332,6 +335,15 @@ static inline uint32_t tcp_receive_window(const struct tcb *tp)
     return win < 0 ? 0 : (uint32_t)win;
 }
 
+/**
+ * Memory is short (Linux: tcp_under_memory_pressure): buffers and windows stop growing. Sending streams may take three quarters of the
+ * memory (send path, step 8), so the rest is there for what has been promised to peers.
+ */
+static inline bool tcp_under_pressure(const struct stack *st)
+{
+    return st->mem.limit && st->mem.used > st->mem.limit / 4 * 3;
+}
+
 /** Bytes that were received in order and that no program has read. */
 static inline uint64_t tcp_unread(const struct tcb *tp)
 {
@@ -456,6 +468,8 @@ void tcp_reset_received(struct tcb *tp);
 /** Remember the peer's timestamp (RFC 7323 §4.3). */
 void tcp_replace_ts_recent(struct tcb *tp, const struct tcp_seg *seg);
 bool tcp_paws_reject(uint32_t ts_recent, uint32_t stamp_s, bool valid, uint32_t now_s, uint32_t tsval, int32_t tolerance);
+/** True: a segment without the timestamps that were negotiated, and the tunable wants them (RFC 7323 §3.2). */
+bool tcp_lacks_timestamp(struct stack *st, bool ts_ok, const struct tcp_seg *seg);
 /* input/ack.c: RFC 9293 §3.10.7.4, fifth. False: drop the segment. */
 bool tcp_ack(struct tcb *tp, const struct tcp_seg *seg);
 /** There may be space now: the program hears of it if it waits. */
@@ -555,6 +569,8 @@ int tcp_write_wakeup(struct tcb *tp);
 void tcp_rtt_sample(struct tcb *tp, uint32_t rtt_us);
 void tcp_rtt_init(struct tcb *tp);
 uint32_t tcp_rto_of(const struct tcb *tp);
+/* input/icmp.c: the "too big" that waited for a time-out is believed now */
+void tcp_ptb_believe(struct tcb *tp);
 /* loss/rto.c */
 void tcp_rearm_rto(struct tcb *tp);
 void tcp_retransmit_timer(struct tcb *tp);

@@ -14,7 +14,7 @@ dissect() {
         -e frame.number -e ip.src -e ip.len -e tcp.srcport -e tcp.dstport -e tcp.len -e tcp.flags \
         -e tcp.options.mss_val -e tcp.options.wscale.shift -e tcp.options.timestamp.tsval \
         -e ip.checksum.status -e tcp.checksum.status -e icmp.checksum.status -e _ws.malformed \
-        -e tcp.analysis.retransmission -e icmp.type -E occurrence=f
+        -e tcp.analysis.retransmission -e icmp.type -e tcp.checksum -E occurrence=f
 }
 
 # ask CONDITION-AND-ACTION: awk over the dissection
@@ -22,7 +22,9 @@ ask() {
     awk -F, -v us=$US -v peer=$PEER 'function on(port) { return sport == port || dport == port }
         { n = $1; src = $2; len = $3; sport = $4; dport = $5; data = $6; syn = $7 ~ /[2367abef]$/
           rst = $7 ~ /[4567cdef]$/; mss = $8; scale = $9; ts = $10; ipsum = $11; tcpsum = $12
-          icmpsum = $13; malformed = $14; again = $15; icmp = $16; tcp = $7 != "" }
+          icmpsum = $13; malformed = $14; again = $15; icmp = $16; tcp = $7 != ""
+          # the kernel writes ffff for 0 (CSUM_MANGLED_0): the same to a receiver, not to tshark
+          if (src == peer && $17 == "0xffff") tcpsum = 1 }
         '"$1" "$TS_DIR/dissected"
 }
 

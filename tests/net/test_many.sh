@@ -28,4 +28,11 @@ none_left() {
 }
 check "none of them is left behind" ts_until 5 none_left
 ts_stop
+
+# Less memory than they could use: windows close, but no byte is lost and no connection ends.
+ts_start --memory 256M
+for i in 1 2 3; do
+    check_transfer "200 at once in 256 MiB, run $i" run kernel $((7010 + i)) 1M 1M -n 200 -p 200 -w 16K
+done
+ts_stop
 ts_done

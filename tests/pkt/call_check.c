@@ -147,7 +147,8 @@ static const char *check_pair(struct call_state *s, const struct call *c, const 
 
     if (first || second) {
         memcpy(&l, c->opt, sizeof(l));
-        if (l.l_onoff == (int)first->number && (!second || l.l_linger == (int)second->number))
+        if ((!first || l.l_onoff == (int)first->number) &&
+            (!second || l.l_linger == (int)second->number))
             return NULL;
         return arena_printf(s->arena, "came {onoff=%d, linger=%d}", l.l_onoff, l.l_linger);
     }

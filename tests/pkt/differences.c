@@ -177,6 +177,7 @@ static void play_virtual(const struct script_list *list, struct verdict *all)
             snprintf(v->reason, sizeof(v->reason), "%s",
                      s->virtual_only     ? s->virtual_only
                      : s->kernel_differs ? s->kernel_differs
+                     : s->core_lacks     ? s->core_lacks
                                          : "");
             runner_play(t, s, &o);
         }
@@ -217,11 +218,12 @@ int differences_kernel_only(const struct script_list *list)
     printf("1..%d\n", list->n);
     for (int i = 0; i < list->n; i++) {
         const struct verdict *v = &all[i];
-        bool ok = v->skipped || v->kernel_passed;
+        bool explained = v->skipped || (*v->reason && !v->kernel_passed);
+        bool ok = explained || v->kernel_passed;
 
         failed += !ok;
         printf("%sok %d - %s%s%s\n", ok ? "" : "not ", i + 1, list->path[i],
-               v->skipped ? " # SKIP " : "", v->skipped ? v->reason : "");
+               explained ? " # SKIP " : "", explained ? v->reason : "");
         if (!ok)
             print_lines(v->failure);
     }
@@ -263,7 +265,7 @@ static int differing(FILE *f, const struct script_list *list, const struct verdi
         const struct verdict *v = &all[i];
         bool same = v->virtual_passed && v->kernel_passed;
         bool stale = same && *v->reason && !v->skipped;
-        bool explained = *v->reason && v->virtual_passed && !v->kernel_passed;
+        bool explained = *v->reason && v->virtual_passed != v->kernel_passed;
 
         if (v->skipped || (same && !stale))
             continue;

@@ -45,9 +45,9 @@ static bool play(struct target *t, int number, const char *path, const char *sou
             o = (struct outcome){.reason = error, .printed = ""};
     }
     report_tap(number, s, path, &o);
-    if (!o.passed && s)
+    if (!o.passed && s && !s->core_lacks)
         report_capture(t, s, scripts_capture_folder());
-    return o.passed;
+    return !report_is_failure(s, &o);
 }
 
 static int play_virtual(const struct script_list *list, const struct options *opt)

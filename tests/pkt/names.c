@@ -46,7 +46,7 @@ const char *name_of_errno(int error)
     static char text[32];
 
     for (size_t i = 0; i < N_NAMES; i++)
-        if (names[i].name[0] == 'E' && memcmp(names[i].name, "EPOLL", 5) != 0 &&
+        if (names[i].name[0] == 'E' && strncmp(names[i].name, "EPOLL", 5) != 0 &&
             names[i].value == error)
             return names[i].name;
     snprintf(text, sizeof(text), "errno %d", error);

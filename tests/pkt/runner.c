@@ -15,9 +15,8 @@
 
 #define VIRTUAL_TOLERANCE_US 1000
 #define REAL_TOLERANCE_US    10000
-#define REAL_CALL_US                                                                               \
-    300000 /* a call in another thread that does not block returns well within this */
-#define MAX_BLOCKED 16
+#define REAL_CALL_US         100000 /* a call in a thread that does not block returns well within this */
+#define MAX_BLOCKED          16
 
 struct run {
     struct target *t;

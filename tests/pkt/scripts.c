@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ALL "tests/scripts/*.pkt"
+#define ALL         "tests/scripts/*.pkt"
+#define CONFORMANCE "tests/scripts/conformance/*.pkt"
 
 static void add(struct script_list *list, const char *path)
 {
@@ -28,6 +29,7 @@ void scripts_find(struct script_list *list, char **named, int n, const char *wor
             add(list, named[i]);
     if (n || glob(ALL, 0, NULL, &all) != 0)
         return;
+    glob(CONFORMANCE, GLOB_APPEND, NULL, &all);
     for (size_t i = 0; i < all.gl_pathc; i++)
         if (strstr(all.gl_pathv[i], word))
             add(list, all.gl_pathv[i]);

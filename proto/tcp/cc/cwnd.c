@@ -132,7 +132,7 @@ void tcp_sndbuf_expand(struct tcb *tp)
     uint64_t most = (uint64_t)tp->st->tcp.tunables.wmem_max;
     uint64_t want;
 
-    if (tp->sndbuf_locked)
+    if (tp->sndbuf_locked || tcp_under_pressure(tp->st))
         return;
     if (tp->reordering + 1u > segs)
         segs = tp->reordering + 1u;

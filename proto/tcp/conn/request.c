@@ -237,6 +237,8 @@ static void fill_from_request(struct tcb *tp, const struct tcp_request *req, con
     tp->mss_clamp = req->peer_mss ? req->peer_mss : TCP_DEFAULT_MSS_V4;
     tp->pmtu = req->pmtu;
     tp->total_retrans = req->retries;
+    tp->segs_in = 1 + seg->n_segs; /* the SYN and this one */
+    tp->delivered = 1;             /* the SYN-ACK */
 }
 
 /* Established by the final ACK (the fifth check of RFC 9293 §3.10.7.4 in SYN-RECEIVED). NULL: no memory, the record stays. */
@@ -386,6 +388,8 @@ void tcp_request_input(struct stack *st, struct tcp_conn *c, const struct tcp_se
             limited_ack(st, req);
         return;
     }
+    if (tcp_lacks_timestamp(st, req->ts_ok, seg))
+        return;
     if (!check_flags(st, req, seg) || accept_queue_full(st, req, seg))
         return;
     if (req->ts_ok && seg->opt.has_ts && seq_leq(seg->seq, req->irs + 1))

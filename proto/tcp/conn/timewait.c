@@ -184,6 +184,9 @@ static bool may_reopen(struct stack *st, const struct tcp_timewait *tw, const st
     /* nobody would take it: TIME-WAIT goes on protecting the tuple */
     if (!listener_find(st, &tw->conn.local))
         return false;
+    /* segments of the old connection have none and stay recognisable (RFC 6191 §2; Linux looks at the sequence number alone) */
+    if (st->tcp.tunables.rfc6191 && !tw->ts_ok && seg->opt.has_ts)
+        return true;
     return seq_gt(seg->seq, tw->rcv_nxt) || newer_stamp;
 }
 
@@ -217,6 +220,8 @@ bool tcp_timewait_input(struct stack *st, struct tcp_conn *c, const struct tcp_s
         return true;
     }
     if (seg->flags & TH_RST)
+        return false;
+    if (st->tcp.tunables.rfc6191 && (seg->flags & (TH_SYN | TH_ACK)) == TH_SYN)
         return false;
     if (old || (seg->flags & TH_ACK))
         stack_timer_arm(st, &tw->timer, st->now + two_msl(st));

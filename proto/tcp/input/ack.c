@@ -67,6 +67,17 @@ static void note_times(const struct segment *seg, struct tcp_ack_state *as)
         as->oldest_sent = seg->sent_at;
 }
 
+/* RFC 5927 §7.2: so much in one packet has reached the peer; a segment that a "too big" named has arrived after all. */
+static void note_size(struct tcb *tp, const struct segment *seg)
+{
+    uint32_t len = seg_len(seg) < tp->mss_cache ? seg_len(seg) : tp->mss_cache;
+
+    if (len > tp->size_acked)
+        tp->size_acked = (uint16_t)len;
+    if (tp->ptb_mtu && seq_lt(tp->ptb_seq, seg->end_seq))
+        tp->ptb_mtu = 0;
+}
+
 /* Drop what is acknowledged from the head of the retransmission queue (Linux: tcp_clean_rtx_queue). */
 static void clean_rtx_queue(struct tcb *tp, struct tcp_ack_state *as)
 {
@@ -83,6 +94,7 @@ static void clean_rtx_queue(struct tcb *tp, struct tcp_ack_state *as)
             break;
         }
         note_times(seg, as);
+        note_size(tp, seg);
         as->acked_packets += seg->pcount;
         forget_counts(tp, seg);
         list_del(l);

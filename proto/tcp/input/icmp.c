@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ICMP errors about our segments (RFC 9293 §3.9.2.2, RFC 5927 §4): only for a sequence number that is in flight; hard while
- * connecting, soft afterwards; "fragmentation needed" lowers the path MTU (RFC 1191).
+ * connecting, soft afterwards; "fragmentation needed" lowers the path MTU (RFC 1191), with tcp_ptb_patience only when no ACK
+ * contradicts it (RFC 5927 §7.2).
  */
 #include "proto/sock/sock_internal.h"
 
 #include <errno.h>
+
+#define MIN_PMTU 552u /* Linux's net.ipv4.route.min_pmtu */
 
 static uint32_t quoted_seq(const struct icmp_error *e)
 {
@@ -14,19 +17,45 @@ static uint32_t quoted_seq(const struct icmp_error *e)
 
 static void lower_mtu(struct tcb *tp, uint32_t mtu)
 {
-    /* 552 is Linux's net.ipv4.route.min_pmtu */
-    if (mtu < 552)
-        mtu = 552;
+    if (mtu < MIN_PMTU)
+        mtu = MIN_PMTU;
     if (mtu >= tp->pmtu)
         return;
     tcp_sync_mss(tp, mtu);
     tcp_simple_retransmit(tp);
 }
 
-static void connection_error(struct tcb *tp, const struct icmp_error *e)
+/* Segments of this size have arrived before: the claim may be forged, a time-out of the quoted segment will tell. */
+static bool is_doubtful(const struct tcb *tp, uint32_t mtu)
+{
+    uint32_t headers = (uint32_t)(ip_addr_is_v4(&tp->conn.remote.addr) ? 40 : 60) + (tp->ts_ok ? TCP_TIMESTAMP_SPACE : 0);
+
+    return tp->st->tcp.tunables.ptb_patience && mtu < tp->size_acked + headers;
+}
+
+static void too_big(struct tcb *tp, uint32_t mtu, uint32_t seq)
+{
+    if (is_doubtful(tp, mtu)) {
+        tp->ptb_mtu = (uint16_t)(mtu > MIN_PMTU ? mtu : MIN_PMTU);
+        tp->ptb_seq = seq;
+        return;
+    }
+    lower_mtu(tp, mtu);
+}
+
+void tcp_ptb_believe(struct tcb *tp)
+{
+    uint32_t mtu = tp->ptb_mtu;
+
+    tp->ptb_mtu = 0;
+    if (mtu)
+        lower_mtu(tp, mtu);
+}
+
+static void connection_error(struct tcb *tp, const struct icmp_error *e, uint32_t seq)
 {
     if (e->error == EMSGSIZE) {
-        lower_mtu(tp, e->mtu);
+        too_big(tp, e->mtu, seq);
         return;
     }
     if (tp->conn.state == TCPS_SYN_SENT || tp->conn.state == TCPS_SYN_RECV) {
@@ -52,9 +81,10 @@ bool tcp_icmp_input(struct stack *st, const struct icmp_error *e)
         return true;
     }
     tp = tcb_of_conn(c);
-    if (!seq_between(tp->snd_una, seq, tp->snd_nxt))
+    /* in flight, so below SND.NXT: with nothing in flight no error can be about us (Linux takes SND.NXT itself too) */
+    if (seq_lt(seq, tp->snd_una) || seq_geq(seq, tp->snd_nxt))
         return false;
-    connection_error(tp, e);
+    connection_error(tp, e, seq);
     return true;
 }
 

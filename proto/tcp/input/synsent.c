@@ -55,6 +55,7 @@ static void syn_acked(struct tcb *tp)
     tp->snd_una = tp->snd_nxt;
     tp->packets_out = tp->lost_out = tp->retrans_out = tp->sacked_out = 0;
     tp->ca_state = CA_OPEN;
+    tp->delivered++;
     tp->retransmits = tp->backoff = 0;
     tp->retrans_stamp = 0;
     tcp_timer_clear(tp, TCP_TIMER_rexmt);

@@ -16,6 +16,14 @@ bool tcp_paws_reject(uint32_t ts_recent, uint32_t stamp_s, bool valid, uint32_t 
     return now_s - stamp_s <= PAWS_IDLE_S;
 }
 
+bool tcp_lacks_timestamp(struct stack *st, bool ts_ok, const struct tcp_seg *seg)
+{
+    if (!st->tcp.tunables.timestamps_required || !ts_ok || seg->opt.has_ts || (seg->flags & TH_RST))
+        return false;
+    COUNT(st, tcp_in_no_timestamp);
+    return true;
+}
+
 void tcp_challenge_ack(struct tcb *tp, bool limited)
 {
     struct stack *st = tp->st;
@@ -126,7 +134,7 @@ bool tcp_validate(struct tcb *tp, const struct tcp_seg *seg)
         COUNT(tp->st, tcp_in_no_flags);
         return false;
     }
-    if (!paws_ok(tp, seg))
+    if (tcp_lacks_timestamp(tp->st, tp->ts_ok, seg) || !paws_ok(tp, seg))
         return false;
     if (!sequence_ok(tp, seg)) {
         outside_window(tp, seg);

@@ -94,7 +94,7 @@ void tcp_window_grow(struct tcb *tp, uint32_t len)
     uint32_t limit = tp->window_clamp < free ? tp->window_clamp : free;
     uint32_t incr = 2u * tp->advmss;
 
-    if (len < 128 || tp->rcv_ssthresh >= limit)
+    if (len < 128 || tp->rcv_ssthresh >= limit || tcp_under_pressure(tp->st))
         return;
     if (incr < 2 * len)
         incr = 2 * len;
@@ -122,6 +122,7 @@ uint32_t tcp_choose_window(const struct tcb *tp)
     uint32_t free = used < full_buf ? full_buf - (uint32_t)used : 0;
     uint32_t mss = tp->rcv_mss < full ? tp->rcv_mss : full;
     uint32_t unit = 1u << tp->rcv_wscale;
+    uint32_t ssthresh = tp->rcv_ssthresh;
     uint32_t win;
 
     if (!mss)
@@ -131,8 +132,10 @@ uint32_t tcp_choose_window(const struct tcb *tp)
         if (free < full_buf / 16 || free < mss)
             return 0;
     }
-    if (free > tp->rcv_ssthresh)
-        free = tp->rcv_ssthresh;
+    if (free < full / 2 && tcp_under_pressure(tp->st) && ssthresh > 4u * tp->advmss)
+        ssthresh = 4u * tp->advmss;
+    if (free > ssthresh)
+        free = ssthresh;
     if (tp->rcv.ext[1].base)
         return storage_limit(tp, free) & ~(unit - 1);
     if (tp->rcv_wscale)
@@ -213,7 +216,7 @@ void tcp_rcv_space_adjust(struct tcb *tp)
     if (!rtt || st->now - tp->drs.time < rtt)
         return;
     copied = consumed > tp->drs.seq ? consumed - tp->drs.seq : 0;
-    if (copied > tp->drs.space && st->tcp.tunables.moderate_rcvbuf && !tp->rcvbuf_locked) {
+    if (copied > tp->drs.space && st->tcp.tunables.moderate_rcvbuf && !tp->rcvbuf_locked && !tcp_under_pressure(st)) {
         want = 2 * copied + 16u * tp->advmss;
         want += 2 * want * (copied - tp->drs.space) / (tp->drs.space ? tp->drs.space : 1);
         want = RATIO_SPACE(want);

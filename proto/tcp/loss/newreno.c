@@ -138,7 +138,13 @@ void tcp_fastretrans_alert(struct tcb *tp, const struct tcp_ack_state *as)
     }
 }
 
-/* A time-out: everything in flight counts as lost, and slow start begins from one (RFC 5681 §3.1). */
+/* Sent within the last RTO: nothing says yet that it is lost, and it must not go again so early (RFC 6298 §5). */
+static bool is_recent(const struct tcb *tp, const struct segment *seg)
+{
+    return seg->link.prev != &tp->rtxq && tp->st->now - seg->sent_at < tp->rto;
+}
+
+/* A time-out: what is in flight counts as lost, and slow start begins from one (RFC 5681 §3.1). */
 void tcp_enter_loss(struct tcb *tp)
 {
     struct list *l;
@@ -154,7 +160,10 @@ void tcp_enter_loss(struct tcb *tp)
     {
         struct segment *seg = container_of(l, struct segment, link);
 
-        seg->marks = (uint8_t)((seg->marks & ~SEG_RETRANS) | SEG_LOST);
+        seg->marks = (uint8_t)(seg->marks & ~(SEG_RETRANS | SEG_LOST));
+        if (is_recent(tp, seg))
+            continue;
+        seg->marks |= SEG_LOST;
         tp->lost_out += seg->pcount;
     }
     tp->cwnd = tcp_in_flight(tp) + 1;

@@ -131,6 +131,7 @@ void tcp_retransmit_timer(struct tcb *tp)
         return;
     }
     COUNT(tp->st, tcp_rto);
+    tcp_ptb_believe(tp);
     if (tp->conn.state != TCPS_SYN_SENT && tp->conn.state != TCPS_SYN_RECV)
         tcp_enter_loss(tp);
     tp->retransmits++;

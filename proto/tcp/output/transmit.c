@@ -302,6 +302,12 @@ void tcp_send_reset(struct stack *st, const struct tcp_seg *seg)
         r.flags = TH_RST | TH_ACK;
         r.ack = seg->end_seq;
     }
+    if (seg->opt.has_ts && st->tcp.tunables.reset_timestamps) {
+        /* the offset depends on the tuple alone: this is the clock that the peer knows */
+        r.has_ts = true;
+        r.tsval = tcp_ts_now(st) + isn_ts_offset(st, &r.local, &r.remote);
+        r.tsecr = seg->opt.tsval;
+    }
     COUNT(st, tcp_out_rst);
     tcp_send_reply(st, &r);
 }

@@ -9,12 +9,11 @@
 
 struct fixture fx;
 
-static const uint8_t our_mac[6] = {2, 0, 0, 0, 0, 1};
-static const uint8_t peer_mac[6] = {2, 0, 0, 0, 0, 2};
-static const uint8_t our_ip[4] = {10, 0, 0, 1};
-static const uint8_t peer_ip[4] = {10, 0, 0, 2};
+const uint8_t fx_our_mac[6] = {2, 0, 0, 0, 0, 1};
+const uint8_t fx_our_ip[4] = {10, 0, 0, 1};
+const uint8_t fx_peer_ip[4] = {10, 0, 0, 2};
 
-static uint8_t pattern(uint64_t off)
+uint8_t fx_pattern(uint64_t off)
 {
     return (uint8_t)(off * 131 + (off >> 8) * 7);
 }
@@ -60,13 +59,13 @@ static bool checksum_ok(const uint8_t *tcp, uint32_t len, const struct frame *f)
     uint32_t sum;
 
     if (f->csum == FRAME_CSUM_PARTIAL) {
-        uint16_t pseudo = csum_fold(csum_pseudo(our_ip, peer_ip, 4, IP_PROTO_TCP, len));
+        uint16_t pseudo = csum_fold(csum_pseudo(fx_our_ip, fx_peer_ip, 4, IP_PROTO_TCP, len));
         uint16_t field;
 
         memcpy(&field, tcp + 16, 2);
         return (uint16_t)(field + pseudo) == 0xffff && f->csum_start == 34 && f->csum_offset == 16;
     }
-    sum = csum_pseudo(our_ip, peer_ip, 4, IP_PROTO_TCP, len);
+    sum = csum_pseudo(fx_our_ip, fx_peer_ip, 4, IP_PROTO_TCP, len);
     return csum_fold(csum_partial(tcp, len, sum)) == 0;
 }
 
@@ -167,7 +166,7 @@ static void check_payload(const char *file, int line, const struct fx_seg *g)
     uint32_t first = g->seq + !!(g->flags & SYN) - 1;
 
     for (uint32_t i = 0; i < g->len && !fx.no_pattern; i++) {
-        if (g->payload[i] == pattern(first + i))
+        if (g->payload[i] == fx_pattern(first + i))
             continue;
         print_error("payload byte %u of the segment at seq %u is wrong\n", i, g->seq);
         _fail(file, line);
@@ -233,161 +232,6 @@ uint64_t take_bytes(void)
     return n;
 }
 
-/* --- what the peer sends
- * ---------------------------------------------------------------------------
- */
-
-void fx_input_bytes(const uint8_t *bytes, uint32_t len)
-{
-    uint8_t *copy = malloc(len ? len : 1u);
-    struct frame f;
-
-    assert_non_null(copy);
-    memcpy(copy, bytes, len);
-    frame_init(&f);
-    f.data = copy;
-    f.len = len;
-    stack_input(fx.st, &f, fx.now);
-    free(copy);
-}
-
-static uint32_t put_ip(uint8_t *b, uint8_t proto, uint32_t payload)
-{
-    uint16_t sum;
-
-    memset(b, 0, 34);
-    memcpy(b, our_mac, 6);
-    memcpy(b + 6, peer_mac, 6);
-    wire_put16(b + 12, ETH_TYPE_IPV4);
-    b[14] = 0x45;
-    wire_put16(b + 16, 20 + payload);
-    wire_put16(b + 20, 0x4000);
-    b[22] = 64;
-    b[23] = proto;
-    memcpy(b + 26, peer_ip, 4);
-    memcpy(b + 30, our_ip, 4);
-    sum = csum_fold(csum_partial(b + 14, 20, 0));
-    memcpy(b + 24, &sum, 2);
-    return 34 + payload;
-}
-
-uint32_t peer_tsval(void)
-{
-    return (uint32_t)(fx.now / 1000) + 500000000u;
-}
-
-static uint32_t put_timestamps(uint8_t *o, const struct peer_seg *p)
-{
-    o[0] = o[1] = 1;
-    o[2] = 8;
-    o[3] = 10;
-    wire_put32(o + 4, p->tsval ? p->tsval : peer_tsval());
-    wire_put32(o + 8, p->tsecr ? p->tsecr : fx.c->tsval_seen);
-    if ((p->flags & (SYN | ACK)) == SYN)
-        wire_put32(o + 8, p->tsecr);
-    return 12;
-}
-
-static uint32_t put_options(uint8_t *o, const struct peer_seg *p)
-{
-    uint32_t n = 0;
-
-    if (p->opt) {
-        memcpy(o, p->opt, p->opt_len);
-        return p->opt_len;
-    }
-    if ((p->flags & SYN) && fx.c->mss) {
-        o[n++] = 2;
-        o[n++] = 4;
-        wire_put16(o + n, (uint32_t)fx.c->mss);
-        n += 2;
-    }
-    if (fx.c->ts && !p->no_ts)
-        n += put_timestamps(o + n, p);
-    if ((p->flags & SYN) && fx.c->wscale >= 0) {
-        uint8_t ws[4] = {1, 3, 3, (uint8_t)fx.c->wscale};
-
-        memcpy(o + n, ws, 4);
-        n += 4;
-    }
-    return n;
-}
-
-void fx_peer(struct peer_seg p)
-{
-    struct fx_conn *c = fx.c;
-    uint8_t *b = calloc(1, 34 + 60 + p.len + 1u), *tcp = b + 34;
-    uint32_t opt, len, first = p.seq + !!(p.flags & SYN) - 1;
-    uint16_t sum;
-
-    assert_non_null(b);
-    opt = put_options(tcp + 20, &p);
-    wire_put16(tcp, c->port);
-    wire_put16(tcp + 2, c->our_port);
-    wire_put32(tcp + 4, c->irs + p.seq);
-    wire_put32(tcp + 8, p.flags & ACK ? c->iss + p.ack : 0);
-    tcp[12] = (uint8_t)((p.doff ? (uint32_t)p.doff : (20 + opt) / 4) << 4);
-    tcp[13] = p.flags;
-    wire_put16(tcp + 14, p.win < 0 ? 0 : p.win ? (uint32_t)p.win : c->window);
-    for (uint32_t i = 0; i < p.len; i++)
-        tcp[20 + opt + i] = p.fill > 0 ? (uint8_t)p.fill : pattern(first + i);
-    len = 20 + opt + p.len;
-    sum = csum_fold(csum_partial(tcp, len, csum_pseudo(peer_ip, our_ip, 4, IP_PROTO_TCP, len)));
-    if (p.bad_csum)
-        sum ^= 0x0100;
-    memcpy(tcp + 16, &sum, 2);
-    fx_input_bytes(b, put_ip(b, IP_PROTO_TCP, len));
-    free(b);
-    if (!p.later)
-        run();
-}
-
-void peer_use(unsigned n)
-{
-    assert_true(n < FX_CONNS);
-    fx.c = &fx.conns[n];
-}
-
-void peer_icmp(uint8_t type, uint8_t code, uint16_t mtu, uint32_t seq)
-{
-    uint8_t b[34 + 8 + 28] = {0}, *icmp = b + 34, *q = icmp + 8;
-    uint16_t sum;
-
-    icmp[0] = type;
-    icmp[1] = code;
-    wire_put16(icmp + 6, mtu);
-    q[0] = 0x45;
-    wire_put16(q + 2, 1500);
-    q[8] = 64;
-    q[9] = IP_PROTO_TCP;
-    memcpy(q + 12, our_ip, 4);
-    memcpy(q + 16, peer_ip, 4);
-    wire_put16(q + 20, fx.c->our_port);
-    wire_put16(q + 22, fx.c->port);
-    wire_put32(q + 24, fx.c->iss + seq);
-    sum = csum_fold(csum_partial(icmp, 36, 0));
-    memcpy(icmp + 2, &sum, 2);
-    fx_input_bytes(b, put_ip(b, IP_PROTO_ICMP, 36));
-    run();
-}
-
-/* The peer says who it is; solicited or not does not matter here. */
-static void answer_arp(void)
-{
-    uint8_t b[60] = {0};
-    static const uint8_t fixed[8] = {0, 1, 8, 0, 6, 4, 0, 2};
-
-    memcpy(b, our_mac, 6);
-    memcpy(b + 6, peer_mac, 6);
-    wire_put16(b + 12, ETH_TYPE_ARP);
-    memcpy(b + 14, fixed, 8);
-    memcpy(b + 22, peer_mac, 6);
-    memcpy(b + 28, peer_ip, 4);
-    memcpy(b + 32, our_mac, 6);
-    memcpy(b + 38, our_ip, 4);
-    fx_input_bytes(b, sizeof(b));
-}
-
 /* --- time
  * ------------------------------------------------------------------------------------------
  */
@@ -439,7 +283,7 @@ void run(void)
         stack_run(fx.st, fx.now);
         drain_events();
         if (fx.arp_asked && !fx.deaf)
-            answer_arp();
+            fx_answer_arp();
         else if (stack_next_deadline(fx.st) > fx.now)
             break;
         fx.arp_asked = false;
@@ -550,7 +394,7 @@ ssize_t wflags(size_t n, int flags)
 
     assert_non_null(b);
     for (size_t i = 0; i < n; i++)
-        b[i] = pattern(fx.c->written + i);
+        b[i] = fx_pattern(fx.c->written + i);
     got = sock_sendmsg(fx.s, &iov, 1, flags, fx.now);
     free(b);
     if (got > 0)
@@ -573,7 +417,7 @@ ssize_t r(size_t n)
     assert_non_null(b);
     got = sock_recvmsg(fx.s, &iov, 1, 0, fx.now);
     for (ssize_t i = 0; i < got && !fx.no_pattern; i++) {
-        if (b[i] != pattern(fx.c->read + (uint64_t)i))
+        if (b[i] != fx_pattern(fx.c->read + (uint64_t)i))
             fail_msg("byte %zd that was read is wrong", i);
     }
     free(b);
@@ -673,7 +517,7 @@ static void start(void)
     fx.live = (int64_t)fx.st->mem.used;
     fx.st->mem.alloc = fx_alloc;
     fx.st->mem.release = fx_release;
-    answer_arp();
+    fx_answer_arp();
     stack_announce(fx.st, fx.now);
     run();
 }
@@ -697,7 +541,7 @@ int fx_setup(void **state)
     memset(&fx, 0, sizeof(fx));
     fx.now = 1000 * SEC;
     fx.device_room = -1;
-    memcpy(fx.config.mac, our_mac, 6);
+    memcpy(fx.config.mac, fx_our_mac, 6);
     memcpy(fx.config.seed, "a secret of the test, 32 bytes..", 32);
     fx.config.mtu = 1500;
     fx.config.features = STACK_TX_CSUM | STACK_TX_TSO4;

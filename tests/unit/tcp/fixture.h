@@ -31,7 +31,7 @@
 #include "proto/sock/sock_internal.h"
 
 #include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <linux/tcp.h>
 
 enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16, URG = 32, ECE = 64, CWR = 128 };
 
@@ -107,6 +107,12 @@ struct fixture {
 };
 
 extern struct fixture fx;
+
+extern const uint8_t fx_our_mac[6], fx_our_ip[4], fx_peer_ip[4];
+/** The byte at an offset of either stream. */
+uint8_t fx_pattern(uint64_t off);
+/** The peer says who it is. */
+void fx_answer_arp(void);
 
 int fx_setup(void **state);
 int fx_teardown(void **state);
@@ -215,6 +221,7 @@ uint32_t events_of(const struct sock *s);
 
 /** State of the present connection, also without a program's handle; TCPS_CLOSED: there is none. */
 unsigned fx_state(void);
-#define assert_state(name) assert_string_equal(tcp_state_name(fx_state()), tcp_state_name(TCPS_##name))
+#define assert_state(name)                                                                         \
+    assert_string_equal(tcp_state_name(fx_state()), tcp_state_name(TCPS_##name))
 
 #endif

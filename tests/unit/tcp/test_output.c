@@ -264,7 +264,8 @@ TEST(send_path_12_out_of_space_pushes_what_msg_more_held_back)
     assert_int_equal(wflags(100, MSG_MORE), 100);
     expect_none();
     fx.fail_all = true;
-    assert_int_equal(wflags(10000, MSG_MORE), 3996); /* the first extent is full, a second refused */
+    assert_int_equal(wflags(10000, MSG_MORE),
+                     3996); /* the first extent is full, a second refused */
     fx.fail_all = false;
     expect(PSH | ACK, 1, 1, 4096);
     advance(SEC);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The congestion window around the algorithm: growth when it was the limit, idle time, pacing rate, send buffer. */
+/* The congestion window around the algorithm: growth when it was the limit, idle time, pacing rate,
+ * send buffer. */
 #include "tests/unit/tcp/fixture.h"
 
 TEST(the_initial_window_is_ten)

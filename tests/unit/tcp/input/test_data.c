@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Text in order, old, and out of order; FIN in its place (RFC 9293 §3.10.7.4, seventh and eighth). */
+/* Text in order, old, and out of order; FIN in its place (RFC 9293 §3.10.7.4, seventh and eighth).
+ */
 #include "tests/unit/tcp/fixture.h"
 
 static void read_fill(size_t n, int fill)

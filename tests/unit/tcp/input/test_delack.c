@@ -113,7 +113,12 @@ TEST(a_reply_within_the_delay_carries_the_ack_and_makes_the_session_interactive)
 TEST(tcp_quickack_sends_what_is_owed)
 {
     past_quick_mode();
+    assert_int_equal(set_int(IPPROTO_TCP, TCP_QUICKACK, 0), 0);
     peer(PSH | ACK, next, 1, 10);
+    assert_int_equal(set_int(IPPROTO_TCP, TCP_QUICKACK, 1), 0);
+    expect_none(); /* what the program has not taken stays delayed (Linux) */
+    assert_int_equal(set_int(IPPROTO_TCP, TCP_QUICKACK, 0), 0);
+    assert_int_equal(r(10), 10);
     expect_none();
     assert_int_equal(set_int(IPPROTO_TCP, TCP_QUICKACK, 1), 0);
     expect(ACK, 1, next + 10, 0);

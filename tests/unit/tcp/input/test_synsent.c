@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* SYN-SENT (RFC 9293 §3.10.7.3): the answer to our SYN, what is no answer, and the crossing SYN (§3.5). */
+/* SYN-SENT (RFC 9293 §3.10.7.3): the answer to our SYN, what is no answer, and the crossing SYN
+ * (§3.5). */
 #include "tests/unit/tcp/fixture.h"
 
 static void syn_sent(void)
@@ -149,6 +150,19 @@ TEST(simultaneous_open_with_a_wrong_ack_is_reset)
     assert_state(SYN_RECV);
 }
 
+TEST(simultaneous_open_with_a_wrong_syn_ack_is_reset_and_leaves_no_ack_owed)
+{
+    syn_sent();
+    peer(SYN, 0, 0, 0);
+    clear();
+    peer(SYN | ACK, 0, 0, 0);
+    expect(RST, 0, 0, 0);
+    assert_state(SYN_RECV);
+    assert_int_equal(tp->ack_flags, 0);
+    advance(500 * MS);
+    expect_none();
+}
+
 TEST(shutdown_before_a_simultaneous_open_is_complete_sends_the_fin_after_it)
 {
     syn_sent();
@@ -209,6 +223,7 @@ int main(void)
         T(simultaneous_open_the_syn_ack_is_resent),
         T(simultaneous_open_refused),
         T(simultaneous_open_with_a_wrong_ack_is_reset),
+        T(simultaneous_open_with_a_wrong_syn_ack_is_reset_and_leaves_no_ack_owed),
         T(shutdown_before_a_simultaneous_open_is_complete_sends_the_fin_after_it),
         T(close_before_a_simultaneous_open_is_complete),
         T(text_in_the_syn_ack_is_ignored_and_comes_again),

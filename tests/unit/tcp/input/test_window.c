@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The receive window: what is offered, how it closes and opens (RFC 9293 §3.8.6; linux-receiver §3, §4). */
+/* The receive window: what is offered, how it closes and opens (RFC 9293 §3.8.6; linux-receiver §3,
+ * §4). */
 #include "tests/unit/tcp/fixture.h"
 
 TEST(the_offers_are_linux_s)
@@ -189,7 +190,8 @@ TEST(small_segments_that_nobody_reads_close_the_window_too)
     for (int i = 0; i < 3000 && tcp_receive_window(tp) >= 50; i++, seq += 50) {
         peer(PSH | ACK, seq, 1, 50);
         clear();
-        /* old text makes us acknowledge each of them at once, and the window is rounded up each time */
+        /* old text makes us acknowledge each of them at once, and the window is rounded up each
+         * time */
         peer(PSH | ACK, seq, 1, 50);
         clear();
     }

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What fuzz_sequence reads: a header, then steps. The seeds are written with the same names.
+ *
+ *   header   MTU, features, tunables, room for memory: one byte each
+ *   step     an enum op in the low four bits (the upper four: do not run the stack yet, when all set),
+ *            then what the op takes
+ */
+#ifndef TS_TESTS_FUZZ_OPS_H
+#define TS_TESTS_FUZZ_OPS_H
+
+#include "tests/fuzz/input.h"
+
+enum op {
+    OP_SEGMENT,  /**< bits and flow, flags, then what the bits ask for */
+    OP_ANSWER,   /**< flow: the ACK that the stack hopes for */
+    OP_DATA,     /**< flow, length: in order, with ACK */
+    OP_CALL,     /**< enum call and slot, then its arguments */
+    OP_OPTION,   /**< slot, option, value */
+    OP_TIME,     /**< exponent, mantissa: microseconds */
+    OP_DEADLINE, /**< count: to the next deadlines */
+    OP_DEVICE,   /**< what transmit answers from now on; ready; sent */
+    OP_ICMP,     /**< type, code, mtu */
+    OP_RAW,      /**< length, sums fixed or not, offload, bytes: a frame as it is */
+    OP_PACKET,   /**< protocol, length, bytes: behind a good IP header */
+    OP_MEMORY,   /**< n: the nth allocation from now fails */
+    OP_BLOCKING, /**< slot, operation: a call that waits */
+    OP_WORLD,    /**< deaf, announce, shutdown, list, tunables */
+    OP_COUNT
+};
+
+/* OP_SEGMENT's first byte above the flow. */
+#define SEG_BIT_SEQ     0x08 /**< kind and amount follow */
+#define SEG_BIT_ACK     0x10 /**< the same */
+#define SEG_BIT_LEN     0x20 /**< length, 16 bits */
+#define SEG_BIT_OPTIONS 0x40 /**< kind, and maybe bytes */
+#define SEG_BIT_MORE    0x80 /**< window, urgent pointer, TOS, offload */
+
+/** Where a sequence or acknowledgement number is counted from. */
+enum from { FROM_NEXT, FROM_ACKED, FROM_EDGE, FROM_ZERO, FROM_COUNT };
+
+enum opts { OPTS_NONE, OPTS_SYN, OPTS_TS_OLD, OPTS_SACK, OPTS_BYTES, OPTS_COUNT };
+
+enum call {
+    CALL_CONNECT,
+    CALL_LISTEN,
+    CALL_ACCEPT,
+    CALL_SEND,
+    CALL_RECV,
+    CALL_CLOSE,
+    CALL_SHUTDOWN,
+    CALL_ABORT,
+    CALL_BIND,
+    CALL_SPANS_OUT,
+    CALL_SPANS_IN,
+    CALL_ASK,
+    CALL_HELD,
+    CALL_CONNECT_SELF,
+    CALL_ERROR,
+    CALL_COUNT
+};
+
+/** One step, or a world call, of the input. */
+void op_segment(struct input *in);
+void op_call(struct input *in);
+void op_option(struct input *in);
+void op_blocking(struct input *in);
+
+#endif

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * seeds DIR: write the inputs that the fuzzers start from into DIR/fuzz_frame/, DIR/fuzz_sequence/
+ * and DIR/fuzz_wire/: whole connections in the words of ops.h, the frames of a scene, messages and
+ * names. They are made anew by every build, so that they always fit the format.
+ */
+#include "tests/fuzz/ops.h"
+#include "tests/fuzz/world.h"
+
+#include "ipc/codec.h"
+#include "ipc/name.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+static const char *folder;
+
+static void write_seed(const char *target, const char *name, const uint8_t *bytes, size_t n)
+{
+    char path[512];
+    FILE *f;
+
+    snprintf(path, sizeof(path), "%s/%s", folder, target);
+    mkdir(path, 0777);
+    snprintf(path, sizeof(path), "%s/%s/%s", folder, target, name);
+    f = fopen(path, "wb");
+    if (!f || fwrite(bytes, 1, n, f) != n || fclose(f) != 0) {
+        perror(path);
+        exit(1);
+    }
+}
+
+/* --- sequences ------------------------------------------------------------------------------- */
+
+#define HEADER       0, 0, 0, 0
+#define LISTEN(s)    OP_CALL, CALL_LISTEN, s, 16
+#define CONNECT(s)   OP_CALL, CALL_CONNECT, s, s
+#define SEGMENT(f)   OP_SEGMENT, 0, f
+#define SEGMENT_OF(flow, f) OP_SEGMENT, flow, f
+#define ANSWER(flow) OP_ANSWER, flow
+#define ACCEPT(s)    OP_CALL, CALL_ACCEPT, s
+#define SEND(s, n)   OP_CALL, CALL_SEND, s, n, 0
+#define RECV(s, n)   OP_CALL, CALL_RECV, s, n, 0
+#define CLOSE(s)     OP_CALL, CALL_CLOSE, s
+#define DATA(f, n)   OP_DATA, f, n
+#define WAIT_MS(n)   OP_TIME, 10, n
+#define WAIT_S(n)    OP_TIME, 20, n
+#define PASSIVE      HEADER, LISTEN(0), SEGMENT(TH_SYN), ANSWER(0), ACCEPT(0)
+#define ACTIVE       HEADER, CONNECT(0), SEGMENT(TH_SYN | TH_ACK)
+#define OPTION(s, which, v) OP_OPTION, s, which, 0, 0, v
+
+struct sequence {
+    const char *name;
+    uint8_t bytes[120];
+    size_t n;
+};
+
+#define SEQUENCE(name, ...)                                                                        \
+    {                                                                                              \
+        name, {__VA_ARGS__}, sizeof((uint8_t[]){__VA_ARGS__})                                      \
+    }
+
+static const struct sequence sequences[] = {
+    SEQUENCE("passive", PASSIVE, DATA(0, 99), RECV(1, 100), SEND(1, 200), ANSWER(0), CLOSE(1),
+             OP_ANSWER, 8, WAIT_S(61)),
+    SEQUENCE("active", ACTIVE, SEND(0, 255), ANSWER(0), DATA(16, 0), RECV(0, 255), OP_ANSWER, 8,
+             CLOSE(0), ANSWER(0)),
+    SEQUENCE("retransmit", ACTIVE, SEND(0, 250), OP_DEADLINE, 4, ANSWER(0), SEND(0, 10),
+             OP_DEADLINE, 31),
+    SEQUENCE("duplicates", ACTIVE, SEND(0, 190), OP_SEGMENT, SEG_BIT_ACK, TH_ACK, FROM_ACKED, 0,
+             OP_SEGMENT, SEG_BIT_ACK, TH_ACK, FROM_ACKED, 0, OP_SEGMENT, SEG_BIT_ACK, TH_ACK,
+             FROM_ACKED, 0, OP_SEGMENT, SEG_BIT_ACK, TH_ACK, FROM_ACKED, 0, ANSWER(0)),
+    SEQUENCE("hole", ACTIVE, OP_SEGMENT, SEG_BIT_SEQ | SEG_BIT_LEN, TH_ACK, FROM_NEXT, 100, 1, 0,
+             OP_SEGMENT, SEG_BIT_SEQ | SEG_BIT_LEN, TH_ACK, FROM_ACKED, 0, 0, 100, RECV(0, 255)),
+    SEQUENCE("zero-window", ACTIVE, SEND(0, 255), OP_ANSWER, 16, OP_DEADLINE, 5, ANSWER(0)),
+    SEQUENCE("simultaneous", HEADER, CONNECT(0), SEGMENT(TH_SYN), OP_SEGMENT, 0, TH_SYN | TH_ACK,
+             ANSWER(0), SEGMENT(TH_FIN | TH_ACK), CLOSE(0)),
+    SEQUENCE("refused", HEADER, CONNECT(0), SEGMENT(TH_RST | TH_ACK), OP_CALL, CALL_ERROR, 0, 1),
+    SEQUENCE("syn-retries", HEADER, CONNECT(0), OP_DEADLINE, 20, OP_CALL, CALL_ASK, 0),
+    SEQUENCE("self", HEADER, LISTEN(0), OP_CALL, CALL_CONNECT_SELF, 1, 0, ACCEPT(0), SEND(1, 255),
+             RECV(2, 255), SEND(2, 60), RECV(1, 60), CLOSE(1), CLOSE(2)),
+    SEQUENCE("spans", PASSIVE, DATA(16, 0), OP_CALL, CALL_SPANS_IN, 1, 255, 0, 0, OP_CALL,
+             CALL_SPANS_OUT, 1, 200, 255, ANSWER(0)),
+    SEQUENCE("keepalive", ACTIVE, OPTION(0, 2, 1), OPTION(0, 18, 1), OPTION(0, 19, 1), OP_DEADLINE,
+             12),
+    SEQUENCE("linger", ACTIVE, OP_OPTION, 0, 3, 0x18, 0, 0, 0, 1, 0, 0, 0, 0, SEND(0, 9), CLOSE(0)),
+    SEQUENCE("cork", ACTIVE, OPTION(0, 16, 1), SEND(0, 90), WAIT_MS(250), OPTION(0, 16, 0)),
+    SEQUENCE("icmp", ACTIVE, SEND(0, 255), OP_ICMP, 0x43, 2, 100, OP_ICMP, 0x13, 0, 0, ANSWER(0)),
+    SEQUENCE("blocking", HEADER, LISTEN(0), OP_BLOCKING, 0, SOCK_CALL_ACCEPT, 0, SEGMENT(TH_SYN),
+             ANSWER(0), OP_BLOCKING, 1, SOCK_CALL_RECV | 4, 50, DATA(0, 99), OP_BLOCKING, 1,
+             SOCK_CALL_SEND | 64, 255),
+    SEQUENCE("device", ACTIVE, OP_DEVICE, 2, SEND(0, 255), OP_DEADLINE, 3, OP_DEVICE, 9, SEND(0, 1),
+             OP_DEVICE, 16, ANSWER(0)),
+    SEQUENCE("memory", PASSIVE, OP_MEMORY, 1, SEND(1, 255), OP_MEMORY, 1, DATA(16, 0), OP_DEADLINE,
+             3, CLOSE(1)),
+    SEQUENCE("time-wait", PASSIVE, CLOSE(1), ANSWER(0), OP_ANSWER, 8, SEGMENT(TH_SYN), ANSWER(0),
+             SEGMENT(TH_RST)),
+    SEQUENCE("halves", PASSIVE, OP_CALL, CALL_SHUTDOWN, 1, SHUT_WR, ANSWER(0), DATA(0, 50),
+             SEGMENT(TH_FIN | TH_ACK), RECV(1, 60)),
+    SEQUENCE("backlog", HEADER, OP_CALL, CALL_LISTEN, 0, 4, SEGMENT_OF(0, TH_SYN),
+             SEGMENT_OF(1, TH_SYN), SEGMENT_OF(2, TH_SYN), SEGMENT_OF(3, TH_SYN), ANSWER(0),
+             ANSWER(1), ANSWER(2), ANSWER(3), OP_DEADLINE, 9, CLOSE(0)),
+    SEQUENCE("deaf", HEADER, OP_WORLD, 1, CONNECT(1), CONNECT(7), OP_DEADLINE, 6, OP_WORLD, 2,
+             OP_DEADLINE, 6, OP_WORLD, 12),
+    SEQUENCE("ping", HEADER, OP_PACKET, 0, 12, 8, 0, 0, 0, 1, 2, 0, 1, 'p', 'i', 'n', 'g'),
+};
+
+static void write_sequences(void)
+{
+    for (size_t i = 0; i < sizeof(sequences) / sizeof(sequences[0]); i++)
+        write_seed("fuzz_sequence", sequences[i].name, sequences[i].bytes, sequences[i].n);
+}
+
+/* --- frames ---------------------------------------------------------------------------------- */
+
+static unsigned n_frames;
+
+static void write_frame(const uint8_t *bytes, uint32_t n)
+{
+    uint8_t seed[2048] = {17};
+    char name[32];
+
+    if (n >= sizeof(seed))
+        return;
+    memcpy(seed + 1, bytes, n);
+    snprintf(name, sizeof(name), "frame-%u", n_frames++);
+    write_seed("fuzz_frame", name, seed, n + 1);
+}
+
+static void write_segment(struct world_segment s)
+{
+    static uint8_t bytes[WORLD_FRAME];
+
+    s.window = 1000;
+    write_frame(bytes, world_build(bytes, &s));
+}
+
+/* To the flows as set_up() of fuzz_frame.c has them, with relative numbers. */
+static void write_frames(void)
+{
+    static const uint8_t flags[] = {TH_SYN,          TH_ACK,          TH_RST,
+                                    TH_FIN | TH_ACK, TH_RST | TH_ACK, TH_SYN | TH_ACK, TH_ACK | TH_URG};
+    static const uint8_t options[] = {2, 4, 5, 180, 1, 3, 3, 7, 4, 2, 8, 10, 0, 1, 2, 3, 0, 0, 0, 0};
+    static const uint8_t arp[42] = {2, 0, 0,    0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 6, 0, 1,  8, 0, 6, 4, 0,
+                                    1, 2, 0,    0, 0, 0, 2, 10, 0, 0, 2, 0, 0, 0, 0, 0, 0, 10, 0, 0, 1};
+
+    world_begin(&(struct world_config){.mtu = 1500});
+    for (unsigned flow = 0; flow < 4; flow++) {
+        for (size_t i = 0; i < sizeof(flags); i++)
+            write_segment((struct world_segment){.flow = flow, .flags = flags[i], .len = i & 1 ? 0 : 9,
+                                                 
+.opt = options,
+                                                 .opt_len = flow & 1 ? sizeof(options) : 0});
+    }
+    write_frame(arp, sizeof(arp));
+    world_end();
+}
+
+/* --- messages -------------------------------------------------------------------------------- */
+
+static void write_name(const char *name, uint8_t kind, const struct wire_addr *local,
+                       const struct wire_addr *remote)
+{
+    struct sockaddr_un un;
+    socklen_t n = name_build(&un, 0xabc, local, remote);
+    uint8_t seed[1 + sizeof(un)] = {kind};
+
+    n -= (socklen_t)offsetof(struct sockaddr_un, sun_path);
+    memcpy(seed + 1, un.sun_path, n);
+    write_seed("fuzz_wire", name, seed, n + 1u);
+}
+
+static void write_messages(void)
+{
+    static const uint16_t ops[] = {
+#define WIRE_OP(name, number, fd, help) number,
+#include "ipc/ops.def"
+#undef WIRE_OP
+    };
+    struct wire_addr four = {.addr = {[10] = 0xff, [11] = 0xff, 10, 0, 0, 1}, .port = 80};
+    struct wire_addr six = {.addr = {0x20, 1, 0xd, 0xb8, [15] = 1}, .port = 65535};
+    static uint8_t body[WIRE_MAX];
+
+    for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+        for (size_t n = 0; n < 1024; n++) {
+            _Alignas(uint64_t) uint8_t seed[1 + WIRE_MAX] = {0};
+            WIRE_BUFFER(message);
+            char name[48];
+            ssize_t len;
+
+            if (!wire_body_ok(ops[i], false, n) || (n && wire_body_ok(ops[i], false, n - 1)))
+                continue;
+            len = wire_encode(message, sizeof(message), ops[i], 7, 0, 0, body, n);
+            memcpy(seed + 1, message, (size_t)len);
+            snprintf(name, sizeof(name), "%s-%zu", wire_op_name(ops[i]), n);
+            write_seed("fuzz_wire", name, seed, (size_t)len + 1);
+        }
+    }
+    write_name("name-local", 4, &four, NULL);
+    write_name("name-both", 4, &four, &four);
+    write_name("name-six", 4, &six, &six);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2)
+        return 2;
+    folder = argv[1];
+    mkdir(folder, 0777);
+    write_sequences();
+    write_frames();
+    write_messages();
+    return 0;
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A stack and the rest of the world, for the fuzzers: peers that know where each connection stands,
+ * a neighbour that answers ARP, virtual time, memory that can run out, and the program's sockets.
+ *
+ * The peers learn ports, sequence numbers and options from what the stack sends. Every byte of
+ * every stream is a function of its sequence number, in both directions, so all payload that comes
+ * out of the stack, on the wire or from recv(2), is compared. world_end() closes everything, lets
+ * time run out with silent peers, and checks that nothing is left.
+ */
+#ifndef TS_TESTS_FUZZ_WORLD_H
+#define TS_TESTS_FUZZ_WORLD_H
+
+#include "proto/sock/sock_internal.h"
+#include "proto/sock/wait.h"
+#include "proto/stack_internal.h"
+
+#define WORLD_FLOWS 8
+#define WORLD_SOCKS 8
+#define WORLD_CALLS 4
+#define WORLD_ARPS  4
+#define WORLD_PORT  80   /**< of listeners */
+#define WORLD_PEER  4000 /**< flow i is the peer's port 4000 + i */
+#define WORLD_FAR   6    /**< flows from here on are behind the gateway */
+#define WORLD_BUF   65536
+#define WORLD_FRAME (FRAME_MAX_PACKET + 14)
+
+/** A connection as its peer sees it. */
+struct flow {
+    uint16_t our_port;
+    uint32_t isn;        /**< the peer's */
+    uint32_t next;       /**< what the peer sends next if all goes well */
+    uint32_t acked;      /**< the newest acknowledgement from the stack */
+    uint32_t window;     /**< its right edge, from there, unscaled */
+    uint32_t una, end;   /**< the oldest and the newest end of what the stack has sent */
+    bool seen, ts;
+    uint32_t tsval;
+};
+
+struct world {
+    struct stack *st;
+    uint64_t now;
+    struct flow flows[WORLD_FLOWS];
+    struct sock *socks[WORLD_SOCKS];
+    struct sock_call *calls[WORLD_CALLS];
+    uint8_t arps[WORLD_ARPS][42];
+    unsigned n_arps;
+    bool deaf;    /**< nobody answers ARP */
+    bool raw;     /**< foreign bytes came in: payload proves nothing any more */
+    int device;   /**< what transmit answers */
+    uint64_t queued_owner; /**< of the last frame that the device queued */
+    uint32_t queued_bytes;
+    uint64_t allocs, fail_at; /**< the allocation that fails; 0: none */
+    int64_t live;
+    uint8_t last[128]; /**< the head of the last IP packet that the stack sent */
+    uint32_t last_len;
+    bool trace; /**< FUZZ_TRACE is set: print what happens */
+};
+
+extern struct world world;
+
+/** End the run: libFuzzer keeps the input. */
+_Noreturn void world_fail(const char *why);
+
+struct world_config {
+    uint32_t mtu, features;
+    uint64_t memory_limit;
+    uint32_t max_sockets;
+};
+void world_begin(const struct world_config *c);
+/** Nothing may be left after this; a failure if something is. */
+void world_end(void);
+
+/** Let the stack work until it rests at this moment; take the events; check the invariants. */
+void world_run(void);
+/** Time passes, at most `deadlines` of them on the way are served. */
+void world_advance(uint64_t us, unsigned deadlines);
+void world_check(void);
+
+/** A line for FUZZ_TRACE, with the time. */
+#define world_trace(...) (world.trace ? world_trace_line(__VA_ARGS__) : (void)0)
+void world_trace_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void world_trace_frame(const char *way, const uint8_t *bytes, size_t len);
+
+/** The byte that stands at this sequence number. */
+uint8_t world_pattern(uint32_t seq);
+void world_fill(uint8_t *dst, uint32_t seq, size_t n);
+
+/** An Ethernet frame arrives; the bytes are copied, so that reads past them are seen. */
+struct world_offload {
+    uint8_t csum, gso;
+    uint16_t gso_size;
+};
+void world_input(const uint8_t *bytes, size_t len, struct world_offload offload);
+
+struct world_segment {
+    unsigned flow;
+    uint8_t flags;
+    uint32_t seq, ack;
+    uint16_t window, urgent;
+    uint32_t len;
+    const uint8_t *opt;
+    uint8_t opt_len; /**< padded to words */
+    uint8_t tos;
+    bool bad_csum;
+    struct world_offload offload;
+};
+/** Build the segment's frame into dst (WORLD_FRAME bytes); returns its length. */
+uint32_t world_build(uint8_t *dst, const struct world_segment *s);
+/** Send it, and move the flow on. */
+void world_segment(const struct world_segment *s);
+/** An ICMP error that quotes the last packet the stack sent. */
+void world_icmp(uint8_t type, uint8_t code, uint16_t mtu);
+/** Set the sums of IPv4 and of what it carries, as far as they lie inside the frame. */
+void world_fix_sums(uint8_t *b, size_t len);
+
+struct ip_endpoint world_peer(unsigned flow);
+/** send(2) of up to n bytes of the pattern; recv(2) compares with it. */
+ssize_t world_send(struct sock *s, size_t n, int flags);
+ssize_t world_recv(struct sock *s, size_t n, int flags);
+
+#endif
