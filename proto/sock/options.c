@@ -140,6 +140,32 @@ static int set_linger2(struct tcb *tp, int v)
     return 0;
 }
 
+/* Seconds as a number of SYN-ACK time-outs (1, 2, 4 … s) that cover them, and back (Linux: secs_to_retrans). */
+static uint8_t timeouts_of(int seconds)
+{
+    int timeout = 1, period = 1;
+    uint8_t n = 1;
+
+    if (seconds <= 0)
+        return 0;
+    for (; seconds > period && n < UINT8_MAX; n++) {
+        timeout = timeout < 60 ? timeout * 2 : 120;
+        period += timeout;
+    }
+    return n;
+}
+
+static int seconds_of(uint8_t n)
+{
+    int timeout = 1, period = n ? 1 : 0;
+
+    for (; n > 1; n--) {
+        timeout = timeout < 60 ? timeout * 2 : 120;
+        period += timeout;
+    }
+    return period;
+}
+
 static int set_tcp_int(struct tcb *tp, int name, int v)
 {
     int err = 0;
@@ -171,6 +197,9 @@ static int set_tcp_int(struct tcb *tp, int name, int v)
         if (!(err = in_range(v, 1, 127)))
             tp->syn_cnt = v;
         return err;
+    case TCP_DEFER_ACCEPT:
+        tp->defer_accept = timeouts_of(v);
+        return 0;
     case TCP_LINGER2:
         return set_linger2(tp, v);
     case TCP_QUICKACK:
@@ -391,6 +420,9 @@ static int get_tcp_int(const struct tcb *tp, int name, int *v)
         return 0;
     case TCP_SYNCNT:
         *v = or_tunable(tp->syn_cnt, tun->syn_retries);
+        return 0;
+    case TCP_DEFER_ACCEPT:
+        *v = seconds_of(tp->defer_accept);
         return 0;
     case TCP_LINGER2:
         *v = or_tunable(tp->linger2_s, tun->fin_timeout);

@@ -12,6 +12,7 @@ struct listener {
     struct list accepted; /**< struct sock.accept_link: established, not yet taken */
     uint32_t n_requests, n_accepted, held;
     uint32_t backlog;
+    uint64_t overflow_at; /**< the SYN queue was full and a cookie went out; 0: never */
     struct hash_node node; /**< in tcp_table.listeners, by port */
     struct sock *sock;
 };

@@ -278,6 +278,7 @@ struct tcb {
     bool quickack_always;
     int32_t keep_idle_s, keep_intvl_s, keep_cnt; /**< 0: the tunable */
     int32_t syn_cnt, linger2_s;
+    uint8_t defer_accept; /**< listener: SYN-ACK time-outs during which a bare ACK is ignored */
     uint32_t user_timeout_ms, notsent_lowat, user_mss;
     uint32_t user_clamp; /**< TCP_WINDOW_CLAMP */
     uint64_t max_pacing_rate;

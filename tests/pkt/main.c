@@ -8,6 +8,7 @@
  * FILE becomes the table of differences
  */
 #include "tests/pkt/differences.h"
+#include "tests/pkt/fail_alloc.h"
 #include "tests/pkt/report.h"
 #include "tests/pkt/scripts.h"
 
@@ -17,7 +18,7 @@
 #include <time.h>
 
 struct options {
-    bool kernel;
+    bool kernel, fail_alloc;
     const char *differences, *word;
     int times;
 };
@@ -75,14 +76,15 @@ static int play_virtual(const struct script_list *list, const struct options *op
 static int usage(void)
 {
     fprintf(stderr,
-            "usage: pkt [--kernel | --differences FILE] [-k WORD] [-n TIMES] [SCRIPT...]\n");
+            "usage: pkt [--kernel | --differences FILE | --fail-alloc] [-k WORD] [-n TIMES] [SCRIPT...]\n");
     return 2;
 }
 
 int main(int argc, char **argv)
 {
     static const struct option longs[] = {
-        {"kernel", no_argument, NULL, 'K'}, {"differences", required_argument, NULL, 'D'}, {0}};
+        {"kernel", no_argument, NULL, 'K'}, {"differences", required_argument, NULL, 'D'},
+                                          {"fail-alloc", no_argument, NULL, 'A'}, {0}};
     struct options opt = {.word = "", .times = 1};
     struct script_list list;
     int o, status;
@@ -92,6 +94,8 @@ int main(int argc, char **argv)
             opt.kernel = true;
         else if (o == 'D')
             opt.differences = optarg;
+        else if (o == 'A')
+            opt.fail_alloc = true;
         else if (o == 'k')
             opt.word = optarg;
         else if (o == 'n')
@@ -106,6 +110,8 @@ int main(int argc, char **argv)
     }
     if (opt.differences)
         status = differences_write(&list, opt.differences);
+    else if (opt.fail_alloc)
+        status = fail_alloc_play(&list) != 0;
     else if (opt.kernel)
         status = differences_kernel_only(&list);
     else

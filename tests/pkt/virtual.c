@@ -4,6 +4,7 @@
 #include "tests/pkt/tunables.h"
 
 #include "proto/ip/wire.h"
+#include "proto/stack_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,6 +95,8 @@ void virtual_step(struct virtual *v)
 
     do {
         stack_run(v->st, virtual_core_time(v->now));
+        if (v->memory.watched && !v->memory.complaint)
+            v->memory.complaint = stack_check(v->st);
         for (int i = 0; i < v->n_arp; i++)
             input(v, v->arp[i], sizeof(v->arp[i]));
         v->n_arp = 0;
@@ -143,6 +146,67 @@ static uint64_t virtual_now(struct target *t)
     return of(t)->now;
 }
 
+/* --- memory that can fail
+ * ---------------------------------------------------------------------------------- */
+
+static void *watched_alloc(void *ctx, size_t size)
+{
+    struct virtual_memory *m = ctx;
+    void *p;
+
+    if (++m->allocs == m->fail_at)
+        return NULL;
+    p = size % MEM_PAGE ? malloc(size) : aligned_alloc(MEM_PAGE, size);
+    if (!p)
+        abort();
+    m->live += (int64_t)size;
+    return p;
+}
+
+static void watched_release(void *ctx, void *ptr, size_t size)
+{
+    struct virtual_memory *m = ctx;
+
+    m->live -= (int64_t)size;
+    free(ptr);
+}
+
+static void watch(struct virtual *v)
+{
+    v->memory.live = (int64_t)v->st->mem.used;
+    v->st->mem.alloc = watched_alloc;
+    v->st->mem.release = watched_release;
+    v->st->mem.ctx = &v->memory;
+}
+
+static const char *left_over(const struct stack *st)
+{
+    const struct tcp_table *t = &st->tcp;
+
+    if (t->sock_pool.in_use || t->listener_pool.in_use)
+        return "sockets are left";
+    if (t->tcb_pool.in_use || t->request_pool.in_use || t->timewait_pool.in_use)
+        return "connections, half-open ones or TIME-WAIT records are left";
+    if (t->segment_pool.in_use || t->range_pool.in_use || t->bind_pool.in_use || st->extents.in_use)
+        return "segments, ranges, ports or buffers are left";
+    return NULL;
+}
+
+/* The programs are gone: let time run until everything is over. */
+static void run_out(struct virtual *v)
+{
+    int limit = STEP_LIMIT;
+    uint64_t next;
+
+    virtual_step(v);
+    while (left_over(v->st) && (next = stack_next_deadline(v->st)) != UINT64_MAX && --limit) {
+        v->now = next - virtual_core_time(0);
+        virtual_step(v);
+    }
+    if (!v->memory.complaint)
+        v->memory.complaint = left_over(v->st);
+}
+
 /* --- life
  * --------------------------------------------------------------------------------------------------
  */
@@ -175,6 +239,8 @@ static const char *virtual_open(struct target *t, const struct script *s)
     v->n_pending = v->n_arp = 0;
     v->local_ip = s->local_ip;
     err = stack_new(&config, &ops, v, virtual_core_time(0), &v->st);
+    if (!err && v->memory.watched)
+        watch(v);
     return err ? arena_printf(t->arena, "stack_new: %s", strerror(-err)) : NULL;
 }
 
@@ -183,8 +249,12 @@ static void virtual_close(struct target *t)
     struct virtual *v = of(t);
 
     virtual_close_all(v);
+    if (v->memory.watched)
+        run_out(v);
     stack_free(v->st);
     v->st = NULL;
+    if (v->memory.watched && v->memory.live != 0 && !v->memory.complaint)
+        v->memory.complaint = "memory is left";
 }
 
 static const char *virtual_sysctl(struct target *t, const char *name, const char *value)

@@ -33,6 +33,14 @@ struct vfd {
     struct vepoll_item item[CALL_MAX_POLL];
 };
 
+/** The core's memory, when a test makes it fail. */
+struct virtual_memory {
+    bool watched;
+    uint64_t allocs, fail_at; /**< the allocation that fails, from 1 */
+    int64_t live;             /**< bytes out */
+    const char *complaint;    /**< the first thing that was wrong, NULL: nothing */
+};
+
 struct virtual
 {
     struct target target;
@@ -49,6 +57,7 @@ struct virtual
     uint8_t arp[VIRTUAL_ARPS][42]; /**< answers that wait until the core is not busy */
     int n_arp;
     uint32_t local_ip;
+    struct virtual_memory memory;
 };
 
 /** The core's clock for a script time: it never stands at zero, which means "off" to it. */

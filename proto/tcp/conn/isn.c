@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Initial sequence numbers (RFC 6528 §3): M + F(local, remote, secret), with M a clock of 64 ns as in Linux (RFC 9293
- * §3.4.1 asks for about 4 us; a faster clock is as good and is what peers are used to), and the timestamp offsets of
- * RFC 7323 §7.1's footnote, keyed by the whole tuple.
+ * §3.4.1 asks for about 4 us, which tcp_isn_tick_ns gives; a faster clock stays ahead of faster connections), and the
+ * timestamp offsets of RFC 7323 §7.1's footnote, keyed by the whole tuple.
  */
 #include "proto/tcp/tcp.h"
 
@@ -19,7 +19,7 @@ static uint64_t keyed(const struct siphash_key *key, const struct ip_endpoint *l
 
 uint32_t isn_generate(struct stack *st, const struct ip_endpoint *local, const struct ip_endpoint *remote)
 {
-    return (uint32_t)keyed(&st->tcp.isn_key, local, remote) + (uint32_t)((st->now * 1000) >> 6);
+    return (uint32_t)keyed(&st->tcp.isn_key, local, remote) + (uint32_t)(st->now * 1000 / (uint64_t)st->tcp.tunables.isn_tick_ns);
 }
 
 uint32_t isn_ts_offset(struct stack *st, const struct ip_endpoint *local, const struct ip_endpoint *remote)

@@ -3,12 +3,16 @@
  * Passive open: from a SYN at a listener to an established connection (RFC 9293 §3.10.7.2, §3.10.7.4; linux-receiver §10).
  *
  * The order of the checks is Linux's. The SYN-ACK is resent after 1, 3, 7, 15 and 31 s; the record dies at 63 s. The final ACK
- * makes the full connection and is then processed by it, data included.
+ * makes the full connection and is then processed by it, data included. When the SYN queue is full the record travels in the SYN-ACK
+ * instead (cookie.c), and the ACK that brings it back takes the same way.
  */
 #include "proto/tcp/conn/request.h"
 #include "proto/sock/sock_internal.h"
+#include "proto/tcp/conn/cookie.h"
 
 #include <errno.h>
+
+#define COOKIE_LIFE 120000000u /**< after the last overflow (linux-receiver §10) */
 
 void tcp_request_pool_init(struct stack *st)
 {
@@ -39,6 +43,14 @@ void tcp_request_free_link(struct stack *st, struct list *link)
 
 /* --- the SYN-ACK ------------------------------------------------------------------------------------------- */
 
+static uint32_t synack_tsval(const struct stack *st, const struct tcp_request *req)
+{
+    struct cookie_options o = {.wscale_ok = req->wscale_ok, .wscale = req->snd_wscale, .sack_ok = req->sack_ok};
+    uint32_t now = tcp_ts_now(st);
+
+    return (req->cookie ? cookie_timestamp(now, &o) : now) + req->ts_offset;
+}
+
 int tcp_send_synack(struct stack *st, struct tcp_request *req)
 {
     struct tcp_reply r = {
@@ -51,7 +63,7 @@ int tcp_send_synack(struct stack *st, struct tcp_request *req)
         .tos = req->tos,
         .ttl = req->ttl,
         .has_ts = req->ts_ok,
-        .tsval = tcp_ts_now(st) + req->ts_offset,
+        .tsval = synack_tsval(st, req),
         .tsecr = req->ts_recent,
         .mss = req->advmss,
         .wscale_ok = req->wscale_ok,
@@ -62,12 +74,33 @@ int tcp_send_synack(struct stack *st, struct tcp_request *req)
     return tcp_send_reply(st, &r);
 }
 
+static uint64_t synack_timeout(const struct stack *st, const struct tcp_request *req)
+{
+    uint64_t most = (uint64_t)st->tcp.tunables.rto_max_ms * 1000;
+    uint64_t us = req->timeouts < 20 ? (uint64_t)TCP_RTO_INIT << req->timeouts : most;
+
+    return us < most ? us : most;
+}
+
 static void answer_syn(struct stack *st, struct tcp_request *req)
 {
     int err = tcp_send_synack(st, req);
 
     req->refused = err == -EAGAIN || err == -ENOBUFS;
-    stack_timer_arm(st, &req->timer, st->now + (req->refused ? 1000 : (uint64_t)TCP_RTO_INIT << req->retries));
+    stack_timer_arm(st, &req->timer, st->now + (req->refused ? 1000 : synack_timeout(st, req)));
+}
+
+/* The peer has answered and its data is awaited: silence, but for one last SYN-ACK at the end (Linux: syn_ack_recalc). */
+static bool waits_for_data(const struct tcp_request *req)
+{
+    return req->acked && req->timeouts + 1 < req->listener->tcb->defer_accept;
+}
+
+static bool has_expired(const struct stack *st, const struct tcp_request *req)
+{
+    if (req->timeouts < st->tcp.tunables.synack_retries)
+        return false;
+    return !req->acked || req->timeouts >= req->listener->tcb->defer_accept;
 }
 
 void tcp_request_timer(struct stack *st, struct stack_timer *t)
@@ -78,11 +111,17 @@ void tcp_request_timer(struct stack *st, struct stack_timer *t)
         answer_syn(st, req);
         return;
     }
-    if (req->retries >= st->tcp.tunables.synack_retries) {
+    if (has_expired(st, req)) {
         COUNT(st, tcp_requests_expired);
         tcp_request_free(st, &req->conn);
         return;
     }
+    if (waits_for_data(req)) {
+        req->timeouts++;
+        stack_timer_arm(st, &req->timer, st->now + synack_timeout(st, req));
+        return;
+    }
+    req->timeouts++;
     req->retries++;
     COUNT(st, tcp_out_retrans);
     answer_syn(st, req);
@@ -90,21 +129,32 @@ void tcp_request_timer(struct stack *st, struct stack_timer *t)
 
 /* --- a segment for a listener ------------------------------------------------------------------------------ */
 
-static bool queues_full(struct stack *st, const struct listener *l)
+static bool syn_queue_full(struct stack *st, const struct listener *l)
 {
     uint32_t limit = l->backlog;
 
     if (limit > (uint32_t)st->tcp.tunables.max_syn_backlog)
         limit = (uint32_t)st->tcp.tunables.max_syn_backlog;
-    if (l->n_requests > limit) {
-        COUNT(st, tcp_syn_queue_full);
-        return true;
-    }
-    if (l->n_accepted + l->held > l->backlog) {
-        COUNT(st, tcp_accept_queue_full);
-        return true;
-    }
-    return false;
+    if (l->n_requests <= limit)
+        return false;
+    COUNT(st, tcp_syn_queue_full);
+    return true;
+}
+
+static bool accept_queue_is_full(struct stack *st, const struct listener *l)
+{
+    if (l->n_accepted + l->held <= l->backlog)
+        return false;
+    COUNT(st, tcp_accept_queue_full);
+    return true;
+}
+
+/* Without cookies the last quarter is for peers that have proved themselves, and we remember none. */
+static bool last_quarter(struct stack *st, const struct listener *l)
+{
+    uint32_t most = (uint32_t)st->tcp.tunables.max_syn_backlog;
+
+    return !st->tcp.tunables.syncookies && l->n_requests + most / 4 > most;
 }
 
 static void take_options(struct stack *st, struct tcp_request *req, const struct tcp_seg *seg)
@@ -127,53 +177,84 @@ static void choose_window(struct stack *st, struct tcp_request *req, const struc
     tcp_window_initial(st, parent->rcvbuf, mss, req->wscale_ok, &req->rcv_wnd, &req->rcv_wscale, &req->window_clamp);
 }
 
-static struct tcp_request *request_new(struct stack *st, struct sock *s, const struct tcp_seg *seg, uint32_t isn)
+/* What a SYN says, but for the choice of our own ISN. 0, or a negative errno value: no way back to the peer. */
+static int request_fill(struct stack *st, struct tcp_request *req, struct sock *s, const struct tcp_seg *seg)
 {
-    struct tcp_request *req = pool_get(&st->tcp.request_pool);
     struct route rt;
+    int err;
 
-    if (!req)
-        return NULL;
     req->conn.kind = TCP_KIND_REQUEST;
     req->conn.state = TCPS_SYN_RECV;
     req->conn.local = (struct ip_endpoint){seg->packet->dst, seg->dst_port};
     req->conn.remote = (struct ip_endpoint){seg->packet->src, seg->src_port};
-    if (route_lookup(st, &req->conn.remote.addr, &rt) != 0) {
-        pool_put(&st->tcp.request_pool, req);
-        return NULL;
-    }
+    err = route_lookup(st, &req->conn.remote.addr, &rt);
+    if (err)
+        return err;
     req->pmtu = (uint16_t)rt.mtu;
     req->listener = s;
     req->timer.kind = STACK_TIMER_REQUEST;
     req->irs = seg->seq;
-    req->iss = isn ? isn : isn_generate(st, &req->conn.local, &req->conn.remote);
     req->ts_offset = isn_ts_offset(st, &req->conn.local, &req->conn.remote);
     req->tos = s->tcb->tos;
     req->ttl = s->tcb->ttl;
     req->sent_at = st->now;
-    take_options(st, req, seg);
     req->advmss = (uint16_t)tcp_advertise_mss(st, &req->conn.remote.addr, s->tcb->user_mss);
+    return 0;
+}
+
+static struct tcp_request *request_new(struct stack *st, struct sock *s, const struct tcp_seg *seg, uint32_t isn)
+{
+    struct tcp_request *req = pool_get(&st->tcp.request_pool);
+
+    if (!req)
+        return NULL;
+    if (request_fill(st, req, s, seg) != 0) {
+        pool_put(&st->tcp.request_pool, req);
+        return NULL;
+    }
+    req->iss = isn ? isn : isn_generate(st, &req->conn.local, &req->conn.remote);
+    take_options(st, req, seg);
     choose_window(st, req, s->tcb);
     return req;
 }
 
-void tcp_listen_input(struct stack *st, struct sock *s, const struct tcp_seg *seg, uint32_t isn)
+/* The SYN queue is full: answer, and keep nothing. Without timestamps there is no room for the other options. */
+static void answer_with_cookie(struct stack *st, struct sock *s, const struct tcp_seg *seg)
+{
+    struct tcp_request req = {.cookie = true};
+    uint16_t mss;
+
+    if (request_fill(st, &req, s, seg) != 0)
+        return;
+    take_options(st, &req, seg);
+    if (!req.ts_ok)
+        req.wscale_ok = req.sack_ok = false;
+    choose_window(st, &req, s->tcb);
+    mss = req.peer_mss ? req.peer_mss : TCP_DEFAULT_MSS_V4;
+    req.iss = cookie_isn(st, &req.conn.local, &req.conn.remote, req.irs, &mss);
+    s->listener->overflow_at = st->now;
+    COUNT(st, tcp_cookies_sent);
+    tcp_send_synack(st, &req);
+}
+
+static void listen_syn(struct stack *st, struct sock *s, const struct tcp_seg *seg, uint32_t isn)
 {
     struct listener *l = s->listener;
+    bool cookie = !isn && (syn_queue_full(st, l) || st->tcp.tunables.syncookies == 2);
     struct tcp_request *req;
 
-    if (seg->flags & TH_RST)
+    if (cookie && !st->tcp.tunables.syncookies)
         return;
-    if (seg->flags & TH_ACK) {
-        tcp_send_reset(st, seg);
+    if (accept_queue_is_full(st, l))
         return;
-    }
-    if (!(seg->flags & TH_SYN) || (seg->flags & TH_FIN)) {
-        COUNT(st, tcp_in_no_flags);
+    if (cookie) {
+        answer_with_cookie(st, s, seg);
         return;
     }
-    if (!isn && queues_full(st, l))
+    if (!isn && last_quarter(st, l)) {
+        COUNT(st, tcp_syn_queue_full);
         return;
+    }
     req = request_new(st, s, seg, isn);
     if (!req) {
         COUNT(st, sock_no_memory);
@@ -264,11 +345,12 @@ static struct tcb *make_child(struct stack *st, struct tcp_request *req, const s
     fill_from_request(tp, req, seg);
     port_inherit(&tp->bind, &parent->tcb->bind);
     tp->bind.addr = tp->conn.local.addr;
-    if (req->retries == 0)
-        tcp_rtt_sample(tp, (uint32_t)(st->now - req->sent_at));
-    else
+    if (req->retries)
         tp->rto = TCP_RTO_FALLBACK;
-    tcp_request_free(st, &req->conn);
+    else if (!req->cookie)
+        tcp_rtt_sample(tp, (uint32_t)(st->now - req->sent_at));
+    if (!req->cookie)
+        tcp_request_free(st, &req->conn);
     demux_insert(st, &tp->conn);
     tcp_set_state(tp, TCPS_ESTABLISHED);
     tcp_init_transfer(tp);
@@ -352,15 +434,23 @@ static bool check_flags(struct stack *st, struct tcp_request *req, const struct 
 
 static bool accept_queue_full(struct stack *st, struct tcp_request *req, const struct tcp_seg *seg)
 {
-    const struct listener *l = req->listener->listener;
-
-    if (l->n_accepted + l->held <= l->backlog)
+    if (!accept_queue_is_full(st, req->listener->listener))
         return false;
-    COUNT(st, tcp_accept_queue_full);
+    req->acked = true;
     if (st->tcp.tunables.abort_on_overflow) {
         tcp_send_reset(st, seg);
         tcp_request_free(st, &req->conn);
     }
+    return true;
+}
+
+/* TCP_DEFER_ACCEPT: the program wants to hear of a connection when there is something to read. */
+static bool deferred(struct stack *st, struct tcp_request *req, const struct tcp_seg *seg)
+{
+    if (req->timeouts >= req->listener->tcb->defer_accept || seg->end_seq != req->irs + 1)
+        return false;
+    req->acked = true;
+    COUNT(st, tcp_defer_accept_dropped);
     return true;
 }
 
@@ -373,7 +463,7 @@ void tcp_request_input(struct stack *st, struct tcp_conn *c, const struct tcp_se
         /* the SYN again: our answer was lost */
         if (may_answer(st, req)) {
             tcp_send_synack(st, req);
-            stack_timer_arm(st, &req->timer, st->now + ((uint64_t)TCP_RTO_INIT << req->retries));
+            stack_timer_arm(st, &req->timer, st->now + synack_timeout(st, req));
         }
         return;
     }
@@ -390,7 +480,7 @@ void tcp_request_input(struct stack *st, struct tcp_conn *c, const struct tcp_se
     }
     if (tcp_lacks_timestamp(st, req->ts_ok, seg))
         return;
-    if (!check_flags(st, req, seg) || accept_queue_full(st, req, seg))
+    if (!check_flags(st, req, seg) || deferred(st, req, seg) || accept_queue_full(st, req, seg))
         return;
     if (req->ts_ok && seg->opt.has_ts && seq_leq(seg->seq, req->irs + 1))
         req->ts_recent = seg->opt.tsval;
@@ -400,6 +490,79 @@ void tcp_request_input(struct stack *st, struct tcp_conn *c, const struct tcp_se
         return;
     }
     tcp_established_input(tp, seg);
+}
+
+/* --- a segment for a listener, again: an ACK may bring a cookie back ---------------------------------------- */
+
+static bool cookie_is_welcome(const struct stack *st, const struct listener *l)
+{
+    return st->tcp.tunables.syncookies && l->overflow_at && st->now - l->overflow_at <= COOKIE_LIFE;
+}
+
+/* The request that a cookie stands for, as if it had been kept. False: it is none of ours. */
+static bool request_from_cookie(struct stack *st, struct tcp_request *req, struct sock *s, const struct tcp_seg *seg)
+{
+    const struct tcp_tunables *tun = &st->tcp.tunables;
+    struct cookie_options o;
+
+    if (request_fill(st, req, s, seg) != 0)
+        return false;
+    req->irs = seg->seq - 1;
+    req->iss = seg->ack - 1;
+    req->peer_mss = cookie_check(st, &req->conn.local, &req->conn.remote, req->irs, req->iss);
+    if (!req->peer_mss || (seg->opt.has_ts && !tun->timestamps))
+        return false;
+    if (seg->opt.has_ts) {
+        cookie_read_timestamp(seg->opt.tsecr - req->ts_offset, &o);
+        if (o.wscale_ok && !tun->window_scaling)
+            return false;
+        req->ts_ok = true;
+        req->ts_recent = seg->opt.tsval;
+        req->wscale_ok = o.wscale_ok;
+        req->snd_wscale = o.wscale;
+    }
+    choose_window(st, req, s->tcb);
+    return true;
+}
+
+/* True: the segment is dealt with. */
+static bool take_cookie(struct stack *st, struct sock *s, const struct tcp_seg *seg)
+{
+    struct tcp_request req = {.cookie = true};
+    struct tcb *tp;
+
+    if ((seg->flags & TH_SYN) || !cookie_is_welcome(st, s->listener))
+        return false;
+    if (!request_from_cookie(st, &req, s, seg)) {
+        COUNT(st, tcp_cookies_failed);
+        return false;
+    }
+    if (accept_queue_is_full(st, s->listener))
+        return true;
+    tp = make_child(st, &req, seg);
+    if (!tp) {
+        COUNT(st, sock_no_memory);
+        return true;
+    }
+    COUNT(st, tcp_cookies_taken);
+    tcp_established_input(tp, seg);
+    return true;
+}
+
+void tcp_listen_input(struct stack *st, struct sock *s, const struct tcp_seg *seg, uint32_t isn)
+{
+    if (seg->flags & TH_RST)
+        return;
+    if (seg->flags & TH_ACK) {
+        if (!take_cookie(st, s, seg))
+            tcp_send_reset(st, seg);
+        return;
+    }
+    if (!(seg->flags & TH_SYN) || (seg->flags & TH_FIN)) {
+        COUNT(st, tcp_in_no_flags);
+        return;
+    }
+    listen_syn(st, s, seg, isn);
 }
 
 /* ICMP removes a request only when it quotes our SYN-ACK (RFC 5927 §4.1) and for errors that Linux lets through. */

@@ -20,6 +20,9 @@ struct tcp_request {
     uint16_t pmtu;
     uint8_t snd_wscale, rcv_wscale, retries, tos, ttl;
     bool wscale_ok, ts_ok, sack_ok;
+    bool cookie; /**< never stored: it lies in the SYN-ACK (cookie.c) */
+    bool acked;  /**< a bare ACK came while TCP_DEFER_ACCEPT waits for data */
+    uint8_t timeouts; /**< retries, and the time-outs that sent nothing while data was awaited */
     bool refused; /**< the device had no room for the last SYN-ACK: that was no attempt */
 };
 

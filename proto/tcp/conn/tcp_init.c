@@ -51,6 +51,8 @@ static void draw_keys(struct stack *st)
     draw_key(&rng, &t->port_key);
     for (int i = 0; i < TCP_PORT_TABLE; i++)
         t->port_offsets[i] = rng_u32(&rng);
+    draw_key(&rng, &t->cookie_key[0]);
+    draw_key(&rng, &t->cookie_key[1]);
 }
 
 int tcp_init(struct stack *st)
