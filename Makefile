@@ -152,7 +152,8 @@ LIBRARIES := $(if $(LIB_SRC),$(LIB_A) $(BUILD)/libtapstack.so) \
 PROGRAMS  := $(if $(DAEMON_SRC),$(BUILD)/tapstackd) $(if $(CLI_SRC),$(BUILD)/tapstack)
 CONFIGURED := $(patsubst %.in,$(BUILD)/%,$(wildcard client/*.pc.in systemd/*.in))
 PKT       := $(if $(PKT_SRC),$(BUILD)/tests/pkt/pkt)
-TESTS     := $(call prog,$(TEST_MAIN)) $(PKT)
+FAIL_ALLOC := $(PKT:pkt=fail_alloc)
+TESTS     := $(call prog,$(TEST_MAIN)) $(PKT) $(FAIL_ALLOC)
 
 .PHONY: all tests
 all: $(PROTO_A) $(LIBRARIES) $(PROGRAMS) $(CONFIGURED) ## Build everything but the tests (default)
@@ -283,6 +284,9 @@ $(call prog,$(CONF_MAIN)): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/libconformance.
 $(PKT): $(call obj,$(PKT_SRC)) $(PROTO_A) $(BUILD)/sources
 	$(call link,-lpthread)
 
+$(FAIL_ALLOC): $(PKT)
+	$(Q)ln -sf $(<F) $@
+
 # These play the unmodified program that gets the shim preloaded: no ASan in them.
 $(call prog,$(NET_MAIN)): $(BUILD)/%: $(PLAIN_DIR)/%.o $(BUILD)/libnet.a
 	$(call link,-lpthread,$(PLAINFLAGS))
@@ -298,7 +302,7 @@ $(BUILD)/%: %.in $(BUILD)/paths
 define TEST_LIST
 $(foreach f,$(PLATFORM_MAIN),platform $(call prog,$(f))$(newline))$(foreach \
 f,$(UNIT_TESTS),unit $(call prog,$(f))$(newline))$(foreach \
-f,$(SIM_TESTS),sim $(call prog,$(f))$(newline))$(foreach f,$(PKT),sim $(f)$(newline))$(foreach \
+f,$(SIM_TESTS),sim $(call prog,$(f))$(newline))$(foreach f,$(PKT) $(FAIL_ALLOC),sim $(f)$(newline))$(foreach \
 f,$(CONF_MAIN),sim $(call prog,$(f))$(newline))$(foreach \
 f,$(wildcard tests/conformance/test_*.py),unit $(f)$(newline))$(foreach \
 f,$(DAEMON_TESTS),daemon $(call prog,$(f))$(newline))$(foreach f,$(NET_TESTS),net $(f)$(newline))

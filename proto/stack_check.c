@@ -15,10 +15,9 @@ static const char *check_queue(const struct tcb *tp, const struct list *queue, u
             return "empty segment in the write queue";
         *seq = seg->end_seq;
         *packets += seg->pcount;
-        if (seg_len(seg) > FRAME_MAX_PACKET)
+        if (queue == &tp->rtxq && seg_len(seg) > FRAME_MAX_PACKET)
             return "segment larger than a frame";
     }
-    (void)tp;
     return NULL;
 }
 

@@ -141,6 +141,10 @@ ssize_t sock_send_spans(struct sock *s, size_t want, struct iovec out[4], int *n
         s->want_write = true;
         want = what_fits(tp, want);
     }
+    if (want && !wqueue_have_spare(tp)) {
+        tcp_timer_set(tp, TCP_TIMER_retry, s->st->now + 10000);
+        want = 0;
+    }
     if (!want) {
         s->want_write = true;
         tp->nospace = true;

@@ -132,11 +132,16 @@ static int get_segment(struct tcb *tp, struct send_call *c, struct segment **out
     /* room that tcp_sendmsg() granted as spans is not asked for again */
     if (c->copy && !tcp_stream_memory_free(tp))
         return -EAGAIN;
+    *room = c->size_goal;
     seg = wqueue_entail(tp);
+    if (!seg && !c->copy) {
+        /* granted bytes are never refused: the spare takes all of them, and is cut when there is memory again */
+        seg = wqueue_entail_spare(tp);
+        *room = UINT32_MAX;
+    }
     if (!seg)
         return -ENOMEM;
     c->appended = true;
-    *room = c->size_goal;
     *out = seg;
     return 0;
 }

@@ -196,6 +196,7 @@ struct tcb {
     uint64_t snd_offset;  /**< stream offset of the end of the written bytes */
     struct bytestream snd;
     struct list sendq, rtxq; /**< unsent; sent and not acknowledged */
+    struct segment *spare;   /**< for a commit that finds no memory (wqueue_have_spare) */
     uint32_t sndbuf;
     uint16_t mss_cache, mss_clamp, advmss;
     uint16_t pmtu;
@@ -523,6 +524,9 @@ void tcp_sync_mss(struct tcb *tp, uint32_t pmtu);
 uint32_t tcp_advertise_mss(struct stack *st, const struct ip_addr *dst, uint32_t user_mss);
 /* output/wqueue.c: the write queue */
 struct segment *wqueue_entail(struct tcb *tp);
+/** One segment put by, so that bytes that were granted as spans can always be committed. False: no memory for it. */
+bool wqueue_have_spare(struct tcb *tp);
+struct segment *wqueue_entail_spare(struct tcb *tp);
 struct segment *wqueue_tail(struct tcb *tp);
 struct segment *wqueue_send_head(struct tcb *tp);
 void wqueue_unlink(struct tcb *tp, struct segment *seg);

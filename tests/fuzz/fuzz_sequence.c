@@ -31,6 +31,14 @@ static void begin(struct input *in)
     t->window_scaling = !(tunables & 2);
     t->rfc1337 = !!(tunables & 4);
     t->abort_on_overflow = !!(tunables & 8);
+    if (room & 8) { /* every object is an allocation of its own, which can fail */
+        struct tcp_table *p = &world.st->tcp;
+
+        p->tcb_pool.per_slab = p->sock_pool.per_slab = p->segment_pool.per_slab = 1;
+        p->range_pool.per_slab = p->request_pool.per_slab = p->timewait_pool.per_slab = 1;
+        p->listener_pool.per_slab = p->bind_pool.per_slab = p->call_pool.per_slab = 1;
+        world.st->extents.cache_limit = 0;
+    }
     if (tunables & 16)
         t->max_orphans = t->max_tw_buckets = 2;
     if (tunables & 32)

@@ -86,6 +86,7 @@ int main(int argc, char **argv)
         {"kernel", no_argument, NULL, 'K'}, {"differences", required_argument, NULL, 'D'},
                                           {"fail-alloc", no_argument, NULL, 'A'}, {0}};
     struct options opt = {.word = "", .times = 1};
+    const char *name = strrchr(argv[0], '/');
     struct script_list list;
     int o, status;
 
@@ -103,6 +104,9 @@ int main(int argc, char **argv)
         else
             return usage();
     }
+    /* under that name it is a test program of its own */
+    if (strcmp(name ? name + 1 : argv[0], "fail_alloc") == 0)
+        opt.fail_alloc = true;
     scripts_find(&list, argv + optind, argc - optind, opt.word);
     if (!list.n) {
         printf("1..0 # SKIP no script\n");

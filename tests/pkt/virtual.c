@@ -171,8 +171,22 @@ static void watched_release(void *ctx, void *ptr, size_t size)
     free(ptr);
 }
 
+/* Without pools and caches every object is an allocation of its own, which can fail. */
+static void make_every_object_an_allocation(struct stack *st)
+{
+    struct tcp_table *t = &st->tcp;
+    struct pool *pools[] = {&t->tcb_pool,     &t->sock_pool,     &t->segment_pool,
+                            &t->range_pool,   &t->request_pool,  &t->timewait_pool,
+                            &t->listener_pool, &t->bind_pool,    &t->call_pool};
+
+    for (size_t i = 0; i < sizeof(pools) / sizeof(pools[0]); i++)
+        pools[i]->per_slab = 1;
+    st->extents.cache_limit = 0;
+}
+
 static void watch(struct virtual *v)
 {
+    make_every_object_an_allocation(v->st);
     v->memory.live = (int64_t)v->st->mem.used;
     v->st->mem.alloc = watched_alloc;
     v->st->mem.release = watched_release;
@@ -198,6 +212,11 @@ static void run_out(struct virtual *v)
     int limit = STEP_LIMIT;
     uint64_t next;
 
+    for (int i = 0; i < VIRTUAL_FDS; i++) {
+        if (v->fd[i].kind == VFD_SOCK)
+            sock_close(v->fd[i].sock, virtual_core_time(v->now));
+        v->fd[i].kind = VFD_FREE;
+    }
     virtual_step(v);
     while (left_over(v->st) && (next = stack_next_deadline(v->st)) != UINT64_MAX && --limit) {
         v->now = next - virtual_core_time(0);

@@ -23,6 +23,9 @@ static bool update_window(struct tcb *tp, const struct tcp_seg *seg)
     tp->snd_wl1 = seg->seq;
     if (wnd == tp->snd_wnd)
         return wnd == 0; /* the answer to a probe of a closed window */
+    /* what was sent again behind a closed window was a probe: R2 counts from now (RFC 1122 §4.2.2.17) */
+    if (!tp->snd_wnd)
+        tp->retrans_stamp = tp->retransmits = 0;
     tp->snd_wnd = wnd;
     if (wnd > tp->max_window) {
         tp->max_window = wnd;

@@ -26,13 +26,14 @@ void wqueue_set_pcount(struct segment *seg, uint32_t mss)
 {
     uint32_t len = seg_len(seg);
 
-    seg->pcount = len > mss ? (uint16_t)((len + mss - 1) / mss) : 1;
+    uint32_t packets = len > mss ? (len + mss - 1) / mss : 1;
+
+    /* only an unsent segment that took a whole grant can be so long: it is cut before it leaves */
+    seg->pcount = packets < UINT16_MAX ? (uint16_t)packets : UINT16_MAX;
 }
 
-struct segment *wqueue_entail(struct tcb *tp)
+static struct segment *entail(struct tcb *tp, struct segment *seg)
 {
-    struct segment *seg = pool_get(&tp->st->tcp.segment_pool);
-
     if (!seg)
         return NULL;
     seg->seq = seg->end_seq = tp->write_seq;
@@ -40,6 +41,26 @@ struct segment *wqueue_entail(struct tcb *tp)
     list_add_tail(&tp->sendq, &seg->link);
     tp->nonagle &= (uint8_t)~TCP_NAGLE_PUSH;
     return seg;
+}
+
+struct segment *wqueue_entail(struct tcb *tp)
+{
+    return entail(tp, pool_get(&tp->st->tcp.segment_pool));
+}
+
+bool wqueue_have_spare(struct tcb *tp)
+{
+    if (!tp->spare)
+        tp->spare = pool_get(&tp->st->tcp.segment_pool);
+    return tp->spare != NULL;
+}
+
+struct segment *wqueue_entail_spare(struct tcb *tp)
+{
+    struct segment *seg = tp->spare;
+
+    tp->spare = NULL;
+    return entail(tp, seg);
 }
 
 void wqueue_unlink(struct tcb *tp, struct segment *seg)

@@ -174,6 +174,48 @@ TEST(a_commit_is_never_refused_by_notsent_lowat)
     assert_int_equal(put(80000, 80000, 0), 80000);
 }
 
+/* Use up what memory there is, so that no segment can be had. */
+static unsigned hog_segments(struct segment **hogs, unsigned most)
+{
+    unsigned n = 0;
+
+    fx.st->mem.limit = fx.st->mem.used;
+    while (n < most && (hogs[n] = pool_get(&fx.st->tcp.segment_pool)))
+        n++;
+    return n;
+}
+
+TEST(a_commit_is_never_refused_for_want_of_memory)
+{
+    static struct segment *hogs[4096];
+    struct iovec iov[4];
+    size_t limit, got = 0;
+    unsigned n, held;
+    int spans;
+
+    passive();
+    limit = fx.st->mem.limit;
+    assert_int_equal(sock_send_spans(fx.s, 70000, iov, &spans), 70000);
+    for (int i = 0; i < spans; i++)
+        for (size_t k = 0; k < iov[i].iov_len; k++)
+            ((uint8_t *)iov[i].iov_base)[k] = fx_pattern(got++);
+    held = hog_segments(hogs, 4096);
+    assert_in_range(held, 1, 4095);
+    assert_int_equal(sock_send_commit(fx.s, 70000, 0, fx.now), 70000);
+    assert_int_equal(sock_unacked(fx.s), 70000);
+    /* and without a segment nothing more is granted */
+    assert_int_equal(sock_send_spans(fx.s, 1000, iov, &spans), 0);
+    for (n = 0; n < held; n++)
+        pool_put(&fx.st->tcp.segment_pool, hogs[n]);
+    fx.st->mem.limit = limit;
+    for (n = 0; n < 20 && sock_unacked(fx.s); n++) {
+        advance(300000);
+        clear();
+        peer(ACK, 1, tp->snd_nxt - tp->iss, 0);
+    }
+    assert_int_equal(sock_unacked(fx.s), 0);
+}
+
 TEST(spans_say_the_errors_of_a_send_but_keep_them)
 {
     struct iovec v[4];
@@ -257,6 +299,7 @@ int main(void)
         T(less_may_be_committed_than_was_granted),
         T(spans_obey_the_send_buffer_and_msg_more),
         T(a_commit_is_never_refused_by_notsent_lowat),
+        T(a_commit_is_never_refused_for_want_of_memory),
         T(spans_say_the_errors_of_a_send_but_keep_them),
         T(received_spans_are_the_stream),
         T(eof_is_said_when_everything_before_it_was_taken),

@@ -90,6 +90,7 @@ static void record(const uint8_t *b, uint32_t len, const struct frame *f)
     g->raw_seq = wire_get32(tcp + 4);
     g->raw_ack = wire_get32(tcp + 8);
     g->flags = tcp[13];
+    g->reserved = tcp[12] & 15;
     g->window = wire_get16(tcp + 14);
     g->opt_len = (uint8_t)(doff - 20);
     memcpy(g->opt, tcp + 20, g->opt_len);

@@ -47,7 +47,7 @@ enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16, URG = 32, ECE = 64, CWR = 1
 /** A TCP segment that our stack sent. */
 struct fx_seg {
     uint64_t at;
-    uint8_t flags;
+    uint8_t flags, reserved;   /**< the four bits beside the data offset */
     uint32_t seq, ack;         /**< relative to the connection's first */
     uint32_t raw_seq, raw_ack; /**< as on the wire */
     uint16_t window;           /**< as on the wire */
