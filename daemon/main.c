@@ -113,7 +113,8 @@ static int start_core(struct daemon *d)
                               .gateway = c->gateway,
                               .features = d->device.ops->features(d->device.dev),
                               .memory_limit = c->memory ? c->memory : default_memory(),
-                              .max_sockets = c->max_sockets};
+                              .max_sockets = c->max_sockets,
+                              .window_budget = (uint64_t)LINK_TXQUEUELEN * c->mtu};
     int rc;
 
     memcpy(sc.mac, c->mac, sizeof(sc.mac));

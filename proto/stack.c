@@ -74,8 +74,9 @@ void stack_free(struct stack *st)
 {
     if (!st)
         return;
-    tcp_destroy(st);
+    /* first what takes its timers out of the wheel, while the connections' timers beside them still exist */
     ip_destroy(st);
+    tcp_destroy(st);
     extent_pool_destroy(&st->extents);
     free(st);
 }

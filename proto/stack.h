@@ -41,6 +41,8 @@ struct stack_config {
     uint8_t seed[32];      /**< secret randomness: keys, ISNs, ports, jitter all come from it */
     uint64_t memory_limit; /**< bytes for buffers and connections together; 0: 256 MiB */
     uint32_t max_sockets;  /**< 0: 65536 */
+    uint64_t window_budget; /**< bytes that all peers together may have under way beyond their initial windows: what the
+                                 device's input queue can hold without loss; 0: no limit */
 };
 
 struct stack_ops {

@@ -12,7 +12,7 @@
  * The kernel → TAP queue has no back-pressure, it drops: room for the largest receive window in the
  * smallest frames that fill it, with some to spare.
  */
-#define LINK_TXQUEUELEN 10000
+#define LINK_TXQUEUELEN 40000
 
 /**
  * Set MTU, queue length and, unless NULL, the address; bring the interface up. IPv6 is switched off

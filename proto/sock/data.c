@@ -80,7 +80,7 @@ static size_t copy_from_iov(void *ctx, void *dst, size_t n)
     return done;
 }
 
-#define SEND_FLAGS (MSG_MORE | MSG_EOR | MSG_DONTWAIT | MSG_NOSIGNAL)
+#define SEND_FLAGS (MSG_MORE | MSG_EOR | MSG_OOB | MSG_DONTWAIT | MSG_NOSIGNAL)
 
 ssize_t sock_sendmsg(struct sock *s, const struct iovec *iov, int iovcnt, int flags, uint64_t now)
 {
@@ -170,11 +170,41 @@ size_t sock_unacked(const struct sock *s)
 
 /* --- receiving --------------------------------------------------------------------------------------------- */
 
+bool sock_at_mark(const struct sock *s)
+{
+    const struct tcb *tp = s->tcb;
+
+    return tp->urg_state != TCP_URG_NONE && tp->urg_offset == tp->read_offset;
+}
+
+/* Bytes from `off` up to the urgent mark, or to the end. A mark at `off` itself is no limit. */
+static uint64_t to_mark(const struct tcb *tp, uint64_t off)
+{
+    uint64_t end = tp->rcv_offset;
+
+    if (tp->urg_state != TCP_URG_NONE && tp->urg_offset > off && tp->urg_offset < end)
+        end = tp->urg_offset;
+    return end - off;
+}
+
+size_t sock_inq(const struct sock *s)
+{
+    const struct tcb *tp = s->tcb;
+
+    if (!s->oob_inline && sock_at_mark(s) && tp->read_offset < tp->rcv_offset)
+        return 0;
+    return s->oob_inline ? tp->rcv_offset - tp->read_offset : to_mark(tp, tp->read_offset);
+}
+
 size_t sock_recv_spans(const struct sock *s, struct iovec out[4], int *n_spans)
 {
     const struct tcb *tp = s->tcb;
     uint64_t n = tp->rcv_offset - tp->read_offset;
 
+    if (n && sock_at_mark(s))
+        n = 1;
+    else
+        n = to_mark(tp, tp->read_offset);
     *n_spans = n ? bytestream_spans(&tp->rcv, tp->read_offset, (size_t)n, out) : 0;
     return (size_t)n;
 }
@@ -187,6 +217,8 @@ void sock_recv_consume(struct sock *s, size_t n, size_t held, uint64_t now)
     set_now(s->st, now);
     tp->read_offset += n;
     tp->held = (uint32_t)held;
+    if (tp->urg_offset < tp->read_offset)
+        tp->urg_state = TCP_URG_NONE;
     bytestream_release(&tp->rcv, tp->read_offset);
     if (tp->read_offset == tp->rcv_offset && rb_empty(&tp->ooo))
         bytestream_give_back(&tp->rcv);
@@ -224,9 +256,32 @@ static ssize_t nothing_to_read(struct sock *s)
     return -EAGAIN;
 }
 
-static size_t copy_out(struct tcb *tp, const struct iovec *iov, int iovcnt, uint64_t avail, int flags)
+/* recv(2) with MSG_OOB never waits (Linux: tcp_recv_urg). */
+static ssize_t recv_urgent(struct sock *s, const struct iovec *iov, int iovcnt, int flags)
 {
-    uint64_t off = tp->read_offset;
+    struct tcb *tp = s->tcb;
+
+    if (s->listener)
+        return -ENOTCONN;
+    if (s->oob_inline || tp->urg_state == TCP_URG_NONE || tp->urg_state == TCP_URG_READ)
+        return -EINVAL;
+    if (tp->urg_state == TCP_URG_NOTYET)
+        return tp->conn.state == TCPS_CLOSED || tp->rcv_shutdown ? 0 : -EAGAIN;
+    if (!(flags & MSG_PEEK))
+        tp->urg_state = TCP_URG_READ;
+    while (iovcnt && !iov->iov_len) {
+        iov++;
+        iovcnt--;
+    }
+    if (!iovcnt)
+        return 0;
+    if (!(flags & MSG_TRUNC))
+        *(uint8_t *)iov->iov_base = tp->urg_byte;
+    return 1;
+}
+
+static size_t copy_out(struct tcb *tp, uint64_t off, const struct iovec *iov, int iovcnt, uint64_t avail, int flags)
+{
     size_t done = 0;
 
     for (int i = 0; i < iovcnt && done < avail; i++) {
@@ -239,19 +294,36 @@ static size_t copy_out(struct tcb *tp, const struct iovec *iov, int iovcnt, uint
     return done;
 }
 
+static bool has_room(const struct iovec *iov, int iovcnt)
+{
+    for (int i = 0; i < iovcnt; i++) {
+        if (iov[i].iov_len)
+            return true;
+    }
+    return false;
+}
+
 ssize_t sock_recvmsg(struct sock *s, const struct iovec *iov, int iovcnt, int flags, uint64_t now)
 {
     struct tcb *tp = s->tcb;
     uint64_t avail = tp->rcv_offset - tp->read_offset;
-    size_t done;
+    size_t hole = 0, done;
 
     set_now(s->st, now);
-    if (flags & ~(MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT | MSG_WAITALL))
+    if (flags & ~(MSG_OOB | MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT | MSG_WAITALL))
         return -EOPNOTSUPP;
+    if (flags & MSG_OOB)
+        return recv_urgent(s, iov, iovcnt, flags);
     if (!avail)
         return nothing_to_read(s);
-    done = copy_out(tp, iov, iovcnt, avail, flags);
-    if (!(flags & MSG_PEEK) && done)
-        sock_recv_consume(s, done, tp->held, now);
+    /* at the mark: the urgent byte is no data, unless the program wants it in the line */
+    if (sock_at_mark(s) && !s->oob_inline && has_room(iov, iovcnt))
+        hole = 1;
+    avail = to_mark(tp, tp->read_offset + hole);
+    done = copy_out(tp, tp->read_offset + hole, iov, iovcnt, avail, flags);
+    if (!(flags & MSG_PEEK) && done + hole)
+        sock_recv_consume(s, done + hole, tp->held, now);
+    if (!avail)
+        return nothing_to_read(s);
     return (ssize_t)done;
 }

@@ -113,6 +113,24 @@ static int set_rcvbuf(struct tcb *tp, int v)
     return 0;
 }
 
+/* At most half of the buffer, so that it can be reached; the buffer grows for it (Linux: tcp_set_rcvlowat). */
+static int set_rcvlowat(struct sock *s, int v)
+{
+    struct tcb *tp = s->tcb;
+    uint32_t most = (tp->rcvbuf_locked ? tp->rcvbuf : (uint32_t)tp->st->tcp.tunables.rmem_max) / 2;
+    uint32_t low = v < 0 || (uint32_t)v > most ? most : (uint32_t)v;
+
+    s->rcvlowat = low ? low : 1;
+    if (!tp->rcvbuf_locked && 2 * low > tp->rcvbuf) {
+        tp->rcvbuf = 2 * low;
+        if (tp->conn.state != TCPS_CLOSED && tp->conn.state != TCPS_LISTEN)
+            tp->window_clamp = low;
+    }
+    if (tp->rcv_offset != tp->read_offset && sock_readable(s))
+        sock_event(s, SOCK_EV_READABLE);
+    return 0;
+}
+
 static int set_sndbuf(struct tcb *tp, int v)
 {
     tp->sndbuf = doubled(v, 4608, tp->st->tcp.tunables.wmem_max);
@@ -209,6 +227,7 @@ static int set_tcp_int(struct tcb *tp, int name, int v)
         if (v < 0)
             return -EINVAL;
         tp->user_timeout_ms = (uint32_t)v;
+        uto_schedule(tp);
         return 0;
     case TCP_NOTSENT_LOWAT:
         tp->notsent_lowat = (uint32_t)v;
@@ -231,6 +250,9 @@ static int set_socket_int(struct sock *s, int name, int v)
         s->reuse_port = v;
         s->tcb->bind.reuseport = v;
         return 0;
+    case SO_OOBINLINE:
+        s->oob_inline = v;
+        return 0;
     case SO_KEEPALIVE:
         set_keepalive(s->tcb, v);
         return 0;
@@ -239,8 +261,7 @@ static int set_socket_int(struct sock *s, int name, int v)
     case SO_RCVBUF:
         return set_rcvbuf(s->tcb, v);
     case SO_RCVLOWAT:
-        s->rcvlowat = v < 0 ? INT32_MAX : v ? (uint32_t)v : 1;
-        return 0;
+        return set_rcvlowat(s, v);
     default:
         return -ENOPROTOOPT;
     }
@@ -452,6 +473,9 @@ static int get_socket_int(struct sock *s, int name, int *v)
         return 0;
     case SO_REUSEPORT:
         *v = s->reuse_port;
+        return 0;
+    case SO_OOBINLINE:
+        *v = s->oob_inline;
         return 0;
     case SO_KEEPALIVE:
         *v = s->tcb->keepalive;

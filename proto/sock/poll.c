@@ -4,6 +4,28 @@
 
 #include <poll.h>
 
+static bool memory_is_short(const struct stack *st)
+{
+    uint64_t limit = st->mem.limit;
+
+    return limit && st->mem.used - st->extents.cached > limit - limit / 8;
+}
+
+/* SO_RCVLOWAT, unless what it waits for could never come: no window, no memory (Linux: tcp_epollin_ready). */
+static bool enough(const struct sock *s)
+{
+    const struct tcb *tp = s->tcb;
+    uint64_t avail = tp->rcv_offset - tp->read_offset;
+    uint64_t target = (uint64_t)s->rcvlowat + (sock_at_mark(s) && !s->oob_inline);
+
+    return avail && (avail >= target || tcp_receive_window(tp) <= tp->rcv_mss || memory_is_short(s->st));
+}
+
+bool sock_readable(const struct sock *s)
+{
+    return s->tcb->rcv_shutdown || s->tcb->conn.state == TCPS_CLOSED || enough(s);
+}
+
 uint32_t sock_poll(const struct sock *s)
 {
     const struct tcb *tp = s->tcb;
@@ -17,8 +39,10 @@ uint32_t sock_poll(const struct sock *s)
         mask |= POLLIN | POLLRDNORM | POLLRDHUP;
     if (tp->conn.state == TCPS_SYN_SENT || tp->conn.state == TCPS_SYN_RECV)
         return mask;
-    if (tp->rcv_offset - tp->read_offset >= s->rcvlowat)
+    if (enough(s))
         mask |= POLLIN | POLLRDNORM;
+    if (tp->urg_state == TCP_URG_VALID)
+        mask |= POLLPRI;
     if (tp->send_shutdown || tp->conn.state == TCPS_CLOSED || tcp_is_writable(tp))
         mask |= POLLOUT | POLLWRNORM;
     return mask;

@@ -26,6 +26,7 @@ struct sock;
 #define SOCK_EV_CONNECTED (1u << 2) /**< an active open ended well */
 #define SOCK_EV_ACCEPT    (1u << 3) /**< a listener has a connection to take */
 #define SOCK_EV_ERROR     (1u << 4) /**< the connection died: sock_error() says why */
+#define SOCK_EV_URGENT    (1u << 6) /**< the urgent byte is here (POLLPRI) */
 #define SOCK_EV_CLOSED    (1u << 5) /**< both directions ended well and everything was acknowledged */
 
 /** States of RFC 9293 §3.3.2, in Linux's numbering (tcp_info.tcpi_state); list in proto/tcp/states.def. */
@@ -135,7 +136,7 @@ int sock_getpeername(const struct sock *s, struct ip_endpoint *out);
 /* --- data ------------------------------------------------------------------------------------------------- */
 
 /**
- * sendmsg(2) with MSG_MORE, MSG_EOR, MSG_OOB (later), MSG_DONTWAIT, MSG_NOSIGNAL understood; other flags -EOPNOTSUPP.
+ * sendmsg(2) with MSG_MORE, MSG_EOR, MSG_OOB (the last byte is urgent), MSG_DONTWAIT, MSG_NOSIGNAL understood; other flags -EOPNOTSUPP.
  * Returns bytes accepted (short when the buffer filled up), or -EAGAIN, -EPIPE (raise SIGPIPE unless MSG_NOSIGNAL),
  * -ENOTCONN never (Linux answers EPIPE), or the pending error.
  */
@@ -155,12 +156,16 @@ ssize_t sock_send_commit(struct sock *s, size_t n, int flags, uint64_t now);
 size_t sock_send_space(const struct sock *s);
 
 /**
- * recvmsg(2) with MSG_PEEK, MSG_TRUNC, MSG_DONTWAIT. Returns bytes, 0 at the end of the stream, -EAGAIN, -ENOTCONN,
+ * recvmsg(2) with MSG_PEEK, MSG_TRUNC, MSG_DONTWAIT, and MSG_OOB: the urgent byte, -EINVAL when there is none, it was taken or
+ * SO_OOBINLINE is set, -EAGAIN when it is announced but not here. Other reads stop at the urgent mark, then skip the byte. Returns bytes, 0 at the end of the stream, -EAGAIN, -ENOTCONN,
  * or the pending error (taken, once).
  */
 ssize_t sock_recvmsg(struct sock *s, const struct iovec *iov, int iovcnt, int flags, uint64_t now);
 
-/** The bytes that are in order, as up to four spans; returns their number (0: none now). */
+/**
+ * The bytes that are in order, as up to four spans; returns their number (0: none now). They end at the urgent mark; at the
+ * mark (sock_at_mark) they are the urgent byte alone.
+ */
 size_t sock_recv_spans(const struct sock *s, struct iovec out[4], int *n_spans);
 
 /**
@@ -168,6 +173,15 @@ size_t sock_recv_spans(const struct sock *s, struct iovec out[4], int *n_spans);
  * window counts them as unread. Call it again with n = 0 when `held` falls.
  */
 void sock_recv_consume(struct sock *s, size_t n, size_t held, uint64_t now);
+
+/** The next byte to read is the urgent one, or will be when it is here (SIOCATMARK). */
+bool sock_at_mark(const struct sock *s);
+
+/** A reader should wake: SO_RCVLOWAT bytes are here, or no more can come (FIN, a shut window, want of memory). */
+bool sock_readable(const struct sock *s);
+
+/** Bytes that a read would return now, up to the urgent mark (SIOCINQ). */
+size_t sock_inq(const struct sock *s);
 
 /** True when the peer's FIN was received and every byte before it was consumed. */
 bool sock_recv_eof(const struct sock *s);

@@ -34,6 +34,7 @@ struct sock {
     uint32_t rcvlowat;
     uint64_t rcv_timeout_us, snd_timeout_us; /**< 0: for ever */
     bool reuse_addr, reuse_port, bound_addr;
+    bool oob_inline; /**< SO_OOBINLINE */
 };
 
 /** Note an event for stack_next_event() and wake blocked calls. */

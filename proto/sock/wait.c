@@ -61,23 +61,44 @@ static void try_send(struct sock_call *c)
         end(c, (ssize_t)c->done_bytes);
 }
 
+/* SO_RCVLOWAT, or all of it (Linux: sock_rcvlowat). */
+static size_t recv_target(const struct sock_call *c)
+{
+    size_t low = c->sock->rcvlowat;
+
+    return (c->args.flags & MSG_WAITALL) || low > c->args.len ? c->args.len : low;
+}
+
+/* Nothing from `off` on belongs to this read: the urgent mark, or the end. */
+static bool recv_is_cut(const struct sock_call *c, uint64_t off)
+{
+    const struct tcb *tp = c->sock->tcb;
+
+    if (tp->urg_state != TCP_URG_NONE && tp->urg_offset == off)
+        return true;
+    return off == tp->rcv_offset && (tp->peer_fin || tp->rcv_shutdown || tp->conn.state == TCPS_CLOSED);
+}
+
 static void try_recv(struct sock_call *c)
 {
-    struct iovec iov = {(uint8_t *)c->args.buf + c->done_bytes, c->args.len - c->done_bytes};
+    bool peek = c->args.flags & MSG_PEEK;
+    size_t have = peek ? 0 : c->done_bytes;
+    struct iovec iov = {(uint8_t *)c->args.buf + have, c->args.len - have};
     const struct tcb *tp = c->sock->tcb;
     ssize_t n;
 
     if (tp->read_offset == tp->rcv_offset && error_can_wait(c))
         return;
-    n = sock_recvmsg(c->sock, &iov, 1, c->args.flags & (MSG_PEEK | MSG_TRUNC), c->st->now);
-    if (n == -EAGAIN)
+    n = sock_recvmsg(c->sock, &iov, 1, c->args.flags & (MSG_OOB | MSG_PEEK | MSG_TRUNC), c->st->now);
+    if (n == -EAGAIN && !(c->args.flags & MSG_OOB))
         return;
     if (n <= 0) {
         cut_short(c, (int)-n);
         return;
     }
-    c->done_bytes += (size_t)n;
-    if (!(c->args.flags & MSG_WAITALL) || (c->args.flags & MSG_PEEK) || c->done_bytes == c->args.len)
+    c->done_bytes = have + (size_t)n;
+    if ((c->args.flags & MSG_OOB) || c->done_bytes >= recv_target(c) ||
+        recv_is_cut(c, tp->read_offset + (peek ? c->done_bytes : 0)))
         end(c, (ssize_t)c->done_bytes);
 }
 

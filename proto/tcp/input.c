@@ -72,6 +72,7 @@ void tcp_established_input(struct tcb *tp, const struct tcp_seg *seg)
         return;
     }
     tcp_touch(tp, TCP_PEND_OUTPUT | TCP_PEND_ACK);
+    tcp_urgent_input(tp, seg);
     /* last: the FIN may end the connection */
     tcp_data_queue(tp, seg);
 }
@@ -121,6 +122,8 @@ static void conn_input(struct tcb *tp, const struct tcp_seg *seg)
     if (!tcp_validate(tp, seg))
         return;
     neigh_confirm(tp->st, &tp->conn.remote.addr);
+    if (seg->opt.uto)
+        uto_received(tp, seg->opt.uto);
     if (!ack_step(tp, seg))
         return;
     tcp_established_input(tp, seg);

@@ -66,6 +66,8 @@ static void tcp_push(struct tcb *tp, int flags, uint32_t mss_now, uint8_t nonagl
         return;
     if (!(flags & MSG_MORE) || forced_push(tp))
         tcp_mark_push(tp, seg);
+    if (flags & MSG_OOB)
+        tp->snd_up = tp->write_seq; /* the byte behind the urgent one (RFC 6093 §2.2, RFC 9293 §3.8.5) */
     if (tcp_should_autocork(tp, seg, size_goal)) {
         tcp_stop(tp, TCP_STOP_autocork);
         return;
@@ -109,7 +111,7 @@ struct send_call {
 /* Step 7: room in the last unsent segment. */
 static uint32_t tail_room(const struct segment *tail, uint32_t size_goal)
 {
-    if (!tail || (tail->flags & (SEG_EOR | SEG_URG | SEG_FIN)))
+    if (!tail || (tail->flags & (SEG_EOR | SEG_FIN)))
         return 0;
     return seg_len(tail) < size_goal ? size_goal - seg_len(tail) : 0;
 }
@@ -254,7 +256,8 @@ static ssize_t send_loop(struct tcb *tp, struct send_call *c)
                 seg->flags |= SEG_EOR;
             return 0;
         }
-        if (seg_len(seg) >= c->size_goal)
+        /* urgent data waits for its pointer, which is known at the end */
+        if (seg_len(seg) >= c->size_goal && !(c->flags & MSG_OOB))
             push_full_segment(tp, c, seg);
     }
     return 0;
@@ -281,6 +284,8 @@ ssize_t tcp_sendmsg(struct tcb *tp, tcp_copy_fn copy, void *ctx, size_t len, int
 
     tcp_cwnd_restart_if_idle(tp);
     c.mss_now = tcp_send_mss(tp, &c.size_goal);
+    if (flags & MSG_OOB)
+        c.size_goal = c.mss_now;
     err = send_loop(tp, &c);
     drop_empty_tail(tp);
     if (err == -EAGAIN || err == -ENOMEM) {
@@ -412,6 +417,8 @@ static bool may_send(struct tcb *tp, struct segment *seg, uint32_t mss, uint8_t 
     }
     if (quota > max_segs)
         quota = max_segs;
+    if (tcp_urg_mode(tp))
+        quota = 1; /* each packet has a pointer of its own */
     if (seg_len(seg) < quota * mss)
         wqueue_pull(tp, seg, quota * mss, mss);
     if (!snd_wnd_test(tp, seg, mss))

@@ -77,7 +77,6 @@ struct bind_owner {
 #define SEG_FIN 0x02
 #define SEG_PSH 0x04
 #define SEG_EOR 0x08 /**< MSG_EOR: never grown, never merged */
-#define SEG_URG 0x10
 
 #define SEG_LOST         0x01 /**< counted in lost_out */
 #define SEG_RETRANS      0x02 /**< its retransmission is in flight: counted in retrans_out */
@@ -110,6 +109,7 @@ struct tcp_options {
     uint8_t wscale;
     uint16_t mss;
     uint32_t tsval, tsecr;
+    uint16_t uto; /**< user timeout option as it came, 0: none (RFC 5482) */
     uint8_t n_sack; /**< blocks present (RFC 2018), at most 4 */
     struct {
         uint32_t start, end;
@@ -171,6 +171,12 @@ enum tcp_timer {
 #define TCP_PEND_OUTPUT  2 /**< windows may have opened: send new data */
 #define TCP_PEND_RETRANS 4 /**< lost segments wait */
 
+/* tcb.urg_state */
+#define TCP_URG_NONE   0
+#define TCP_URG_NOTYET 1 /**< announced */
+#define TCP_URG_VALID  2 /**< here */
+#define TCP_URG_READ   3 /**< taken by MSG_OOB; the mark stays until the reader has passed it */
+
 /* tcb.ack_flags */
 #define TCP_ACK_SCHED 1 /**< an ACK is owed */
 #define TCP_ACK_NOW   2 /**< … at once */
@@ -192,6 +198,7 @@ struct tcb {
     uint32_t write_seq;   /**< end of what the program has written, FIN included */
     uint32_t max_window;  /**< largest window ever seen */
     uint32_t pushed_seq;  /**< write_seq at the last push */
+    uint32_t snd_up;      /**< the byte behind the urgent one; at or below snd_una: none */
     uint32_t snd_sml;     /**< end of the last small segment sent (Minshall) */
     uint64_t snd_offset;  /**< stream offset of the end of the written bytes */
     struct bytestream snd;
@@ -230,12 +237,16 @@ struct tcb {
     /* Receive sequence variables and window. */
     uint32_t rcv_nxt, rcv_wnd, rcv_wup;
     uint32_t rcv_ssthresh, window_clamp;
+    uint32_t window_grown; /**< by so much rcv_ssthresh has grown: this connection's part of the budget */
     uint64_t rcv_offset; /**< stream offset of rcv_nxt */
     uint64_t read_offset; /**< moved out of the stream by the program's side */
     uint32_t held;       /**< moved out, but still unread in the pair */
     struct bytestream rcv;
     struct rb_root ooo;
     uint32_t ooo_bytes, n_ooo;
+    uint64_t urg_offset;  /**< stream offset of the urgent byte */
+    uint8_t urg_state;    /**< TCP_URG_* */
+    uint8_t urg_byte;
     uint32_t rcv_fin_seq; /**< sequence number of a FIN that came out of order */
     bool rcv_fin_pending, rcv_shutdown, peer_fin, send_shutdown;
     uint32_t rcvbuf;
@@ -281,6 +292,8 @@ struct tcb {
     int32_t syn_cnt, linger2_s;
     uint8_t defer_accept; /**< listener: SYN-ACK time-outs during which a bare ACK is ignored */
     uint32_t user_timeout_ms, notsent_lowat, user_mss;
+    uint32_t uto_adopted_ms; /**< user timeout by the peer's option, 0: none (RFC 5482) */
+    bool uto_pending;        /**< our option waits for a segment */
     uint32_t user_clamp; /**< TCP_WINDOW_CLAMP */
     uint64_t max_pacing_rate;
     int soft_error;
@@ -304,6 +317,12 @@ static inline uint32_t tcp_in_flight(const struct tcb *tp)
 static inline uint32_t tcp_wnd_end(const struct tcb *tp)
 {
     return tp->snd_una + tp->snd_wnd;
+}
+
+/** Urgent data is on its way: segments carry URG, are not held back, and are of one MSS (RFC 9293 §3.8.5). */
+static inline bool tcp_urg_mode(const struct tcb *tp)
+{
+    return seq_gt(tp->snd_up, tp->snd_una);
 }
 
 static inline bool tcp_in_slow_start(const struct tcb *tp)
@@ -396,6 +415,16 @@ int tcp_connect(struct tcb *tp, const struct ip_endpoint *remote);
 void tcp_retry_syn(struct tcb *tp);
 void tcp_finish_connect(struct tcb *tp);
 
+/* conn/uto.c: RFC 5482 */
+/** The option's value to send, 0: none. */
+uint16_t uto_advertise(const struct tcb *tp);
+/** The option goes out with the next segment that has room. */
+void uto_schedule(struct tcb *tp);
+/** The peer's option has come on an acceptable segment. */
+void uto_received(struct tcb *tp, uint16_t option);
+/** The user timeout in force: the program's, else the adopted one; 0: none. */
+uint32_t uto_effective_ms(const struct tcb *tp);
+
 /* conn/close.c */
 /** Queue a FIN behind the data (send path, §3 of linux-sender: set on the unsent tail if there is one). */
 void tcp_send_fin(struct tcb *tp);
@@ -480,6 +509,10 @@ void tcp_tell_writer(struct tcb *tp);
 void tcp_data_queue(struct tcb *tp, const struct tcp_seg *seg);
 /** The range of bytes held beyond a hole, for tests and SACK. */
 void tcp_ooo_purge(struct tcb *tp);
+/* input/urgent.c: RFC 9293 §3.10.7.4, sixth */
+void tcp_urgent_input(struct tcb *tp, const struct tcp_seg *seg);
+/** rcv_nxt has moved: perhaps over the urgent byte. */
+void tcp_urgent_passed(struct tcb *tp);
 /* input/window.c: the receive window and its growth (linux-receiver §3, §4) */
 uint32_t tcp_select_window(struct tcb *tp);
 uint32_t tcp_choose_window(const struct tcb *tp);
@@ -489,6 +522,8 @@ void tcp_window_init(struct tcb *tp);
 uint32_t tcp_initial_clamp(const struct tcb *tp);
 void tcp_window_initial(struct stack *st, uint32_t rcvbuf, uint32_t mss, bool wscale, uint32_t *wnd, uint8_t *scale, uint32_t *clamp);
 void tcp_window_grow(struct tcb *tp, uint32_t len);
+/** The connection is over: its part of the budget is free. */
+void tcp_window_give_back(struct tcb *tp);
 void tcp_measure_rcv_mss(struct tcb *tp, const struct tcp_seg *seg);
 void tcp_rcv_rtt_sample_ts(struct tcb *tp, const struct tcp_seg *seg);
 void tcp_rcv_space_adjust(struct tcb *tp);
@@ -556,6 +591,7 @@ struct tcp_reply {
     bool has_ts;
     uint32_t tsval, tsecr;
     uint16_t mss; /**< SYN-ACK: the MSS option; 0: none */
+    uint16_t uto; /**< SYN-ACK: the user timeout option; 0: none */
     bool wscale_ok, sack_ok;
     uint8_t wscale;
 };

@@ -30,6 +30,7 @@ struct tcp_table {
     struct list all_socks;    /**< struct sock.all_link */
     struct list all_orphans;  /**< struct tcb.orphan_link */
     struct list timewaits;    /**< struct tcp_timewait.age_link, oldest first */
+    uint64_t windows_grown; /**< sum of tcb.window_grown, at most stack_config.window_budget */
     uint32_t n_tcbs, n_orphans, n_requests, n_timewait;
 };
 

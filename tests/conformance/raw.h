@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A frame with any header fields at all, beside the peer of the TCP fixture: other addresses, IP options, reserved bits. */
+/* A frame with any header fields at all, beside the peer of the TCP fixture: other addresses, IP
+ * options, reserved bits. */
 #ifndef TS_TESTS_CONFORMANCE_RAW_H
 #define TS_TESTS_CONFORMANCE_RAW_H
 

@@ -2,7 +2,8 @@
 /* RFC 9293 §3.4: initial sequence numbers as a peer sees them, and numbers that wrap. */
 #include "tests/unit/tcp/fixture.h"
 
-#define TICKS_PER_US 15.625 /* our clock: 64 ns, as Linux's (the RFC asks for about 4 us or faster) */
+#define TICKS_PER_US                                                                               \
+    15.625 /* our clock: 64 ns, as Linux's (the RFC asks for about 4 us or faster) */
 
 /* The ISN of a connection between two ports, opened now and given up at once. */
 static uint32_t isn(uint16_t our_port, unsigned conn)
@@ -46,7 +47,8 @@ static void seed(uint8_t byte)
     fx_restart();
 }
 
-/* At one moment, neighbouring tuples get numbers all over the space, and others with another secret. */
+/* At one moment, neighbouring tuples get numbers all over the space, and others with another
+ * secret. */
 TEST(rfc9293_must_09_isn_prf_not_predictable)
 {
     enum { N = 256 };
@@ -81,7 +83,8 @@ TEST(rfc9293_shld_01_isn_expression)
     assert_ticks(isn(5000, 1) - other_peer, 123456);
 }
 
-/* After a crash the first SYN leaves at once: with the same secret the tuple's numbers go on, with another they are unrelated. */
+/* After a crash the first SYN leaves at once: with the same secret the tuple's numbers go on, with
+ * another they are unrelated. */
 TEST(rfc9293e_54_quiet_time)
 {
     uint32_t before = isn(5000, 0);
@@ -142,8 +145,8 @@ TEST(rfc9293e_18_seq_wrap)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(rfc9293_must_08_isn_clock),       T(rfc9293_must_09_isn_prf_not_predictable),
-        T(rfc9293_shld_01_isn_expression),  T(rfc9293e_54_quiet_time),
+        T(rfc9293_must_08_isn_clock),      T(rfc9293_must_09_isn_prf_not_predictable),
+        T(rfc9293_shld_01_isn_expression), T(rfc9293e_54_quiet_time),
         T(rfc9293e_18_seq_wrap),
     };
 

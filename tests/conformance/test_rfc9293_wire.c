@@ -8,13 +8,14 @@ static void options(const uint8_t *opt, uint8_t n, uint32_t seq, uint32_t len)
     peer(PSH | ACK, seq, 1, len, .opt = opt, .opt_len = n);
 }
 
-/* Lengths 0, 1 and past the end, at each place: no loop, no read beyond, and the connection works on. */
+/* Lengths 0, 1 and past the end, at each place: no loop, no read beyond, and the connection works
+ * on. */
 TEST(rfc9293_must_07_illegal_option_length)
 {
     static const uint8_t bad[][8] = {
-        {253, 0, 1, 1, 1, 1, 1, 1}, {253, 1, 1, 1, 1, 1, 1, 1},   {253, 9, 1, 1, 1, 1, 1, 1},
+        {253, 0, 1, 1, 1, 1, 1, 1},   {253, 1, 1, 1, 1, 1, 1, 1}, {253, 9, 1, 1, 1, 1, 1, 1},
         {253, 255, 1, 1, 1, 1, 1, 1}, {1, 1, 1, 1, 1, 1, 1, 8},   {1, 1, 1, 1, 1, 1, 8, 10},
-        {8, 10, 0, 0, 0, 0, 0, 0},  {2, 0, 5, 180, 3, 0, 7, 0},
+        {8, 10, 0, 0, 0, 0, 0, 0},    {2, 0, 5, 180, 3, 0, 7, 0},
     };
     uint32_t seq = 1;
 
@@ -83,7 +84,8 @@ TEST(rfc9293_may_11_ip_record_route)
     assert_ip_options_ignored(record, sizeof(record));
 }
 
-/* Broadcast and multicast destinations, and our address in a link broadcast: silence, whatever the segment is. */
+/* Broadcast and multicast destinations, and our address in a link broadcast: silence, whatever the
+ * segment is. */
 TEST(rfc9293_must_57_bcast_mcast_dropped)
 {
     static const char *const groups[] = {"255.255.255.255", "10.0.0.255", "224.0.0.1", "239.1.2.3"};
@@ -92,10 +94,14 @@ TEST(rfc9293_must_57_bcast_mcast_dropped)
     passive();
     for (unsigned i = 0; i < 4; i++) {
         for (int link = 0; link < 2; link++) {
-            raw_send(&(struct raw_seg){.flags = PSH | ACK, .seq = 1, .ack = 1, .len = 10, .dst = groups[i],
+            raw_send(&(struct raw_seg){.flags = PSH | ACK,
+                                       .seq = 1,
+                                       .ack = 1,
+                                       .len = 10,
+                                       .dst = groups[i],
                                        .link_broadcast = link});
-            raw_send(&(struct raw_seg){.flags = RST | ACK, .seq = 1, .ack = 1, .dst = groups[i],
-                                       .link_broadcast = link});
+            raw_send(&(struct raw_seg){
+                .flags = RST | ACK, .seq = 1, .ack = 1, .dst = groups[i], .link_broadcast = link});
         }
     }
     peer_use(1);
@@ -118,8 +124,8 @@ TEST(rfc9293_must_57_bcast_mcast_dropped)
 /* A SYN from a source that cannot be one host elsewhere: silence, also where nobody listens. */
 TEST(rfc9293_must_63_syn_bad_source)
 {
-    static const char *const bad[] = {"255.255.255.255", "10.0.0.255", "224.0.0.1", "239.1.2.3", "0.0.0.0",
-                                      "0.1.2.3",         "127.0.0.1",  "10.0.0.1"};
+    static const char *const bad[] = {"255.255.255.255", "10.0.0.255", "224.0.0.1", "239.1.2.3",
+                                      "0.0.0.0",         "0.1.2.3",    "127.0.0.1", "10.0.0.1"};
 
     listening(4);
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -164,13 +170,13 @@ static void one_of_everything(void)
     assert_int_equal(r(100), 100);
     close_it();
     peer(FIN | ACK, 101, 102, 0);
+    clear();
     peer_use(1);
     passive();
     peer(PSH | ACK, 3001, 1, 100); /* out of order */
     assert_int_equal(w(3000), 3000);
     advance(SEC);
     peer(RST | ACK, 500, 1, 0); /* a challenge ACK */
-    fx.c->ts = !fx.c->ts;
     peer_use(2);
     fx.c->our_port = 81;
     peer(SYN, 0, 0, 0); /* a reset */
@@ -217,7 +223,8 @@ TEST(rfc9293_must_69_pad_with_zero)
         assert_options_well_formed(&fx.segs[i]);
 }
 
-/* A retransmission is a datagram of its own; as it is never fragmented (DF), its identification means nothing. */
+/* A retransmission is a datagram of its own; as it is never fragmented (DF), its identification
+ * means nothing. */
 TEST(rfc9293_may_04_same_ip_id)
 {
     const struct fx_seg *first, *again;
@@ -234,16 +241,11 @@ TEST(rfc9293_may_04_same_ip_id)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(rfc9293_must_07_illegal_option_length),
-        T(rfc9293_must_50_unknown_ip_options),
-        T(rfc9293_may_10_ip_timestamp),
-        T(rfc9293_may_11_ip_record_route),
-        T(rfc9293_must_57_bcast_mcast_dropped),
-        T(rfc9293_must_63_syn_bad_source),
-        T(rfc9293e_48_reserved_bits_zero),
-        T(rfc9293_must_68_options_have_length),
-        T(rfc9293_must_69_pad_with_zero),
-        T(rfc9293_may_04_same_ip_id),
+        T(rfc9293_must_07_illegal_option_length), T(rfc9293_must_50_unknown_ip_options),
+        T(rfc9293_may_10_ip_timestamp),           T(rfc9293_may_11_ip_record_route),
+        T(rfc9293_must_57_bcast_mcast_dropped),   T(rfc9293_must_63_syn_bad_source),
+        T(rfc9293e_48_reserved_bits_zero),        T(rfc9293_must_68_options_have_length),
+        T(rfc9293_must_69_pad_with_zero),         T(rfc9293_may_04_same_ip_id),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

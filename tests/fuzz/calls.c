@@ -252,6 +252,8 @@ void op_option(struct input *in)
         return;
     }
     input_bytes(in, value, size & 0x10 ? len : 2); /* mostly small numbers */
+    if (level == IPPROTO_TCP && name == TCP_USER_TIMEOUT)
+        value[2] = value[3] = 0; /* an orphan lives as long as its time-out: up to 24 days */
     world_trace("option %d/%d = %u %u", level, name, value[0], value[1]);
     exact = malloc(len);
     if (!exact)

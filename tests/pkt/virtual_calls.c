@@ -261,8 +261,6 @@ static long do_fcntl(struct call *c, struct vfd *f)
 static long do_ioctl(struct virtual *v, struct call *c, struct vfd *f)
 {
     struct sock_info info;
-    struct iovec spans[4];
-    int n;
 
     sock_get_info(f->sock, &info, core_now(v));
     if (c->request == FIONBIO) {
@@ -273,7 +271,10 @@ static long do_ioctl(struct virtual *v, struct call *c, struct vfd *f)
         return -EINVAL;
     switch (c->request) {
     case SIOCINQ:
-        c->a = (int)sock_recv_spans(f->sock, spans, &n);
+        c->a = (int)sock_inq(f->sock);
+        return 0;
+    case SIOCATMARK:
+        c->a = sock_at_mark(f->sock);
         return 0;
     case SIOCOUTQ:
         c->a = (int)sock_unacked(f->sock);

@@ -13,7 +13,11 @@ static uint64_t idle_time(const struct tcb *tp)
 
 static uint64_t keep_idle(const struct tcb *tp)
 {
-    return (uint64_t)(tp->keep_idle_s ? tp->keep_idle_s : tp->st->tcp.tunables.keepalive_time) * 1000000;
+    uint64_t idle = (uint64_t)(tp->keep_idle_s ? tp->keep_idle_s : tp->st->tcp.tunables.keepalive_time) * 1000000;
+    uint64_t adopted = tp->user_timeout_ms ? 0 : (uint64_t)tp->uto_adopted_ms * 1000;
+
+    /* a peer that asked for so long a silence is not probed before (RFC 5482 §4.2) */
+    return idle > adopted ? idle : adopted + 1000000;
 }
 
 static uint64_t keep_intvl(const struct tcb *tp)

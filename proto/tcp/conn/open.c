@@ -93,7 +93,7 @@ static void init_sequence(struct tcb *tp, uint32_t tw_isn)
 
     tp->iss = tw_isn ? tw_isn : isn_generate(st, &tp->conn.local, &tp->conn.remote);
     tp->ts_offset = isn_ts_offset(st, &tp->conn.local, &tp->conn.remote);
-    tp->snd_una = tp->snd_nxt = tp->snd_sml = tp->iss;
+    tp->snd_una = tp->snd_nxt = tp->snd_sml = tp->snd_up = tp->iss;
     tp->write_seq = tp->pushed_seq = tp->iss + 1;
     tp->snd_offset = 0;
     tp->ts_ok = st->tcp.tunables.timestamps;

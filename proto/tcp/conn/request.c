@@ -68,6 +68,7 @@ int tcp_send_synack(struct stack *st, struct tcp_request *req)
         .mss = req->advmss,
         .wscale_ok = req->wscale_ok,
         .wscale = req->rcv_wscale,
+        .uto = uto_advertise(req->listener->tcb),
         .sack_ok = false,
     };
 
@@ -163,6 +164,7 @@ static void take_options(struct stack *st, struct tcp_request *req, const struct
     const struct tcp_tunables *tun = &st->tcp.tunables;
 
     req->peer_mss = o->has_mss ? o->mss : 0;
+    req->uto = o->uto;
     req->ts_ok = o->has_ts && tun->timestamps;
     req->ts_recent = o->tsval;
     req->wscale_ok = o->has_wscale && tun->window_scaling;
@@ -298,7 +300,7 @@ static void fill_from_request(struct tcb *tp, const struct tcp_request *req, con
     tp->passive = true;
     tp->iss = req->iss;
     tp->irs = req->irs;
-    tp->snd_una = tp->snd_nxt = tp->write_seq = tp->pushed_seq = tp->snd_sml = req->iss + 1;
+    tp->snd_una = tp->snd_nxt = tp->write_seq = tp->pushed_seq = tp->snd_sml = tp->snd_up = req->iss + 1;
     tp->rcv_nxt = tp->rcv_wup = req->irs + 1;
     tp->rcv_wnd = req->rcv_wnd;
     tp->rcv_ssthresh = req->rcv_wnd;
@@ -317,6 +319,11 @@ static void fill_from_request(struct tcb *tp, const struct tcp_request *req, con
     tp->advmss = req->advmss;
     tp->mss_clamp = req->peer_mss ? req->peer_mss : TCP_DEFAULT_MSS_V4;
     tp->pmtu = req->pmtu;
+    uto_schedule(tp);
+    if (req->uto)
+        uto_received(tp, req->uto);
+    if (seg->opt.uto)
+        uto_received(tp, seg->opt.uto);
     tp->total_retrans = req->retries;
     tp->segs_in = 1 + seg->n_segs; /* the SYN and this one */
     tp->delivered = 1;             /* the SYN-ACK */
@@ -340,6 +347,7 @@ static struct tcb *make_child(struct stack *st, struct tcp_request *req, const s
     child->linger = parent->linger;
     child->linger_s = parent->linger_s;
     child->rcvlowat = parent->rcvlowat;
+    child->oob_inline = parent->oob_inline;
     child->was_connected = true;
     inherit_options(tp, parent->tcb);
     fill_from_request(tp, req, seg);

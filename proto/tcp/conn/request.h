@@ -18,6 +18,7 @@ struct tcp_request {
     uint16_t peer_mss;    /**< 0: none given */
     uint16_t advmss;
     uint16_t pmtu;
+    uint16_t uto; /**< the SYN's user timeout option, 0: none */
     uint8_t snd_wscale, rcv_wscale, retries, tos, ttl;
     bool wscale_ok, ts_ok, sack_ok;
     bool cookie; /**< never stored: it lies in the SYN-ACK (cookie.c) */

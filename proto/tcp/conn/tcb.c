@@ -112,6 +112,7 @@ void tcb_free(struct tcb *tp)
     bytestream_destroy(&tp->rcv);
     bytestream_destroy(&tp->snd);
     tcp_ooo_purge(tp);
+    tcp_window_give_back(tp);
     port_release(st, &tp->bind);
     hash_remove(&st->tcp.by_id, &tp->id_node);
     st->tcp.n_tcbs--;

@@ -139,6 +139,8 @@ static void advance(struct tcb *tp, const struct tcp_seg *seg, struct tcp_ack_st
     as->acked_bytes = seg->ack - tp->snd_una;
     tp->bytes_acked += as->acked_bytes;
     tp->snd_una = seg->ack;
+    if (!tcp_urg_mode(tp))
+        tp->snd_up = tp->snd_una; /* or it would look new again half a sequence space on */
     clean_rtx_queue(tp, as);
     tp->delivered += as->acked_packets;
     release_bytes(tp);

@@ -145,8 +145,9 @@ static void in_order(struct tcb *tp, const struct tcp_seg *seg, uint32_t skip, u
         write_uncovered(tp, tp->rcv_nxt, seg->data + skip, len);
     move_rcv_nxt(tp, tp->rcv_nxt + len);
     absorb_ranges(tp);
+    tcp_urgent_passed(tp);
     tcp_ack_data_received(tp);
-    if (tp->sock)
+    if (tp->sock && sock_readable(tp->sock))
         sock_event(tp->sock, SOCK_EV_READABLE);
 }
 

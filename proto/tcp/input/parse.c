@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { OPT_END = 0, OPT_NOP = 1, OPT_MSS = 2, OPT_WSCALE = 3, OPT_SACK_OK = 4, OPT_SACK = 5, OPT_TS = 8 };
+enum { OPT_END = 0, OPT_NOP = 1, OPT_MSS = 2, OPT_WSCALE = 3, OPT_SACK_OK = 4, OPT_SACK = 5, OPT_TS = 8, OPT_UTO = 28 };
 
 static uint16_t get16(const uint8_t *p)
 {
@@ -62,6 +62,10 @@ static void parse_option(struct tcp_options *o, uint8_t kind, const uint8_t *p, 
         break;
     case OPT_SACK:
         parse_sack(o, p, len);
+        break;
+    case OPT_UTO:
+        if (len == 2)
+            o->uto = get16(p);
         break;
     default:
         break;

@@ -85,6 +85,26 @@ void tcp_measure_rcv_mss(struct tcb *tp, const struct tcp_seg *seg)
     tp->ack_flags |= tp->ack_flags & TCP_ACK_PUSHED ? TCP_ACK_PUSHED2 : TCP_ACK_PUSHED;
 }
 
+/* All windows together must fit into the queue that feeds us: it has no back-pressure, what does not fit is lost in bursts. */
+static bool take_budget(struct tcb *tp, uint32_t bytes)
+{
+    struct stack *st = tp->st;
+
+    if (st->config.window_budget && st->tcp.windows_grown + bytes > st->config.window_budget) {
+        COUNT(st, tcp_window_budget);
+        return false;
+    }
+    st->tcp.windows_grown += bytes;
+    tp->window_grown += bytes;
+    return true;
+}
+
+void tcp_window_give_back(struct tcb *tp)
+{
+    tp->st->tcp.windows_grown -= tp->window_grown;
+    tp->window_grown = 0;
+}
+
 /* Slow start of the window: it opens as data comes in, so that a small sender never sees a large promise. */
 void tcp_window_grow(struct tcb *tp, uint32_t len)
 {
@@ -98,7 +118,11 @@ void tcp_window_grow(struct tcb *tp, uint32_t len)
         return;
     if (incr < 2 * len)
         incr = 2 * len;
-    tp->rcv_ssthresh += incr < limit - tp->rcv_ssthresh ? incr : limit - tp->rcv_ssthresh;
+    if (incr > limit - tp->rcv_ssthresh)
+        incr = limit - tp->rcv_ssthresh;
+    if (!take_budget(tp, incr))
+        return;
+    tp->rcv_ssthresh += incr;
     tp->quick |= 1;
 }
 
@@ -137,9 +161,9 @@ uint32_t tcp_choose_window(const struct tcb *tp)
     if (free > ssthresh)
         free = ssthresh;
     if (tp->rcv.ext[1].base)
-        return storage_limit(tp, free) & ~(unit - 1);
+        free = storage_limit(tp, free) & ~(unit - 1);
     if (tp->rcv_wscale)
-        return (free + unit - 1) & ~(unit - 1);
+        return tp->rcv.ext[1].base ? free : (free + unit - 1) & ~(unit - 1);
     /* receiver SWS avoidance (RFC 9293 §3.8.6.2.2): keep the old edge while it is within one MSS */
     win = tp->rcv_wnd;
     if (win + mss <= free || win > free)

@@ -29,7 +29,7 @@ int tcp_retransmit_segment(struct tcb *tp, struct segment *seg, uint32_t segs)
 {
     uint32_t mss = tcp_current_mss(tp);
     uint32_t window = tcp_wnd_end(tp) - seg->seq;
-    uint32_t most = segs * mss;
+    uint32_t most = (tcp_urg_mode(tp) ? 1 : segs) * mss;
     int err;
 
     if (outside_window(tp, seg))

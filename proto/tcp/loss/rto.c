@@ -42,7 +42,7 @@ static bool syn_given_up(const struct tcb *tp)
 
     if (tp->conn.state == TCPS_SYN_RECV)
         return tp->retransmits >= (uint64_t)tun->synack_retries;
-    if (tp->user_timeout_ms && tp->st->now - tp->established_at >= (uint64_t)tp->user_timeout_ms * 1000)
+    if (uto_effective_ms(tp) && tp->st->now - tp->established_at >= (uint64_t)uto_effective_ms(tp) * 1000)
         return true;
     return tp->retransmits >= retries + (uint64_t)tun->syn_linear_timeouts;
 }
@@ -52,23 +52,34 @@ static bool given_up(struct tcb *tp)
     const struct tcp_tunables *tun = &tp->st->tcp.tunables;
     uint32_t r2 = (uint32_t)tun->retries2;
 
-    if (tp->conn.state == TCPS_SYN_SENT || tp->conn.state == TCPS_SYN_RECV)
+    if (tp->conn.state == TCPS_SYN_SENT || tp->conn.state == TCPS_SYN_RECV) {
+        /* R1 of a SYN is its first retransmission, as in Linux (RFC 9293 §3.8.3, MUST-22) */
+        if (tp->retransmits)
+            neigh_suspect(tp->st, &tp->conn.remote.addr);
         return syn_given_up(tp);
+    }
     if (tcp_timed_out(tp, (uint32_t)tun->retries1))
         neigh_suspect(tp->st, &tp->conn.remote.addr);
     if (!tp->sock)
         r2 = tun->orphan_retries ? (uint32_t)tun->orphan_retries : 8;
-    if (tp->user_timeout_ms && tp->retrans_stamp)
-        return tp->st->now - tp->retrans_stamp >= (uint64_t)tp->user_timeout_ms * 1000;
+    if (uto_effective_ms(tp) && tp->retrans_stamp)
+        return tp->st->now - tp->retrans_stamp >= (uint64_t)uto_effective_ms(tp) * 1000;
     return tcp_timed_out(tp, r2);
 }
 
-/* A window that closed over data in flight: the head is the probe, and R2 does not count while the peer answers. */
+/*
+ * A window that closed over data in flight: the head is the probe, and R2 does not count while the peer answers. The user's
+ * time-out does: answers without progress do not reset it (Linux: tcp_rtx_probe0_timed_out).
+ */
 static bool dead_behind_window(const struct tcb *tp)
 {
     uint64_t limit = 2 * (uint64_t)tp->st->tcp.tunables.rto_max_ms * 1000;
+    uint64_t user = (uint64_t)uto_effective_ms(tp) * 1000;
+    uint64_t elapsed = tp->retrans_stamp ? tp->st->now - tp->retrans_stamp : 0;
 
-    return tp->st->now - tp->last_ack_received > limit && tp->retrans_stamp && tp->st->now - tp->retrans_stamp > limit;
+    if (user && elapsed >= user)
+        return true;
+    return tp->st->now - tp->last_ack_received > limit && elapsed > limit;
 }
 
 static void back_off(struct tcb *tp)
@@ -109,7 +120,7 @@ static void refused(struct tcb *tp)
 /* The last time-out ends with TCP_USER_TIMEOUT, not up to twice as late (Linux: tcp_clamp_rto_to_user_timeout). */
 static uint64_t clamped_rto(const struct tcb *tp)
 {
-    uint64_t limit = (uint64_t)tp->user_timeout_ms * 1000, elapsed;
+    uint64_t limit = (uint64_t)uto_effective_ms(tp) * 1000, elapsed;
 
     if (!limit || !tp->retrans_stamp)
         return tp->rto;
@@ -122,7 +133,8 @@ static uint64_t clamped_rto(const struct tcb *tp)
 void tcp_retransmit_timer(struct tcb *tp)
 {
     struct segment *head;
-    bool closed_window = tp->snd_wnd == 0 && tp->conn.state != TCPS_SYN_SENT && tp->conn.state != TCPS_SYN_RECV;
+    /* an orphan's patience is R2, whatever the window */
+    bool closed_window = tp->snd_wnd == 0 && tp->sock && tp->conn.state != TCPS_SYN_SENT && tp->conn.state != TCPS_SYN_RECV;
 
     if (!tp->packets_out || list_empty(&tp->rtxq))
         return;

@@ -13,7 +13,7 @@ static bool minshall_check(const struct tcb *tp)
 /* True: seg (of one packet) may go. Else *why says what holds it. */
 bool tcp_nagle_test(const struct tcb *tp, const struct segment *seg, uint32_t mss, uint8_t nonagle, enum tcp_stop *why)
 {
-    if ((nonagle & TCP_NAGLE_PUSH) || (seg->flags & (SEG_FIN | SEG_URG)))
+    if ((nonagle & TCP_NAGLE_PUSH) || (seg->flags & SEG_FIN) || tcp_urg_mode(tp))
         return true;
     if (seg_len(seg) >= mss)
         return true;

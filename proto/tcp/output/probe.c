@@ -55,6 +55,9 @@ int tcp_write_wakeup(struct tcb *tp)
     int err;
 
     if (!seg || !seq_lt(seg->seq, tcp_wnd_end(tp))) {
+        /* a closed window does not hold the urgent pointer back (RFC 9293 §3.8.6.1) */
+        if (tcp_urg_mode(tp) && tp->snd_up - tp->snd_una <= UINT16_MAX)
+            tcp_xmit_probe(tp, true);
         err = tcp_xmit_probe(tp, false);
         if (!err)
             COUNT(tp->st, tcp_out_probes);
@@ -87,8 +90,8 @@ static bool given_up(const struct tcb *tp)
 
     if (!tp->sock)
         most = tun->orphan_retries ? (uint32_t)tun->orphan_retries : 8;
-    if (tp->user_timeout_ms && tp->probes_since)
-        return tp->st->now - tp->probes_since >= (uint64_t)tp->user_timeout_ms * 1000;
+    if (uto_effective_ms(tp) && tp->probes_since)
+        return tp->st->now - tp->probes_since >= (uint64_t)uto_effective_ms(tp) * 1000;
     return tp->probes_out >= most;
 }
 

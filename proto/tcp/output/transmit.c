@@ -8,6 +8,8 @@
 
 #include <errno.h>
 
+#define UTO_SPACE 4u
+
 static void put16(uint8_t *p, uint32_t v)
 {
     p[0] = (uint8_t)(v >> 8);
@@ -29,8 +31,16 @@ static uint8_t *put_timestamps(uint8_t *p, uint32_t tsval, uint32_t tsecr)
     return p + 8;
 }
 
+static uint8_t *put_uto(uint8_t *p, uint16_t uto)
+{
+    *p++ = 28;
+    *p++ = 4;
+    put16(p, uto);
+    return p + 2;
+}
+
 struct syn_options {
-    uint16_t mss;
+    uint16_t mss, uto;
     bool ts_ok, wscale_ok;
     uint8_t wscale;
     uint32_t tsval, tsecr;
@@ -56,6 +66,8 @@ static uint32_t put_syn_options(uint8_t *start, const struct syn_options *o)
         *p++ = 3;
         *p++ = o->wscale;
     }
+    if (o->uto)
+        p = put_uto(p, o->uto);
     return (uint32_t)(p - start);
 }
 
@@ -65,6 +77,7 @@ static uint32_t build_options(const struct tcb *tp, uint8_t *p, bool syn)
 
     if (syn) {
         struct syn_options o = {.mss = tp->advmss,
+                                .uto = uto_advertise(tp),
                                 .ts_ok = tp->ts_ok,
                                 .wscale_ok = tp->wscale_ok,
                                 .wscale = tp->rcv_wscale,
@@ -80,10 +93,23 @@ static uint32_t build_options(const struct tcb *tp, uint8_t *p, bool syn)
     return TCP_TIMESTAMP_SPACE;
 }
 
+/* Ours goes along when it waits and there is room. */
+static uint32_t add_uto(struct tcb *tp, uint8_t *options, uint32_t opt_len, uint32_t room)
+{
+    uint16_t uto = tp->uto_pending && room >= UTO_SPACE ? uto_advertise(tp) : 0;
+
+    if (!uto)
+        return opt_len;
+    put_uto(options + opt_len, uto);
+    tp->uto_pending = false; /* it may be lost: nothing depends on it (RFC 5482 §3.2) */
+    return opt_len + UTO_SPACE;
+}
+
 struct header {
     const struct ip_endpoint *local, *remote;
     uint32_t seq, ack, window;
     uint8_t flags;
+    uint16_t urgent;
 };
 
 /* Put the header in front of the frame's options and leave the checksum to the device (or to stack_transmit). */
@@ -105,7 +131,7 @@ static void push_header(struct frame *f, const struct header *h, const uint8_t *
     p[13] = h->flags;
     put16(p + 14, h->window);
     memcpy(p + 16, &partial, 2);
-    put16(p + 18, 0);
+    put16(p + 18, h->urgent);
     memcpy(p + TCP_HEADER_LEN, options, opt_len);
     f->csum = FRAME_CSUM_PARTIAL;
     f->csum_start = 0;
@@ -130,6 +156,20 @@ static int to_ip(struct tcb *tp, struct frame *f, uint32_t segs, uint32_t *sent)
     if (!err)
         tp->ip_id = (uint16_t)(tp->ip_id + segs);
     return err;
+}
+
+/* Every segment before the urgent pointer says where it is, as far as sixteen bits can. */
+static void mark_urgent(const struct tcb *tp, struct header *h)
+{
+    if (!tcp_urg_mode(tp) || !seq_lt(h->seq, tp->snd_up))
+        return;
+    if (tp->snd_up - h->seq <= UINT16_MAX)
+        h->urgent = (uint16_t)(tp->snd_up - h->seq);
+    else if (seq_gt(h->seq + UINT16_MAX, tp->snd_nxt))
+        h->urgent = UINT16_MAX;
+    else
+        return;
+    h->flags |= TH_URG;
 }
 
 static uint8_t segment_flags(const struct tcb *tp, const struct segment *seg)
@@ -166,7 +206,7 @@ int tcp_transmit_segment(struct tcb *tp, struct segment *seg, uint32_t mss)
     uint32_t len = seg_len(seg), sent = len, opt_len;
     bool syn = seg->flags & SEG_SYN;
     struct frame f;
-    struct header h = {&tp->conn.local, &tp->conn.remote, seg->seq, tp->rcv_nxt, 0, segment_flags(tp, seg)};
+    struct header h = {&tp->conn.local, &tp->conn.remote, seg->seq, tp->rcv_nxt, 0, segment_flags(tp, seg), 0};
     int err;
 
     frame_init(&f);
@@ -181,7 +221,13 @@ int tcp_transmit_segment(struct tcb *tp, struct segment *seg, uint32_t mss)
     h.window = syn ? (tp->rcv_wnd < 65535 ? tp->rcv_wnd : 65535) : tcp_select_window(tp);
     if (!(h.flags & TH_ACK))
         h.ack = 0;
+    if (!syn)
+        mark_urgent(tp, &h);
     opt_len = build_options(tp, options, syn);
+    if (syn)
+        uto_schedule(tp);
+    else
+        opt_len = add_uto(tp, options, opt_len, len < mss ? mss - len : 0);
     push_header(&f, &h, options, opt_len);
     err = to_ip(tp, &f, seg->pcount, &sent);
     if (err)
@@ -210,7 +256,7 @@ static uint32_t acceptable_seq(const struct tcb *tp)
 
 static int send_bare(struct tcb *tp, uint32_t seq, uint8_t flags)
 {
-    struct header h = {&tp->conn.local, &tp->conn.remote, seq, tp->rcv_nxt, 0, flags};
+    struct header h = {&tp->conn.local, &tp->conn.remote, seq, tp->rcv_nxt, 0, flags, 0};
     uint8_t options[40] = {0};
     uint32_t opt_len = build_options(tp, options, false);
     struct frame f;
@@ -218,6 +264,9 @@ static int send_bare(struct tcb *tp, uint32_t seq, uint8_t flags)
 
     frame_init(&f);
     h.window = tcp_select_window(tp);
+    if (!(flags & TH_RST))
+        mark_urgent(tp, &h);
+    opt_len = add_uto(tp, options, opt_len, flags & TH_RST ? 0 : UTO_SPACE);
     push_header(&f, &h, options, opt_len);
     err = to_ip(tp, &f, 1, NULL);
     if (err)
@@ -257,7 +306,7 @@ void tcp_send_active_reset(struct tcb *tp)
 
 int tcp_send_reply(struct stack *st, const struct tcp_reply *r)
 {
-    struct header h = {&r->local, &r->remote, r->seq, r->ack, r->window, r->flags};
+    struct header h = {&r->local, &r->remote, r->seq, r->ack, r->window, r->flags, 0};
     struct ip_flow flow = {.src = r->local.addr,
                            .dst = r->remote.addr,
                            .proto = IP_PROTO_TCP,
@@ -271,7 +320,7 @@ int tcp_send_reply(struct stack *st, const struct tcp_reply *r)
 
     frame_init(&f);
     if (r->flags & TH_SYN) {
-        struct syn_options o = {r->mss, r->has_ts, r->wscale_ok, r->wscale, r->tsval, r->tsecr};
+        struct syn_options o = {r->mss, r->uto, r->has_ts, r->wscale_ok, r->wscale, r->tsval, r->tsecr};
 
         opt_len = put_syn_options(options, &o);
     } else if (r->has_ts) {

@@ -92,6 +92,7 @@ static void record(const uint8_t *b, uint32_t len, const struct frame *f)
     g->flags = tcp[13];
     g->reserved = tcp[12] & 15;
     g->window = wire_get16(tcp + 14);
+    g->urg = wire_get16(tcp + 18);
     g->opt_len = (uint8_t)(doff - 20);
     memcpy(g->opt, tcp + 20, g->opt_len);
     parse_options(g);

@@ -51,6 +51,7 @@ struct fx_seg {
     uint32_t seq, ack;         /**< relative to the connection's first */
     uint32_t raw_seq, raw_ack; /**< as on the wire */
     uint16_t window;           /**< as on the wire */
+    uint16_t urg;              /**< urgent pointer */
     uint32_t len;
     uint16_t src_port, dst_port;
     uint8_t ttl, tos;
@@ -165,6 +166,7 @@ struct peer_seg {
     uint32_t tsval, tsecr; /**< 0: the peer's clock; the latest that was seen */
     int fill;              /**< >0: every byte is that */
     bool bad_csum;
+    uint16_t urg; /**< urgent pointer; the flag is URG */
     bool later; /**< in one batch with what follows: do not run yet */
     int doff;   /**< header length in words instead of the right one */
     uint16_t gso;

@@ -98,6 +98,7 @@ void fx_peer(struct peer_seg p)
     wire_put32(tcp + 8, p.flags & ACK ? c->iss + p.ack : 0);
     tcp[12] = (uint8_t)((p.doff ? (uint32_t)p.doff : (20 + opt) / 4) << 4);
     tcp[13] = p.flags;
+    wire_put16(tcp + 18, p.urg);
     wire_put16(tcp + 14, p.win < 0 ? 0 : p.win ? (uint32_t)p.win : c->window);
     for (uint32_t i = 0; i < p.len; i++)
         tcp[20 + opt + i] = p.fill > 0 ? (uint8_t)p.fill : fx_pattern(first + i);

@@ -219,14 +219,11 @@ TEST(bytes_that_the_program_s_pair_still_holds_count_as_unread)
     assert_true(take()->window > 0);
 }
 
-TEST(the_buffer_grows_for_a_fast_reader)
+/* A peer that fills each window, a program that reads at once: the window after 40 rounds. */
+static void fill_and_read(void)
 {
     uint32_t seq = 1;
-    uint32_t before;
 
-    fx.rtt = 10 * MS;
-    passive();
-    before = tp->rcvbuf;
     for (int round = 0; round < 40; round++) {
         uint32_t n = tcp_receive_window(tp);
 
@@ -239,8 +236,36 @@ TEST(the_buffer_grows_for_a_fast_reader)
         clear();
         peer(ACK, seq, tp->snd_nxt - tp->iss, 0);
     }
+}
+
+TEST(the_buffer_grows_for_a_fast_reader)
+{
+    uint32_t before;
+
+    fx.rtt = 10 * MS;
+    passive();
+    before = tp->rcvbuf;
+    fill_and_read();
     assert_true(tp->rcvbuf > 2 * before);
     assert_true(tp->rcvbuf <= (uint64_t)tun.rmem_max);
+}
+
+/* The device's queue drops what it cannot hold, so all windows together stay within it. */
+TEST(the_window_stays_within_the_budget_of_the_device)
+{
+    uint32_t first;
+
+    fx.rtt = 10 * MS;
+    fx.st->config.window_budget = 10000;
+    passive();
+    first = tcp_receive_window(tp);
+    fill_and_read();
+    assert_true(tcp_receive_window(tp) <= first + 10000);
+    assert_true(cnt(tcp_window_budget) > 0);
+    assert_in_range(fx.st->tcp.windows_grown, 1, 10000);
+    sock_abort(fx.s, fx.now);
+    fx.s = NULL;
+    assert_int_equal(fx.st->tcp.windows_grown, 0);
 }
 
 int main(void)
@@ -261,6 +286,7 @@ int main(void)
         T(small_segments_that_nobody_reads_close_the_window_too),
         T(bytes_that_the_program_s_pair_still_holds_count_as_unread),
         T(the_buffer_grows_for_a_fast_reader),
+        T(the_window_stays_within_the_budget_of_the_device),
     };
 
     return cmocka_run_group_tests_name("window", tests, NULL, NULL);

@@ -163,6 +163,31 @@ TEST(r1_makes_the_neighbour_suspect)
     assert_true(cnt(arp_out_requests) > before);
 }
 
+/* Linux: tcp_rtx_probe0_timed_out(); an answer that only says "no window" does not reset the user's patience. */
+TEST(a_window_that_closed_over_data_in_flight_ends_with_the_user_timeout)
+{
+    active();
+    assert_int_equal(set_int(IPPROTO_TCP, TCP_USER_TIMEOUT, 5000), 0);
+    assert_int_equal(w(100), 100);
+    peer(ACK, 1, 1, 0, .win = -1);
+    advance(20 * SEC);
+    assert_int_equal(sock_error(fx.s, true), ETIMEDOUT);
+    assert_in_range(clear(), 4, 10);
+}
+
+TEST(a_window_that_closed_over_the_data_of_an_orphan_ends_with_its_retries)
+{
+    active();
+    assert_int_equal(w(100), 100);
+    peer(ACK, 1, 1, 0, .win = -1);
+    close_it();
+    advance(200 * SEC);
+    assert_state(FIN_WAIT1);
+    advance(6 * SEC);
+    assert_state(CLOSED);
+    clear();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +203,8 @@ int main(void)
         T(a_time_out_is_slow_start_from_one),
         T(a_local_failure_is_tried_again_in_half_a_second_at_most),
         T(r1_makes_the_neighbour_suspect),
+        T(a_window_that_closed_over_data_in_flight_ends_with_the_user_timeout),
+        T(a_window_that_closed_over_the_data_of_an_orphan_ends_with_its_retries),
     };
 
     return cmocka_run_group_tests_name("rto", tests, NULL, NULL);

@@ -28,7 +28,6 @@ TEST(what_nagle_holds_and_what_passes)
     assert_int_equal(why, TCP_STOP_nagle);
     assert_true(passes(1448, 0, 0, &why));
     assert_true(passes(10, SEG_FIN, 0, &why));
-    assert_true(passes(10, SEG_URG, 0, &why));
     assert_true(passes(10, 0, TCP_NAGLE_OFF, &why));
     assert_true(passes(10, 0, TCP_NAGLE_PUSH, &why));
 }
