@@ -211,10 +211,10 @@ $(eval $(call archive,$(DAEMON_A),$(call obj,$(filter-out $(call mains,$(DAEMON_
 $(eval $(call archive,$(CLI_A),$(call obj,$(filter-out $(call mains,$(CLI_SRC)),$(CLI_SRC)))))
 $(eval $(call archive,$(SIM_A),$(call helpers,$(SIM_SRC))))
 $(eval $(call archive,$(BUILD)/libplatform.a,$(call helpers,$(PLATFORM_SRC))))
-# Unit test helpers belong to the folder below tests/unit that they stand in; those of tcp serve sock as well.
+# Unit test helpers belong to the folder below tests/unit that they stand in; those of tcp serve sock and the top as well.
 unit-area = $(if $(word 4,$(subst /, ,$(1))),$(word 3,$(subst /, ,$(1))),top)
 unit-lib  = $(BUILD)/unit/lib$(1).a
-unit-libs = $(call unit-lib,$(call unit-area,$(1))) $(if $(filter sock,$(call unit-area,$(1))),$(call unit-lib,tcp))
+unit-libs = $(call unit-lib,$(call unit-area,$(1))) $(if $(filter sock top,$(call unit-area,$(1))),$(call unit-lib,tcp))
 $(foreach a,$(sort tcp $(foreach f,$(UNIT_SRC),$(call unit-area,$(f)))),$(eval $(call archive,$(call unit-lib,$(a)),\
   $(call helpers,$(foreach f,$(UNIT_SRC),$(if $(filter $(a),$(call unit-area,$(f))),$(f)))))))
 $(eval $(call archive,$(BUILD)/libbench.a,$(call helpers,$(BENCH_SRC))))
