@@ -207,7 +207,7 @@ static void do_info(struct client *cl, const struct wire_header *h, struct strea
 }
 
 static void do_option(struct client *cl, const struct wire_header *h, const void *body,
-                      struct stream *s)
+                      struct stream *s, int fd)
 {
     bool set = h->op == WIRE_OP_SETSOCKOPT;
     struct wire_option o;
@@ -219,6 +219,8 @@ static void do_option(struct client *cl, const struct wire_header *h, const void
         return;
     }
     rc = set ? do_setsockopt(s, &o) : do_getsockopt(s, &o);
+    if (rc == 0 && set && o.level == SOL_SOCKET && o.name == SO_OOBINLINE)
+        stream_mirror_options(s, fd);
     control_reply(cl, h, rc < 0 ? -rc : 0, &o, set ? 0 : WIRE_OPTION_HEAD + o.len, -1);
 }
 
@@ -254,7 +256,7 @@ void request_stream(struct client *cl, const struct wire_header *h, const void *
         break;
     case WIRE_OP_GETSOCKOPT:
     case WIRE_OP_SETSOCKOPT:
-        do_option(cl, h, body, s);
+        do_option(cl, h, body, s, fd);
         return;
     case WIRE_OP_OUTQ:
         do_outq(s, &outq);

@@ -134,6 +134,16 @@ static int prepare(struct streams *all, const int fds[2], bool v6, uint64_t *coo
     return rc;
 }
 
+void stream_mirror_options(const struct stream *s, int fd)
+{
+    int on = 0;
+    size_t len = sizeof(on);
+
+    if (s->sock &&
+        sock_getsockopt(s->sock, SOL_SOCKET, SO_OOBINLINE, &on, &len, s->all->now) == 0)
+        (void)set_int(fd, SO_OOBINLINE, on);
+}
+
 static void stream_ready(struct watch *w, uint32_t events);
 
 static int start(struct streams *all, struct stream *s, const int fds[2])
@@ -189,6 +199,7 @@ int stream_new(struct streams *all, struct sock *sock, bool v6, struct stream_ow
         goto refuse;
     }
     s->owner = owner;
+    sock_set_owner(sock, owner.uid);
     sock_set_user(sock, s);
     TAILQ_INSERT_TAIL(&all->list, s, link);
     all->count++;

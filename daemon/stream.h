@@ -164,6 +164,9 @@ void streams_destroy(struct streams *all);
 int stream_new(struct streams *all, struct sock *sock, bool v6, struct stream_owner owner,
                struct stream **out, int *program_fd);
 
+/** Options that the program's end `fd` must have as well: SO_OOBINLINE. */
+void stream_mirror_options(const struct stream *s, int fd);
+
 /** An event of the core. */
 void stream_event(struct streams *all, struct sock *sock, uint32_t events);
 

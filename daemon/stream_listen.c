@@ -191,6 +191,7 @@ static bool hand_out(struct stream *l, struct sock *sock)
     }
     child->state = STREAM_OPEN;
     child->news = true;
+    stream_mirror_options(child, fd);
     if (sock_getsockname(sock, &local) == 0 && sock_getpeername(sock, &remote) == 0)
         (void)stream_name(child->fd, &local, &remote);
     stream_again(child);

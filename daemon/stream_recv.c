@@ -3,7 +3,8 @@
  * Core → program. What the program has not read is not consumed: the pair is a second receive
  * buffer, of at most STREAM_HELD_MAX, which the receive window counts. SIOCOUTQ counts memory, not
  * payload, and falls by whole messages: it is 0 exactly when all was read, and otherwise an upper
- * bound (tests/platform/queue_accounting.c).
+ * bound (tests/platform/queue_accounting.c). An urgent byte goes in as the pair's own, so that the
+ * program sees POLLPRI, the mark and MSG_OOB (tests/platform/urgent_data.c).
  */
 #include "daemon/stream.h"
 
@@ -77,6 +78,27 @@ static void drop_all(struct stream *s)
         sock_recv_consume(s->sock, n, 0, s->all->now);
 }
 
+/* A kernel without AF_UNIX's urgent data: the byte is ordinary then, as with SO_OOBINLINE. */
+static ssize_t send_piece(struct stream *s, const struct msghdr *msg)
+{
+    int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+    ssize_t n;
+
+    if (sock_at_mark(s->sock)) {
+        n = sendmsg(s->fd, msg, flags | MSG_OOB);
+        if (n >= 0 || errno != EOPNOTSUPP)
+            return n;
+    }
+    return sendmsg(s->fd, msg, flags);
+}
+
+/* SO_RCVLOWAT: an empty pair stays empty until there is enough. One that is readable already gets
+ * more, and what precedes an urgent byte goes with it. */
+static bool withheld(struct stream *s)
+{
+    return !sock_readable(s->sock) && !(sock_poll(s->sock) & POLLPRI) && still_held(s) == 0;
+}
+
 /* One sendmsg into the pair. Returns the bytes that went in; 0: not now. */
 static size_t push_piece(struct stream *s, size_t budget)
 {
@@ -86,14 +108,14 @@ static size_t push_piece(struct stream *s, size_t budget)
     size_t room = s->held < STREAM_HELD_MAX ? STREAM_HELD_MAX - s->held : 0;
     ssize_t n;
 
-    if (sock_recv_spans(s->sock, spans, &n_spans) == 0)
+    if (sock_recv_spans(s->sock, spans, &n_spans) == 0 || withheld(s))
         return 0;
     if (room == 0) {
         s->push_blocked = true;
         return 0;
     }
     msg.msg_iovlen = (size_t)limit_spans(spans, n_spans, room < budget ? room : budget);
-    n = sendmsg(s->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+    n = send_piece(s, &msg);
     if (n <= 0) {
         if (n < 0 && errno == EPIPE)
             no_reader(s);

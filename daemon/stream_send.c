@@ -3,6 +3,10 @@
  * Program → core. The queue of our end: [skip: no news][news …]. Bytes are read straight into the
  * core's stream buffer (sock_send_spans); the newest byte is only peeked, and becomes the next kept
  * one. Small messages are peeked whole: they stay queued behind `skip` until that has grown.
+ *
+ * Urgent data: our end has SO_OOBINLINE, so a read stops before the urgent byte and starts with it;
+ * whether the head of the queue is that byte, SIOCATMARK tells. It is taken alone, with MSG_OOB. As
+ * long as `skip` is not 0 the head is old, and a mark there is one that was dealt with.
  */
 #include "daemon/stream.h"
 
@@ -216,10 +220,18 @@ static size_t take_by_peek(struct stream *s, const struct iovec *spans, int n_sp
     return n;
 }
 
+/* Is the head of our queue an urgent byte? */
+static bool at_mark(const struct stream *s)
+{
+    int n = 0;
+
+    return ioctl(s->fd, SIOCATMARK, &n) == 0 && n;
+}
+
 /* Read n bytes of news, or n - 1 and a peek at the newest. Returns those that are in the spans now.
  */
 static size_t take_by_read(struct stream *s, const struct iovec *spans, int n_spans, size_t n,
-                           bool keep)
+                           bool keep, bool urgent)
 {
     struct iovec iov[SCRAP_IOVS + 4];
     size_t body = keep ? n - 1 : n, got_news;
@@ -235,7 +247,8 @@ static size_t take_by_read(struct stream *s, const struct iovec *spans, int n_sp
     }
     got_news = (size_t)got - s->skip;
     s->skip = 0;
-    if (keep && got_news == body) {
+    /* a byte that turns out to be urgent is taken alone, the next time */
+    if (keep && got_news == body && (urgent || !at_mark(s))) {
         struct iovec last = {span_at(spans, body), 1};
         if (receive(s, &last, 1, MSG_PEEK) == 1) {
             s->skip = 1;
@@ -251,9 +264,14 @@ static size_t take_piece(struct stream *s, size_t queued, size_t budget)
 {
     struct iovec spans[4];
     int n_spans = 0, flags;
+    bool urgent = s->skip == 0 && at_mark(s);
     size_t want = run_of_flags(s, queued < budget ? queued : budget, &flags), n, before = s->skip;
     ssize_t room;
 
+    if (urgent) {
+        want = 1;
+        flags |= MSG_OOB;
+    }
     if (s->skip > (SCRAP_IOVS - 1) * SCRAP_BYTES) {
         stream_discard(s, s->skip - 1);
         before = s->skip;
@@ -269,7 +287,7 @@ static size_t take_piece(struct stream *s, size_t queued, size_t budget)
     if (s->skip + want <= PEEK_BYTES && s->peeks < PEEK_COUNT && !s->hup)
         n = take_by_peek(s, spans, n_spans, want);
     if (n == 0)
-        n = take_by_read(s, spans, n_spans, want, want == queued && !s->hup);
+        n = take_by_read(s, spans, n_spans, want, want == queued && !s->hup, urgent);
     if (n == 0)
         return before != s->skip ? SIZE_MAX : 0;
     if (sock_send_commit(s->sock, n, flags, s->all->now) != (ssize_t)n) {

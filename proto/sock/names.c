@@ -137,23 +137,55 @@ void listener_destroy(struct sock *s)
         port_release(s->st, &s->tcb->bind);
 }
 
-struct sock *listener_find(struct stack *st, const struct ip_endpoint *local)
+/* 2: bound to this very address, 1: to any, 0: not the one. */
+static int listener_score(const struct sock *s, const struct ip_endpoint *local)
+{
+    const struct ip_addr *a = &s->tcb->conn.local.addr;
+
+    if (s->v6only && ip_addr_is_v4(&local->addr))
+        return 0;
+    if (ip_addr_equal(a, &local->addr))
+        return 2;
+    return ip_addr_is_any(a) ? 1 : 0;
+}
+
+/* Each member draws a lot from the tuple, the highest one wins: when a member comes or goes only its own share moves. */
+static uint64_t lot(uint64_t tuple, const struct sock *s)
+{
+    uint64_t x = (tuple ^ s->id) * 0x9e3779b97f4a7c15u;
+
+    x = (x ^ (x >> 32)) * 0xd6e8feb86659fd93u;
+    return x ^ (x >> 32);
+}
+
+struct sock *listener_find(struct stack *st, const struct ip_endpoint *local, const struct ip_endpoint *remote)
 {
     struct hash_node *n = hash_first(&st->tcp.listeners, local->port);
-    struct sock *wild = NULL;
+    uint64_t tuple = 0, best_lot = 0;
+    struct sock *best = NULL;
+    int best_score = 0;
 
     for (; n; n = hash_next_same(n)) {
         struct sock *s = container_of(n, struct listener, node)->sock;
-        const struct ip_addr *a = &s->tcb->conn.local.addr;
+        int score = listener_score(s, local);
 
-        if (s->v6only && ip_addr_is_v4(&local->addr))
+        if (!score || score < best_score)
             continue;
-        if (ip_addr_equal(a, &local->addr))
-            return s;
-        if (ip_addr_is_any(a) && !wild)
-            wild = s;
+        if (score > best_score) {
+            best = s;
+            best_score = score;
+            best_lot = 0;
+        }
+        if (!s->reuse_port)
+            continue;
+        if (!tuple)
+            tuple = demux_hash(st, local, remote);
+        if (lot(tuple, s) >= best_lot) {
+            best = s;
+            best_lot = lot(tuple, s);
+        }
     }
-    return wild;
+    return best;
 }
 
 int sock_accept(struct sock *s, struct sock **out, uint64_t now)

@@ -72,6 +72,11 @@ void sock_set_user(struct sock *s, void *user)
     s->user = user;
 }
 
+void sock_set_owner(struct sock *s, uint32_t owner)
+{
+    s->tcb->bind.owner = owner;
+}
+
 void *sock_user(const struct sock *s)
 {
     return s->user;

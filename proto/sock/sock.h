@@ -92,6 +92,8 @@ int sock_create(struct stack *st, bool v6, struct sock **out);
 /** A word of the host's, kept with the socket; children of a listener start with NULL. */
 void sock_set_user(struct sock *s, void *user);
 void *sock_user(const struct sock *s);
+/** Who the socket is for (a user id): SO_REUSEPORT shares a port among sockets of one owner only. */
+void sock_set_owner(struct sock *s, uint32_t owner);
 /** Identity of the socket in its stack, never reused. */
 uint64_t sock_id(const struct sock *s);
 

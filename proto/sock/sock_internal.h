@@ -45,8 +45,11 @@ struct sock *sock_wrap(struct stack *st, struct tcb *tp);
 void sock_free(struct sock *s);
 /** Tell the program's side that the connection died; 0: it ended well. */
 void sock_dead(struct sock *s, int error);
-/** sock/listen.c: the listener of a local endpoint: the exact address first, then the wildcard. */
-struct sock *listener_find(struct stack *st, const struct ip_endpoint *local);
+/**
+ * The listener for a peer's segment: the exact address first, then the wildcard. Of several with SO_REUSEPORT the tuple's hash
+ * chooses, the same one as long as it is there.
+ */
+struct sock *listener_find(struct stack *st, const struct ip_endpoint *local, const struct ip_endpoint *remote);
 void listener_destroy(struct sock *s);
 /** sock/wait.c */
 void sock_call_pool_init(struct stack *st);

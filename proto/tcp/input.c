@@ -134,7 +134,8 @@ static void conn_input(struct tcb *tp, const struct tcp_seg *seg)
 
 static void no_connection(struct stack *st, const struct tcp_seg *seg, const struct ip_endpoint *local, uint32_t isn)
 {
-    struct sock *listener = listener_find(st, local);
+    struct ip_endpoint remote = {seg->packet->src, seg->src_port};
+    struct sock *listener = listener_find(st, local, &remote);
 
     if (listener) {
         tcp_listen_input(st, listener, seg, isn);

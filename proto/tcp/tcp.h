@@ -69,6 +69,7 @@ struct bind_owner {
     bool automatic; /**< port chosen by connect(): may be shared by different 4-tuples */
     bool fixed;     /**< port chosen by the program: stays the socket's when its connection ends */
     bool timewait;
+    uint32_t owner; /**< who may share the port by SO_REUSEPORT: the host's number (sock_set_owner) */
 };
 
 /* --- segments -------------------------------------------------------------------------------------------- */

@@ -89,6 +89,7 @@ TEST(rfc9293_may_11_ip_record_route)
 TEST(rfc9293_must_57_bcast_mcast_dropped)
 {
     static const char *const groups[] = {"255.255.255.255", "10.0.0.255", "224.0.0.1", "239.1.2.3"};
+    struct stack_usage usage;
 
     fx.c->ts = false;
     passive();
@@ -114,6 +115,8 @@ TEST(rfc9293_must_57_bcast_mcast_dropped)
     raw_send(&(struct raw_seg){.flags = SYN, .link_broadcast = true});
     advance(10 * SEC);
     expect_none();
+    stack_usage(fx.st, &usage);
+    assert_int_equal(usage.requests, 0);
     raw_send(&(struct raw_seg){.flags = SYN});
     expect(SYN | ACK, 0, 1, 0);
     peer_use(0);

@@ -35,6 +35,9 @@ after=$(resident)
 waiting=$(($(ts_stat usage_time_wait) / 4))
 echo "# $waiting KiB of TIME-WAIT records"
 echo "# descriptors: $first before, $(descriptors) after; resident: $before KiB before, $after after"
-check "resident memory within 10 %" test "$after" -le $((before * 110 / 100 + waiting))
+limit=$((before * 110 / 100 + waiting))
+# The address sanitizer keeps what was freed for a while; that build checks for leaks when the daemon ends.
+[[ $BUILD != */san ]] || limit=$((before * 4))
+check "resident memory within 10 %" test "$after" -le "$limit"
 ts_stop
 ts_done

@@ -49,14 +49,26 @@ static bool conflict(const struct bind_bucket *b, const struct bind_owner *o)
 
         if (other == o || !overlap(&other->addr, &o->addr))
             continue;
-        if (o->reuse && other->reuse && !other->listening && !o->listening)
-            continue;
         /* a server may come back while its old connections and TIME-WAITs still hold the port */
         if (o->reuse && other->reuse && !other->listening)
             continue;
-        if (o->reuseport && other->reuseport)
+        /* else anybody could take a share of somebody's connections (socket(7)) */
+        if (o->reuseport && other->reuseport && (other->timewait || o->owner == other->owner))
             continue;
         return true;
+    }
+    return false;
+}
+
+/* Nobody is there at all: what bind(0) wants even of a port that could be shared (Linux: relax = false). */
+static bool is_taken(const struct bind_bucket *b, const struct bind_owner *o)
+{
+    struct list *l;
+
+    list_for_each(l, &b->owners)
+    {
+        if (overlap(&container_of(l, struct bind_owner, link)->addr, &o->addr))
+            return true;
     }
     return false;
 }
@@ -126,7 +138,7 @@ uint16_t port_pick(struct stack *st, const struct bind_owner *o)
             if ((port & 1) != (uint32_t)odd)
                 continue;
             b = bucket_find(st, (uint16_t)port);
-            if (!b || !conflict(b, o))
+            if (!b || !is_taken(b, o))
                 return (uint16_t)port;
         }
     }

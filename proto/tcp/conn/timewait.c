@@ -182,7 +182,7 @@ static bool may_reopen(struct stack *st, const struct tcp_timewait *tw, const st
     if ((seg->flags & (TH_SYN | TH_ACK | TH_RST)) != TH_SYN || old_stamp(st, tw, seg))
         return false;
     /* nobody would take it: TIME-WAIT goes on protecting the tuple */
-    if (!listener_find(st, &tw->conn.local))
+    if (!listener_find(st, &tw->conn.local, &tw->conn.remote))
         return false;
     /* segments of the old connection have none and stay recognisable (RFC 6191 §2; Linux looks at the sequence number alone) */
     if (st->tcp.tunables.rfc6191 && !tw->ts_ok && seg->opt.has_ts)

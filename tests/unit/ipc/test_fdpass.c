@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/uio.h>
@@ -113,6 +114,11 @@ static void a_lack_of_slots_is_reported(void **state)
     int fds[FDPASS_MAX], flags, next = dup(pair[0]);
     size_t n_fds;
     char buf[16];
+
+    if (getenv("TAPSTACK_TEST_VALGRIND")) {
+        print_message("SKIP: valgrind keeps descriptors of its own below the limit\n");
+        skip();
+    }
 
     (void)state;
     close(next);

@@ -275,6 +275,14 @@ TEST(a_call_that_is_forgotten_while_it_waits)
     assert_int_equal(r(10), 10);
 }
 
+TEST(a_call_that_is_forgotten_takes_no_bytes)
+{
+    passive();
+    sock_call_free(start(fx.s, SOCK_CALL_RECV, 100, 0));
+    peer(PSH | ACK, 1, 1, 10);
+    assert_int_equal(r(10), 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -296,6 +304,7 @@ int main(void)
         T(two_accepts_get_one_connection_each),
         T(close_under_a_waiting_call),
         T(a_call_that_is_forgotten_while_it_waits),
+        T(a_call_that_is_forgotten_takes_no_bytes),
     };
 
     return cmocka_run_group_tests_name("wait", tests, NULL, NULL);

@@ -100,6 +100,34 @@ TEST(a_send_buffer_set_by_hand_stays)
     assert_int_equal(get_int(SOL_SOCKET, SO_SNDBUF), 40000);
 }
 
+TEST(what_is_not_used_for_an_rto_is_given_up_by_half)
+{
+    passive();
+    bulk(400000);
+    tp->cwnd = 40;
+    for (int i = 0; i < 5 && tp->cwnd == 40; i++) {
+        assert_int_equal(w(100), 100);
+        peer(ACK, 1, tp->snd_nxt - tp->iss, 0);
+        advance(150 * MS);
+    }
+    assert_int_equal(tp->cwnd, 25);
+    assert_true(tp->ssthresh >= 30);
+    clear();
+}
+
+TEST(a_window_that_was_the_limit_is_not_when_less_is_sent)
+{
+    passive();
+    assert_int_equal(w(50000), 50000);
+    assert_true(tp->is_cwnd_limited);
+    while (tp->snd_una != tp->write_seq)
+        peer(ACK, 1, tp->snd_nxt - tp->iss, 0);
+    clear();
+    assert_int_equal(w(100), 100);
+    assert_false(tp->is_cwnd_limited);
+    clear();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -111,6 +139,8 @@ int main(void)
         T(the_pacing_rate_is_twice_the_window_per_round_trip_in_slow_start),
         T(the_send_buffer_holds_twice_the_window),
         T(a_send_buffer_set_by_hand_stays),
+        T(what_is_not_used_for_an_rto_is_given_up_by_half),
+        T(a_window_that_was_the_limit_is_not_when_less_is_sent),
     };
 
     return cmocka_run_group_tests_name("cwnd", tests, NULL, NULL);

@@ -335,6 +335,17 @@ TEST(too_many_orphans_are_reset)
     assert_int_equal(cnt(tcp_orphans_killed), 1);
 }
 
+TEST(close_gives_the_receive_buffer_back)
+{
+    passive();
+    peer(PSH | ACK, 1, 1, 1000);
+    assert_int_equal(r(1000), 1000);
+    close_it();
+    assert_state(FIN_WAIT1);
+    assert_int_equal(fx.st->extents.in_use, 0);
+    clear();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -364,6 +375,7 @@ int main(void)
         T(shutdown_of_what_is_not_connected),
         T(abort_in_close_wait_is_a_reset_and_in_last_ack_too),
         T(too_many_orphans_are_reset),
+        T(close_gives_the_receive_buffer_back),
     };
 
     return cmocka_run_group_tests_name("close", tests, NULL, NULL);

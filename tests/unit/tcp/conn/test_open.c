@@ -207,6 +207,38 @@ TEST(no_memory_for_the_syn_is_enomem_and_leaves_nothing)
     active();
 }
 
+TEST(no_memory_for_the_syn_holds_no_port)
+{
+    struct ip_endpoint e = fx_peer_endpoint();
+
+    fx.s = fx_socket();
+    /* the port has its bucket, the segment has nothing */
+    for (fx.fail_at = fx.allocs + 1; sock_connect(fx.s, &e, fx.now) == -ENOMEM; fx.fail_at = fx.allocs + 1 + (fx.fail_at & 1))
+        assert_int_equal(hash_count(&fx.st->tcp.binds), 0);
+    run();
+    clear();
+}
+
+TEST(a_syn_that_the_device_refused_goes_out_when_it_has_room)
+{
+    struct sock *other;
+
+    /* so that the neighbour is known */
+    peer_use(1);
+    passive();
+    other = fx.s;
+    fx.s = NULL;
+    peer_use(0);
+    fx.device_room = 0;
+    connecting();
+    expect_none();
+    fx.device_room = -1;
+    advance(5 * MS);
+    expect(SYN, 0, 0, 0);
+    close_sock(&other);
+    clear();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +255,8 @@ int main(void)
         T(close_while_connecting_says_nothing),
         T(a_syn_lost_twice_starts_with_a_window_of_one),
         T(no_memory_for_the_syn_is_enomem_and_leaves_nothing),
+        T(no_memory_for_the_syn_holds_no_port),
+        T(a_syn_that_the_device_refused_goes_out_when_it_has_room),
     };
 
     return cmocka_run_group_tests_name("open", tests, NULL, NULL);

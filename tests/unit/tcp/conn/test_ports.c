@@ -83,6 +83,93 @@ TEST(reuseport_lets_several_listen)
     assert_int_equal(bind_to(c, "0.0.0.0", 7), -EADDRINUSE);
 }
 
+TEST(reuseport_is_for_sockets_of_one_owner)
+{
+    struct sock *a = made(1, 1), *b = made(1, 1);
+
+    sock_set_owner(a, 1000);
+    sock_set_owner(b, 1001);
+    assert_int_equal(bind_to(a, "0.0.0.0", 80), 0);
+    assert_int_equal(sock_listen(a, 1, fx.now), 0);
+    assert_int_equal(bind_to(b, "0.0.0.0", 80), -EADDRINUSE);
+    assert_int_equal(bind_to(b, "10.0.0.1", 80), -EADDRINUSE);
+    sock_set_owner(b, 1000);
+    assert_int_equal(bind_to(b, "0.0.0.0", 80), 0);
+}
+
+/* Who of the group gets the connection of peer n. */
+static unsigned taker(struct sock *const *group, unsigned members, unsigned n)
+{
+    struct sock *c;
+
+    peer_use(n);
+    fx.c->our_port = 80;
+    peer(SYN, 0, 0, 0);
+    clear();
+    peer(ACK, 1, 1, 0);
+    for (unsigned i = 0; i < members; i++) {
+        if (!group[i] || sock_accept(group[i], &c, fx.now) != 0)
+            continue;
+        sock_abort(c, fx.now);
+        run();
+        clear();
+        return i;
+    }
+    fail_msg("nobody has connection %u", n);
+    return 0;
+}
+
+TEST(a_reuseport_group_shares_by_the_tuple_and_keeps_to_it)
+{
+    struct sock *group[4];
+    unsigned count[4] = {0}, first[FX_CONNS];
+
+    for (unsigned i = 0; i < 4; i++) {
+        group[i] = made(0, 1);
+        assert_int_equal(bind_to(group[i], "0.0.0.0", 80), 0);
+        assert_int_equal(sock_listen(group[i], 8, fx.now), 0);
+    }
+    for (unsigned n = 0; n < FX_CONNS; n++)
+        count[first[n] = taker(group, 4, n)]++;
+    for (unsigned i = 0; i < 4; i++)
+        assert_in_range(count[i], FX_CONNS / 16, FX_CONNS / 2);
+    for (unsigned n = 0; n < FX_CONNS; n++)
+        assert_int_equal(taker(group, 4, n), first[n]);
+    close_sock(&group[2]);
+    for (unsigned n = 0; n < FX_CONNS; n++) {
+        unsigned i = taker(group, 4, n);
+
+        assert_true(i == first[n] || first[n] == 2);
+        assert_true(i != 2);
+    }
+}
+
+TEST(the_exact_address_comes_before_a_reuseport_group_of_the_wildcard)
+{
+    struct sock *group[3];
+
+    for (unsigned i = 0; i < 3; i++) {
+        group[i] = made(1, 1);
+        assert_int_equal(bind_to(group[i], i == 1 ? "10.0.0.1" : "0.0.0.0", 80), 0);
+        assert_int_equal(sock_listen(group[i], 8, fx.now), 0);
+    }
+    for (unsigned n = 0; n < 8; n++)
+        assert_int_equal(taker(group, 3, n), 1);
+}
+
+TEST(bind_0_takes_no_port_that_somebody_has_although_it_could_be_shared)
+{
+    struct sock *a = made(1, 1), *b = made(1, 1), *c = made(1, 1);
+
+    tun.port_min = 40000;
+    tun.port_max = 40001;
+    assert_int_equal(bind_to(a, "0.0.0.0", 0), 0);
+    assert_int_equal(bind_to(b, "0.0.0.0", 0), 0);
+    assert_int_not_equal(name(a), name(b));
+    assert_int_equal(bind_to(c, "0.0.0.0", 0), -EADDRINUSE);
+    assert_int_equal(bind_to(c, "0.0.0.0", 40000), 0);
+}
+
 TEST(bind_0_and_listen_pick_a_port)
 {
     struct sock *a = made(0, 0), *b = fx_socket();
@@ -214,6 +301,18 @@ TEST(bind_without_memory)
     assert_int_equal(bind_to(s, "0.0.0.0", 7), 0);
 }
 
+TEST(the_wildcard_of_ipv6_alone_leaves_ipv4_the_port)
+{
+    struct ip_endpoint six = {ip_addr_any(true), 7};
+    struct sock *a = made(0, 0), *b;
+    int on = 1;
+
+    assert_int_equal(sock_create(fx.st, true, &b), 0);
+    assert_int_equal(sock_setsockopt(b, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on), fx.now), 0);
+    assert_int_equal(bind_to(a, "0.0.0.0", 7), 0);
+    assert_int_equal(sock_bind(b, &six, fx.now), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +320,10 @@ int main(void)
         T(an_address_that_is_not_ours),
         T(reuseaddr_passes_until_somebody_listens),
         T(reuseport_lets_several_listen),
+        T(reuseport_is_for_sockets_of_one_owner),
+        T(a_reuseport_group_shares_by_the_tuple_and_keeps_to_it),
+        T(the_exact_address_comes_before_a_reuseport_group_of_the_wildcard),
+        T(bind_0_takes_no_port_that_somebody_has_although_it_could_be_shared),
         T(bind_0_and_listen_pick_a_port),
         T(the_exact_listener_comes_before_the_wildcard),
         T(the_listener_s_port_is_of_the_segment),
@@ -232,6 +335,7 @@ int main(void)
         T(a_port_of_connect_cannot_be_bound),
         T(the_same_bound_tuple_twice_is_eaddrnotavail),
         T(bind_without_memory),
+        T(the_wildcard_of_ipv6_alone_leaves_ipv4_the_port),
     };
 
     return cmocka_run_group_tests_name("ports", tests, NULL, NULL);

@@ -294,6 +294,40 @@ TEST(accept_on_what_does_not_listen)
     assert_int_equal(accept_one(), -EINVAL);
 }
 
+TEST(a_syn_ack_that_the_device_refused_goes_out_when_it_has_room)
+{
+    /* so that the neighbour is known */
+    peer_use(1);
+    passive();
+    peer_use(0);
+    fx.c->our_port = FX_PORT;
+    fx.device_room = 0;
+    peer(SYN, 0, 0, 0);
+    expect_none();
+    fx.device_room = -1;
+    advance(5 * MS);
+    expect(SYN | ACK, 0, 1, 0);
+}
+
+static void look_at_request(void *ctx, const struct sock_info *info)
+{
+    if (info->state == TCPS_SYN_RECV)
+        *(uint64_t *)ctx = info->timer_us;
+}
+
+TEST(the_timer_of_a_request_is_told)
+{
+    uint64_t us = 0;
+
+    listening(4);
+    fx.c->our_port = FX_PORT;
+    peer(SYN, 0, 0, 0);
+    advance(300 * MS);
+    stack_each(fx.st, look_at_request, &us, fx.now);
+    assert_in_range(us, 600 * MS, 700 * MS);
+    clear();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,6 +350,8 @@ int main(void)
         T(a_child_that_was_reset_while_it_waited_is_still_accepted),
         T(children_inherit_the_listener_s_options),
         T(accept_on_what_does_not_listen),
+        T(a_syn_ack_that_the_device_refused_goes_out_when_it_has_room),
+        T(the_timer_of_a_request_is_told),
     };
 
     return cmocka_run_group_tests_name("request", tests, NULL, NULL);

@@ -252,6 +252,16 @@ TEST(shutdown_of_the_stack_closes_everything)
     assert_int_equal(fx.st->n_sockets, 0);
 }
 
+TEST(a_reset_gives_the_buffers_back_while_the_program_holds_the_socket)
+{
+    passive();
+    assert_int_equal(w(1000), 1000);
+    assert_int_not_equal(fx.st->extents.in_use, 0);
+    peer(RST, 1, 0, 0);
+    assert_int_equal(fx.st->extents.in_use, 0);
+    clear();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +276,7 @@ int main(void)
         T(ids_are_never_reused),
         T(usage_counts_what_there_is),
         T(shutdown_of_the_stack_closes_everything),
+        T(a_reset_gives_the_buffers_back_while_the_program_holds_the_socket),
     };
 
     return cmocka_run_group_tests_name("tcb", tests, NULL, NULL);

@@ -269,6 +269,40 @@ TEST(a_whole_window_fits_while_nobody_reads)
     assert_int_equal(r(100000), seq - 1);
 }
 
+TEST(a_held_range_that_comes_again_is_no_lack_of_memory)
+{
+    passive();
+    peer(ACK, 101, 1, 100);
+    expect(ACK, 1, 1, 0);
+    peer(ACK, 101, 1, 100);
+    expect(ACK, 1, 1, 0);
+    peer(ACK, 111, 1, 20);
+    expect(ACK, 1, 1, 0);
+    assert_int_equal(cnt(tcp_in_no_memory), 0);
+    assert_int_equal(tp->ooo_bytes, 100);
+}
+
+TEST(without_memory_to_grow_what_is_out_of_order_is_dropped)
+{
+    uint32_t seq = 1;
+
+    passive();
+    peer(ACK, 2001, 1, 1000);
+    fx.fail_all = true;
+    while (bytestream_capacity_end(&tp->rcv) - tp->rcv_offset >= 1448 && !cnt(tcp_in_no_memory)) {
+        /* never across the held range: it must still be there when the room ends */
+        if (seq + 500 > 2001)
+            break;
+        peer(ACK, seq, 1, 500);
+        seq += 500;
+    }
+    peer(ACK, (uint32_t)(bytestream_capacity_end(&tp->rcv) + 1), 1, 1448);
+    assert_int_equal(cnt(tcp_in_ooo_pruned), 1000);
+    assert_int_equal(tp->ooo_bytes, 0);
+    fx.fail_all = false;
+    clear();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +325,8 @@ int main(void)
         T(without_memory_data_is_refused_and_comes_again),
         T(under_memory_pressure_what_is_out_of_order_goes_first),
         T(a_whole_window_fits_while_nobody_reads),
+        T(a_held_range_that_comes_again_is_no_lack_of_memory),
+        T(without_memory_to_grow_what_is_out_of_order_is_dropped),
     };
 
     return cmocka_run_group_tests_name("data", tests, NULL, NULL);

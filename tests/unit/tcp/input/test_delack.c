@@ -153,6 +153,45 @@ TEST(an_ack_that_the_device_refused_comes_later)
     expect(ACK, 1, 11, 0);
 }
 
+/* Past quick mode, and the ACK time-out fired once: it has doubled to 80 ms. */
+static void slow_sender(void)
+{
+    past_quick_mode();
+    peer(PSH | ACK, next, 1, 10);
+    next += 10;
+    advance(100 * MS);
+    expect(ACK, 1, next, 0);
+    assert_int_equal(tp->ato, 80 * MS);
+}
+
+TEST(the_ack_time_out_follows_the_gaps_between_segments)
+{
+    slow_sender();
+    peer(PSH | ACK, next, 1, 10);
+    advance(50 * MS);
+    peer(PSH | ACK, next + 10, 1, 10);
+    assert_int_equal(tp->ato, 90 * MS);
+}
+
+TEST(an_ack_waits_for_a_round_trip_at_most_but_40_ms)
+{
+    fx.rtt = 10 * MS;
+    slow_sender();
+    clear();
+    peer(PSH | ACK, next, 1, 10);
+    advance(39 * MS);
+    expect_none();
+    advance(2 * MS);
+    expect(ACK, 1, next + 10, 0);
+}
+
+TEST(what_is_out_of_order_is_acknowledged_at_once_also_past_quick_mode)
+{
+    past_quick_mode();
+    peer(PSH | ACK, next + 10, 1, 10);
+    expect(ACK, 1, next, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +207,9 @@ int main(void)
         T(a_duplicate_brings_quick_mode_back),
         T(a_reader_that_empties_the_queue_after_a_push_sends_the_ack),
         T(an_ack_that_the_device_refused_comes_later),
+        T(the_ack_time_out_follows_the_gaps_between_segments),
+        T(an_ack_waits_for_a_round_trip_at_most_but_40_ms),
+        T(what_is_out_of_order_is_acknowledged_at_once_also_past_quick_mode),
     };
 
     return cmocka_run_group_tests_name("delack", tests, NULL, NULL);

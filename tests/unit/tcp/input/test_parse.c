@@ -159,6 +159,49 @@ TEST(every_single_byte_of_options_may_be_random)
     assert_true(cnt(tcp_in_bad_option) > 100);
 }
 
+/* A segment with these options, as the input path parses it. */
+static struct tcp_seg parsed(uint8_t flags, const void *opt, uint8_t len)
+{
+    static uint8_t b[60];
+    struct packet p = {.proto = 6, .csum = FRAME_CSUM_VALID, .payload = b, .len = 20u + len};
+    struct tcp_seg seg;
+
+    p.src = fx_endpoint("10.0.0.2", 0).addr;
+    p.dst = fx_endpoint("10.0.0.1", 0).addr;
+    memset(b, 0, sizeof(b));
+    b[12] = (uint8_t)((20 + len) / 4 << 4);
+    b[13] = flags;
+    memcpy(b + 20, opt, len);
+    assert_int_equal(tcp_parse(fx.st, &p, &seg), 0);
+    return seg;
+}
+
+TEST(hostile_04_sack_blocks_are_read_whole_or_not_at_all)
+{
+    static const uint8_t two[] = {1, 1, 5, 18, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4};
+    static const uint8_t odd[] = {5, 14, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 1, 1};
+    struct tcp_seg seg = parsed(ACK, two, sizeof(two));
+
+    assert_int_equal(seg.opt.n_sack, 2);
+    assert_int_equal(seg.opt.sack[0].start, 1);
+    assert_int_equal(seg.opt.sack[0].end, 2);
+    assert_int_equal(seg.opt.sack[1].start, 3);
+    assert_int_equal(seg.opt.sack[1].end, 4);
+    seg = parsed(ACK, odd, sizeof(odd));
+    assert_int_equal(seg.opt.n_sack, 0);
+}
+
+TEST(hostile_04_an_mss_counts_on_a_syn_with_its_own_length_only)
+{
+    static const uint8_t good[] = {2, 4, 5, 180}, longer[] = {2, 5, 5, 180, 1, 1, 1, 0},
+                         zero[] = {2, 4, 0, 0};
+
+    assert_int_equal(parsed(SYN, good, 4).opt.mss, 1460);
+    assert_false(parsed(ACK, good, 4).opt.has_mss);
+    assert_false(parsed(SYN, longer, 8).opt.has_mss);
+    assert_false(parsed(SYN, zero, 4).opt.has_mss);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +216,8 @@ int main(void)
         T(syn_options_on_other_segments_are_ignored),
         T(must_05_options_are_parsed_on_any_segment),
         T(every_single_byte_of_options_may_be_random),
+        T(hostile_04_sack_blocks_are_read_whole_or_not_at_all),
+        T(hostile_04_an_mss_counts_on_a_syn_with_its_own_length_only),
     };
 
     return cmocka_run_group_tests_name("parse", tests, NULL, NULL);

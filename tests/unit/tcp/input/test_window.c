@@ -268,6 +268,28 @@ TEST(the_window_stays_within_the_budget_of_the_device)
     assert_int_equal(fx.st->tcp.windows_grown, 0);
 }
 
+TEST(a_scaled_window_is_rounded_up_to_its_unit)
+{
+    uint32_t unit;
+
+    passive();
+    unit = 1u << tp->rcv_wscale;
+    assert_true(unit > 1);
+    tp->rcv_ssthresh = 60001;
+    assert_int_equal(tcp_choose_window(tp), (60001 + unit - 1) / unit * unit);
+}
+
+TEST(segments_below_128_bytes_do_not_open_the_window)
+{
+    passive();
+    tp->rcv_ssthresh = 10000;
+    peer(ACK, 1, 1, 127);
+    assert_int_equal(tp->rcv_ssthresh, 10000);
+    peer(ACK, 128, 1, 128);
+    assert_true(tp->rcv_ssthresh > 10000);
+    clear();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +309,8 @@ int main(void)
         T(bytes_that_the_program_s_pair_still_holds_count_as_unread),
         T(the_buffer_grows_for_a_fast_reader),
         T(the_window_stays_within_the_budget_of_the_device),
+        T(a_scaled_window_is_rounded_up_to_its_unit),
+        T(segments_below_128_bytes_do_not_open_the_window),
     };
 
     return cmocka_run_group_tests_name("window", tests, NULL, NULL);

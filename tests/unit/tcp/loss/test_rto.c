@@ -188,6 +188,19 @@ TEST(a_window_that_closed_over_the_data_of_an_orphan_ends_with_its_retries)
     clear();
 }
 
+TEST(r2_is_a_time_924_6_s_for_15_retransmissions)
+{
+    passive();
+    tp->retransmits = 1;
+    tp->retrans_stamp = fx.now;
+    fx.st->now = fx.now += UINT64_C(924599999);
+    assert_false(tcp_timed_out(tp, 15));
+    assert_true(tcp_timed_out(tp, 14));
+    fx.st->now = ++fx.now;
+    assert_true(tcp_timed_out(tp, 15));
+    tp->retransmits = 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +218,7 @@ int main(void)
         T(r1_makes_the_neighbour_suspect),
         T(a_window_that_closed_over_data_in_flight_ends_with_the_user_timeout),
         T(a_window_that_closed_over_the_data_of_an_orphan_ends_with_its_retries),
+        T(r2_is_a_time_924_6_s_for_15_retransmissions),
     };
 
     return cmocka_run_group_tests_name("rto", tests, NULL, NULL);
