@@ -74,6 +74,15 @@ static void print_info(struct wire_info *wire)
     struct tcp_info ti = tcp_info_of(wire);
     const char *timer = terminated(wire->timer, sizeof(wire->timer));
 
+    /* TIME-WAIT and half-open records have little more than a timer. */
+    if (!ti.tcpi_snd_mss) {
+        if (timer[0]) {
+            printf("\t");
+            print_timer(timer, wire->timer_us);
+            printf("\n");
+        }
+        return;
+    }
     printf("\t rto:%.3g rtt:%.3g/%.3g mss:%u pmtu:%u cwnd:%u", ti.tcpi_rto / 1e3, ti.tcpi_rtt / 1e3,
            ti.tcpi_rttvar / 1e3, ti.tcpi_snd_mss, ti.tcpi_pmtu, ti.tcpi_snd_cwnd);
     /* Linux's "infinite" is all the bits. */
