@@ -161,7 +161,7 @@ all: $(PROTO_A) $(LIBRARIES) $(PROGRAMS) $(CONFIGURED) ## Build everything but t
 tests: $(TESTS) $(BUILD)/tests/list ## Build the test programs
 
 # Goals that install what is missing first; every object then waits for that.
-NEED_DEPS := run bench lint fmt check% scripts-kernel fuzz% conformance
+NEED_DEPS := run bench lint fmt check% scripts-kernel fuzz% mutants conformance
 DEPS_GATE := $(if $(filter $(NEED_DEPS),$(MAKECMDGOALS)),deps)
 
 # A stamp is a file that changes only when its text does: other flags, another set of files.
@@ -361,7 +361,7 @@ FUZZ_SECONDS  ?= 900
 FUZZ          := build/fuzz
 FUZZ_TARGETS  := fuzz_frame fuzz_sequence fuzz_wire
 FUZZ_FLAGS    := -std=gnu17 $(WARNINGS) -Wno-gnu-folding-constant -O1 -g -fno-omit-frame-pointer \
-                 -D_GNU_SOURCE -DTAPSTACK_VERSION='"$(VERSION)"' -D__SANITIZE_ADDRESS__=1 -I.
+                 -D_GNU_SOURCE -DTAPSTACK_VERSION='"$(VERSION)"' -I.
 FUZZ_SAN      := address,undefined
 # The world around the stack, and arithmetic without branches of interest, is not what is explored.
 FUZZ_QUIET    := $(addprefix tests/fuzz/,world.c peer.c seeds.c) \
@@ -378,7 +378,7 @@ fuzz-obj           = $(patsubst %.c,$(FUZZ)/$(1)obj/%.o,$(2))
 $(FUZZ)/obj/%.o: %.c | $(DEPS_GATE)
 	@mkdir -p $(@D)
 	$(say) CC "$< (fuzz)"
-	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -fno-sanitize-recover=all -MMD -MP -c -o $@ $< \
+	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -D__SANITIZE_ADDRESS__=1 -fno-sanitize-recover=all -MMD -MP -c -o $@ $< \
 	    -fsanitize=$(if $(filter $<,$(FUZZ_QUIET)),,fuzzer-no-link$(comma))$(FUZZ_SAN)
 
 $(FUZZ)/cov/obj/%.o: %.c | $(DEPS_GATE)
@@ -413,6 +413,10 @@ fuzz-short: fuzz-build ## The same for 20 s each
 
 fuzz-coverage: fuzz-build $(addprefix $(FUZZ)/cov/,$(FUZZ_TARGETS)) ## Lines of proto/ and ipc/ that the inputs so far reach
 	@tests/fuzz/coverage build $(FUZZ_TARGETS)
+
+.PHONY: mutants
+mutants: deps ## Make one-line faults in proto/ and see which the fast tests notice (MUTANTS=N: the first N)
+	@tests/mutants/run $(if $(MUTANTS),-n $(MUTANTS))
 
 # ----------------------------------------------------------------------------------- housekeeping
 

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* Our own: TAP, epoll, timer, signals, capture, log, reserve … */
 #define OWN_DESCRIPTORS 64
@@ -28,6 +29,7 @@ int policy_init(struct policy *p, uint32_t max_sockets, uint64_t max_files)
             max_files - reserve > UINT32_MAX ? UINT32_MAX : (uint32_t)(max_files - reserve),
         .max_user_sockets = max_sockets > 1 ? max_sockets / 2 : 1,
         .max_user_clients = 4096,
+        .own = geteuid(),
     };
     return 0;
 }
@@ -157,4 +159,9 @@ int policy_bind(uid_t uid, uint16_t port)
         return 0;
     stats_add(STAT_policy_refused, 1);
     return -EACCES;
+}
+
+bool policy_admin(const struct policy *p, uid_t uid)
+{
+    return uid == 0 || uid == p->own;
 }

@@ -24,6 +24,7 @@ struct policy_user {
 struct policy {
     uint32_t descriptors, max_descriptors; /**< of streams and clients */
     uint32_t max_user_sockets, max_user_clients;
+    uid_t own; /**< whom the daemon was started as, before it dropped anything */
     struct policy_user *users;
 };
 
@@ -41,6 +42,9 @@ void policy_give_socket(struct policy *p, uid_t uid);
 /** One more control connection of this user. */
 int policy_take_client(struct policy *p, uid_t uid);
 void policy_give_client(struct policy *p, uid_t uid);
+
+/** May this user change how the daemon works? Root may, and who the daemon was started as. */
+bool policy_admin(const struct policy *p, uid_t uid);
 
 /** May this user bind this port (0: any)? 0 or -EACCES. */
 int policy_bind(uid_t uid, uint16_t port);

@@ -58,6 +58,50 @@ static void do_socket(struct client *cl, const struct wire_header *h, const stru
     close(fd);
 }
 
+/* --- tunables: strings of a client end where their arrays do ---------------------------------- */
+
+static void describe(struct wire_tunable *t)
+{
+    struct stack_tunable d;
+
+    if (!stack_tunable_find(t->name, &d))
+        return;
+    snprintf(t->unit, sizeof(t->unit), "%s", d.unit);
+    snprintf(t->help, sizeof(t->help), "%s", d.help);
+    t->min = d.min;
+    t->max = d.max;
+}
+
+static int get_tunable(struct stack *st, struct wire_tunable *t)
+{
+    struct stack_tunable d;
+
+    if (!t->name[0]) {
+        if (!stack_tunable_describe(t->index, &d))
+            return -ENOENT;
+        snprintf(t->name, sizeof(t->name), "%s", d.name);
+    }
+    describe(t);
+    return stack_tunable_get(st, t->name, t->value, sizeof(t->value));
+}
+
+static void do_tunable(struct client *cl, const struct wire_header *h, const void *body)
+{
+    struct stack *st = cl->control->streams->stack;
+    struct wire_tunable t;
+    int rc;
+
+    memcpy(&t, body, sizeof(t));
+    t.name[sizeof(t.name) - 1] = t.value[sizeof(t.value) - 1] = '\0';
+    if (h->op == WIRE_OP_TUNABLE_GET)
+        rc = get_tunable(st, &t);
+    else if (!policy_admin(cl->control->streams->policy, cl->owner.uid))
+        rc = -EPERM;
+    else
+        rc = stack_tunable_set(st, t.name, t.value);
+    control_reply(cl, h, rc < 0 ? -rc : 0, &t, rc < 0 ? 0 : sizeof(t), -1);
+}
+
 void request_plain(struct client *cl, const struct wire_header *h, const void *body)
 {
     switch (h->op) {
@@ -66,6 +110,10 @@ void request_plain(struct client *cl, const struct wire_header *h, const void *b
         break;
     case WIRE_OP_SOCKET:
         do_socket(cl, h, body);
+        break;
+    case WIRE_OP_TUNABLE_GET:
+    case WIRE_OP_TUNABLE_SET:
+        do_tunable(cl, h, body);
         break;
     case WIRE_OP_LIST:
     case WIRE_OP_STATS:

@@ -32,6 +32,8 @@ struct body_sizes {
 #define SIZES_OUTQ       NOTHING, FIXED(struct wire_outq), false
 #define SIZES_INFO       NOTHING, FIXED(struct wire_info), false
 #define SIZES_LIST       NOTHING, FIXED(struct wire_info), true
+#define SIZES_TUNABLE_GET FIXED(struct wire_tunable), FIXED(struct wire_tunable), false
+#define SIZES_TUNABLE_SET FIXED(struct wire_tunable), FIXED(struct wire_tunable), false
 #define SIZES_STATS      NOTHING, FIXED(struct wire_counter), true
 
 static const struct body_sizes sizes[] = {

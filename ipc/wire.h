@@ -112,6 +112,17 @@ struct wire_counter {
     char help[160];
 };
 
+/** A tunable, both ways. Strings end with NUL. */
+struct wire_tunable {
+    uint32_t index;
+    uint32_t reserved;
+    char name[64]; /**< Linux's sysctl name */
+    char value[96];
+    char unit[16];
+    char help[168];
+    int64_t min, max; /**< reply: its range */
+};
+
 /** What one record of a listener's descriptor says; the connection's descriptor comes with it. */
 struct wire_accept {
     uint32_t magic;

@@ -109,6 +109,21 @@ void stack_usage(const struct stack *st, struct stack_usage *out);
  */
 void stack_each(struct stack *st, void (*cb)(void *ctx, const struct sock_info *info), void *ctx, uint64_t now);
 
+/** One tunable: Linux's sysctl name without its prefix, unit ("" for a plain number), what it does, its range. */
+struct stack_tunable {
+    const char *name, *unit, *help;
+    int64_t min, max;
+};
+
+/** The i-th tunable of proto/tcp/tunables.def; false when there are no more. */
+bool stack_tunable_describe(unsigned i, struct stack_tunable *out);
+/** The same by name, with or without "net.ipv4." or "net.core."; false when there is none. */
+bool stack_tunable_find(const char *name, struct stack_tunable *out);
+/** Write its value as text, NUL-terminated. 0, -ENOENT (no such tunable), -ERANGE (room too small). */
+int stack_tunable_get(struct stack *st, const char *name, char *out, size_t room);
+/** Set it from text; new connections see it at once. 0, -ENOENT, -EINVAL (no number), -ERANGE (outside its range). */
+int stack_tunable_set(struct stack *st, const char *name, const char *value);
+
 /** Check every internal invariant; returns NULL or a description of the first one that does not hold (tests). */
 const char *stack_check(struct stack *st);
 

@@ -79,6 +79,19 @@ static void fill_tcp(const struct tcb *tp, struct sock_tcp_info *i)
     i->snd_wnd = tp->snd_wnd;
     i->rcv_wnd = tcp_receive_window(tp);
     i->total_rto = (uint16_t)tp->total_rto;
+    i->total_rto_recoveries = (uint16_t)tp->total_rto_recoveries;
+    i->total_rto_time = tp->total_rto_ms + ms_since(tp, tp->rto_stamp);
+    i->reord_seen = tp->reord_seen;
+}
+
+/* The three chronographs exclude each other; busy is all of them (linux-sender §14). */
+static void fill_rates(const struct tcb *tp, struct sock_tcp_info *i)
+{
+    i->rwnd_limited = tcp_chrono_us(tp, TCP_CHRONO_RWND);
+    i->sndbuf_limited = tcp_chrono_us(tp, TCP_CHRONO_SNDBUF);
+    i->busy_time = tcp_chrono_us(tp, TCP_CHRONO_BUSY) + i->rwnd_limited + i->sndbuf_limited;
+    i->delivery_rate = tcp_rate_bytes_per_second(tp);
+    i->delivery_flags = tp->rate.sample_app_limited;
 }
 
 static void fill_timer(const struct tcb *tp, struct sock_info *out)
@@ -99,6 +112,7 @@ static void fill_tcb(const struct tcb *tp, struct sock_info *out)
     out->send_queue = tcp_wmem_queued(tp);
     fill_timer(tp, out);
     fill_tcp(tp, &out->tcp);
+    fill_rates(tp, &out->tcp);
     memcpy(out->stops, tp->stops, sizeof(out->stops));
 }
 

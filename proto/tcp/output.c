@@ -224,6 +224,7 @@ static ssize_t append(struct tcb *tp, struct send_call *c, struct segment *seg, 
     tp->snd_offset += (uint64_t)got;
     wqueue_set_pcount(seg, c->mss_now);
     c->copied += (size_t)got;
+    tcp_chrono_start(tp, TCP_CHRONO_BUSY);
     return (uint32_t)got < n ? -EFAULT : got;
 }
 
@@ -282,6 +283,7 @@ ssize_t tcp_sendmsg(struct tcb *tp, tcp_copy_fn copy, void *ctx, size_t len, int
     struct send_call c = {.copy = copy, .ctx = ctx, .len = len, .flags = flags};
     ssize_t err;
 
+    tcp_rate_check_app_limited(tp);
     tcp_cwnd_restart_if_idle(tp);
     c.mss_now = tcp_send_mss(tp, &c.size_goal);
     if (flags & MSG_OOB)
@@ -472,6 +474,10 @@ bool tcp_write_xmit(struct tcb *tp, uint32_t mss, uint8_t nonagle, int push_one)
         tcp_timer_set(tp, TCP_TIMER_retry, tp->st->now + 1000);
     if (!seg)
         tcp_stop(tp, TCP_STOP_empty);
+    if (seg && !cwnd_limited && tp->pacing_until <= tp->st->now && seq_gt(seg->end_seq, tcp_wnd_end(tp)))
+        tcp_chrono_start(tp, TCP_CHRONO_RWND);
+    else
+        tcp_chrono_stop(tp, TCP_CHRONO_RWND);
     if (sent)
         tcp_cwnd_validate(tp, cwnd_limited || tcp_in_flight(tp) >= tp->cwnd);
     return !tp->packets_out && wqueue_send_head(tp);

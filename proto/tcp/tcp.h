@@ -90,6 +90,10 @@ struct segment {
     uint8_t marks; /**< SEG_LOST … */
     uint16_t pcount; /**< packets of mss bytes that it makes */
     uint64_t sent_at; /**< last transmission, 0: never */
+    /* what tcp/loss/rate.c knew at that time: */
+    uint64_t rate_first_sent, rate_delivered_at;
+    uint32_t rate_delivered;
+    bool rate_app_limited;
 };
 
 static inline uint32_t seg_len(const struct segment *seg)
@@ -172,6 +176,9 @@ enum tcp_timer {
 #define TCP_PEND_OUTPUT  2 /**< windows may have opened: send new data */
 #define TCP_PEND_RETRANS 4 /**< lost segments wait */
 
+/* tcb.chrono */
+enum tcp_chrono { TCP_CHRONO_NONE, TCP_CHRONO_BUSY, TCP_CHRONO_RWND, TCP_CHRONO_SNDBUF, TCP_CHRONO_COUNT };
+
 /* tcb.urg_state */
 #define TCP_URG_NONE   0
 #define TCP_URG_NOTYET 1 /**< announced */
@@ -231,6 +238,15 @@ struct tcb {
     uint8_t backoff, retransmits, probes_out, syn_retries;
     uint64_t retrans_stamp; /**< first retransmission of the present episode, 0: none */
     uint64_t probes_since;
+    struct {
+        uint64_t first_sent;   /**< the send time of the newest packet that was delivered */
+        uint64_t delivered_at; /**< when tp->delivered last grew */
+        uint32_t app_limited;  /**< until so many are delivered the program was the limit; 0: no */
+        uint32_t packets, interval_us; /**< the last sample */
+        bool sample_app_limited;
+    } rate;
+    uint8_t chrono; /**< enum tcp_chrono: the one that runs */
+    uint64_t chrono_since, chrono_us[TCP_CHRONO_COUNT];
     uint64_t last_sent, last_received, last_ack_received, last_ack_sent;
     uint64_t pacing_rate; /**< bytes per second, ~0: unlimited */
     uint64_t pacing_until; /**< SO_MAX_PACING_RATE: the next departure */
@@ -300,6 +316,8 @@ struct tcb {
     int soft_error;
     uint64_t bytes_sent, bytes_acked, bytes_received, bytes_retrans;
     uint32_t segs_in, segs_out, data_segs_in, data_segs_out, total_retrans, rcv_ooopack, delivered, total_rto;
+    uint32_t total_rto_recoveries, total_rto_ms, reord_seen;
+    uint64_t rto_stamp; /**< when the present recovery by time-out began; 0: none */
     uint64_t established_at;
     uint64_t stops[TCP_STOP_COUNT];
 };
@@ -452,6 +470,8 @@ void tcp_request_free(struct stack *st, struct tcp_conn *c);
 /** The same, from a link of listener.requests. */
 void tcp_request_free_link(struct stack *st, struct list *link);
 void tcp_request_icmp(struct stack *st, struct tcp_conn *c, const struct icmp_error *e, uint32_t seq);
+/** False: a soft error, and tcp_syn_soft_errors says that it does not end an attempt to connect. */
+bool tcp_icmp_ends_syn(const struct stack *st, const struct icmp_error *e);
 /** Fill an info record from a request (stack_each). */
 void tcp_request_info(const struct stack *st, const struct tcp_conn *c, struct sock_info *info);
 
@@ -526,6 +546,8 @@ void tcp_window_grow(struct tcb *tp, uint32_t len);
 /** The connection is over: its part of the budget is free. */
 void tcp_window_give_back(struct tcb *tp);
 void tcp_measure_rcv_mss(struct tcb *tp, const struct tcp_seg *seg);
+/** Without timestamps: a window of data takes a round trip at least. */
+void tcp_rcv_rtt_measure(struct tcb *tp);
 void tcp_rcv_rtt_sample_ts(struct tcb *tp, const struct tcp_seg *seg);
 void tcp_rcv_space_adjust(struct tcb *tp);
 /** The program took bytes: does the peer have to know (RFC 9293 §3.8.6.2.2)? */
@@ -599,6 +621,10 @@ struct tcp_reply {
 int tcp_send_reply(struct stack *st, const struct tcp_reply *r);
 /** RFC 9293 §3.10.7.1: a reset in answer to a segment that belongs to nothing. */
 void tcp_send_reset(struct stack *st, const struct tcp_seg *seg);
+/* output/chrono.c: what held the sender back, and for how long */
+void tcp_chrono_start(struct tcb *tp, enum tcp_chrono kind);
+void tcp_chrono_stop(struct tcb *tp, enum tcp_chrono kind);
+uint64_t tcp_chrono_us(const struct tcb *tp, enum tcp_chrono kind);
 /* output/probe.c: zero windows */
 void tcp_check_probe_timer(struct tcb *tp);
 void tcp_probe_timer(struct tcb *tp);
@@ -616,6 +642,8 @@ void tcp_ptb_believe(struct tcb *tp);
 /* loss/rto.c */
 void tcp_rearm_rto(struct tcb *tp);
 void tcp_retransmit_timer(struct tcb *tp);
+/** A recovery by time-out is over. */
+void tcp_rto_recovered(struct tcb *tp);
 bool tcp_timed_out(const struct tcb *tp, uint32_t boundary);
 /* loss/newreno.c: RFC 6582 in Linux's packet counting */
 void tcp_enter_loss(struct tcb *tp);
@@ -625,9 +653,20 @@ struct tcp_ack_state {
     uint32_t acked_bytes;
     bool dup, una_advanced, retrans_acked;
     uint8_t prior_ca_state;
+    struct {
+        bool valid, app_limited;
+        uint32_t delivered, end_seq;
+        uint64_t delivered_at, send_span;
+    } rate; /**< of the newly acknowledged packet that was sent last */
     uint64_t oldest_sent; /**< of the newly acknowledged, never retransmitted segments; 0: none */
 };
 void tcp_fastretrans_alert(struct tcb *tp, const struct tcp_ack_state *as);
+/* loss/rate.c: delivery rate */
+void tcp_rate_sent(struct tcb *tp, struct segment *seg);
+void tcp_rate_acked(struct tcb *tp, const struct segment *seg, struct tcp_ack_state *as);
+void tcp_rate_sample(struct tcb *tp, const struct tcp_ack_state *as, uint32_t prior_delivered);
+void tcp_rate_check_app_limited(struct tcb *tp);
+uint64_t tcp_rate_bytes_per_second(const struct tcb *tp);
 /* loss/retransmit.c */
 void tcp_xmit_retransmit_queue(struct tcb *tp);
 /** The path MTU fell: what is in flight and too large for it goes again, without a penalty (RFC 1191 §6.5). */

@@ -71,7 +71,8 @@ static void flood(uint32_t from, uint32_t n)
     }
 }
 
-/* The queue has its limit and memory does not grow, however long the flood lasts; with cookies and without. */
+/* The queue has its limit and memory does not grow, however long the flood lasts; with cookies and
+ * without. */
 TEST(rfc4987_01_backlog_bounded)
 {
     for (int cookies = 0; cookies < 2; cookies++) {

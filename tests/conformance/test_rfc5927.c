@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* RFC 5927 §4.3: what an ICMP error quotes must be ours; a quote that lies about itself does no harm. */
+/* RFC 5927 §4.3: what an ICMP error quotes must be ours; a quote that lies about itself does no
+ * harm. */
 #include "tests/unit/tcp/fixture.h"
 
 #include "proto/base/checksum.h"
@@ -17,10 +18,12 @@ struct quote {
 
 static struct quote right(void)
 {
-    return (struct quote){ours, peers, fx.c->our_port, fx.c->port, 5, IP_PROTO_TCP, 1500, 0x4000, 40};
+    return (struct quote){ours,         peers, fx.c->our_port, fx.c->port, 5,
+                          IP_PROTO_TCP, 1500,  0x4000,         40};
 }
 
-/* "Fragmentation needed, 600 bytes" about the segment that begins with the connection's first byte. */
+/* "Fragmentation needed, 600 bytes" about the segment that begins with the connection's first byte.
+ */
 static void too_big(const struct quote *q, bool good_checksum)
 {
     uint8_t b[34 + 8 + 80] = {0}, *ip = b + 14, *icmp = b + 34, *in = icmp + 8;
@@ -91,7 +94,7 @@ TEST(rfc5927_07_quoted_tuple_check)
     q = right();
     too_big(&q, false);
     expect_none();
-    q.len = 28;  /* eight bytes of TCP are enough (RFC 792) … */
+    q.len = 28;   /* eight bytes of TCP are enough (RFC 792) … */
     q.total = 20; /* … and a length that some routers leave in their own byte order says nothing */
     too_big(&q, true);
     assert_int_equal(tp->pmtu, 600);

@@ -2,7 +2,8 @@
 /* RFC 5961 §7: how many challenge ACKs a flood of forged segments draws. */
 #include "tests/unit/tcp/fixture.h"
 
-/* The RFC's example is ten in five seconds: so many, and no more, at any rate of forged resets and SYNs. */
+/* The RFC's example is ten in five seconds: so many, and no more, at any rate of forged resets and
+ * SYNs. */
 TEST(rfc5961_09_ack_throttle)
 {
     static const uint8_t forged[] = {RST, SYN, RST | ACK};

@@ -42,7 +42,8 @@ static void behind_gateway(void)
     fx_restart();
 }
 
-/* The default is Linux's 32768 to 60999; the RFC's whole range is a tunable, and then every part of it is used. */
+/* The default is Linux's 32768 to 60999; the RFC's whole range is a tunable, and then every part of
+ * it is used. */
 TEST(rfc6056_01_range_1024_65535)
 {
     unsigned parts[63] = {0}, below = 0;
@@ -104,12 +105,13 @@ TEST(rfc6056_03_obfuscated)
         above += (x[i] - mean) * (x[i + 1] - mean);
         below += (x[i] - mean) * (x[i] - mean);
     }
-    assert_true(chi < 61.1);                      /* 31 degrees of freedom: one in a thousand */
+    assert_true(chi < 61.1);                        /* 31 degrees of freedom: one in a thousand */
     assert_true(fabs(above / below) < 4 / sqrt(N)); /* serial correlation */
-    assert_true(same < 12);                       /* 2 by chance */
+    assert_true(same < 12);                         /* 2 by chance */
 }
 
-/* No two connections share a 4-tuple; when all ports to one peer are taken connect() says so, other peers are not affected. */
+/* No two connections share a 4-tuple; when all ports to one peer are taken connect() says so, other
+ * peers are not affected. */
 TEST(rfc6056_04_no_collision)
 {
     struct ip_endpoint to = fx_endpoint("10.0.0.2", 80);
@@ -134,7 +136,8 @@ TEST(rfc6056_04_no_collision)
     assert_int_equal(sock_connect(s, &to, fx.now), -EINPROGRESS);
 }
 
-/* To one destination the ports go up, so that the one just used comes back only after all of the range (here: its even half). */
+/* To one destination the ports go up, so that the one just used comes back only after all of the
+ * range (here: its even half). */
 TEST(rfc6056_05_hash_variant_reuse_distance)
 {
     bool used[65536] = {false};
@@ -158,8 +161,10 @@ TEST(rfc6056_05_hash_variant_reuse_distance)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(rfc6056_01_range_1024_65535), T(rfc6056_02_exclude_local_services),
-        T(rfc6056_03_obfuscated),       T(rfc6056_04_no_collision),
+        T(rfc6056_01_range_1024_65535),
+        T(rfc6056_02_exclude_local_services),
+        T(rfc6056_03_obfuscated),
+        T(rfc6056_04_no_collision),
         T(rfc6056_05_hash_variant_reuse_distance),
     };
 

@@ -2,7 +2,8 @@
 /* RFC 6191 §2: the ISN of a connection that takes the place of one in TIME-WAIT. */
 #include "tests/unit/tcp/fixture.h"
 
-/* Whatever the clock of the ISNs says, the new one lies above all that the old connection sent, and outside its window. */
+/* Whatever the clock of the ISNs says, the new one lies above all that the old connection sent, and
+ * outside its window. */
 TEST(rfc6191_07_new_isn_above_old)
 {
     for (unsigned i = 0; i < 32; i++) {

@@ -25,7 +25,8 @@ static unsigned answer_probes(unsigned hours, uint32_t ack)
     return n;
 }
 
-/* Two days without a window: a probe at least every two minutes, never an end, and then the data goes out. */
+/* Two days without a window: a probe at least every two minutes, never an end, and then the data
+ * goes out. */
 TEST(rfc6429_01_persist_acked_stays)
 {
     unsigned n;

@@ -20,7 +20,8 @@ static uint32_t isn_of(uint16_t remote)
     return isn;
 }
 
-/* M + F: what the clock adds is the same for every tuple, and is one in four microseconds with the RFC's tick. */
+/* M + F: what the clock adds is the same for every tuple, and is one in four microseconds with the
+ * RFC's tick. */
 TEST(rfc6528_01_isn_formula)
 {
     uint32_t first[8];
@@ -41,7 +42,8 @@ TEST(rfc6528_01_isn_formula)
     assert_int_equal(isn_of(7000) - first[0], 156250000);
 }
 
-/* A new boot has a new secret: all numbers change, in an unrelated way; with the same secret none does. */
+/* A new boot has a new secret: all numbers change, in an unrelated way; with the same secret none
+ * does. */
 TEST(rfc6528_02_prf_secret)
 {
     uint32_t isn[32], moved[32];
@@ -66,7 +68,8 @@ static unsigned bits_of(uint32_t x)
     return (unsigned)__builtin_popcount(x);
 }
 
-/* At one moment the numbers of neighbouring tuples are spread over all 32 bits, and so are their differences. */
+/* At one moment the numbers of neighbouring tuples are spread over all 32 bits, and so are their
+ * differences. */
 TEST(rfc6528_03_isn_distinct_tuples)
 {
     static uint32_t isn[N];
@@ -84,9 +87,9 @@ TEST(rfc6528_03_isn_distinct_tuples)
     }
     for (unsigned i = 0; i < 16; i++)
         chi += ((double)buckets[i] - N / 16.0) * ((double)buckets[i] - N / 16.0) / (N / 16.0);
-    assert_true(chi < 37.7);                      /* 15 degrees of freedom: one in a thousand */
+    assert_true(chi < 37.7); /* 15 degrees of freedom: one in a thousand */
     assert_in_range(flips, 16 * N - 400, 16 * N + 400); /* 16 bits a pair, six sigma */
-    assert_true(near < 20);                       /* 4 by chance */
+    assert_true(near < 20);                             /* 4 by chance */
 }
 
 /* Of one tuple the later number is the larger one, for as long as the clock does not wrap. */
@@ -122,8 +125,8 @@ TEST(rfc6528_05_random_secret_quality)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(rfc6528_01_isn_formula),          T(rfc6528_02_prf_secret),
-        T(rfc6528_03_isn_distinct_tuples),  T(rfc6528_04_isn_monotonic_same_tuple),
+        T(rfc6528_01_isn_formula),           T(rfc6528_02_prf_secret),
+        T(rfc6528_03_isn_distinct_tuples),   T(rfc6528_04_isn_monotonic_same_tuple),
         T(rfc6528_05_random_secret_quality),
     };
 

@@ -36,7 +36,8 @@ static void quench(uint8_t proto)
     run();
 }
 
-/* For every transport that it can name: no answer, no error, and the connection on the very same ports keeps its pace. */
+/* For every transport that it can name: no answer, no error, and the connection on the very same
+ * ports keeps its pace. */
 TEST(rfc6633_03_udp_ignores)
 {
     uint64_t frames;

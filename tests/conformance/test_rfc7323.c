@@ -5,7 +5,8 @@
 /* The TSval of a SYN to the peer's port 7000 + n, sent now. */
 static uint32_t tsval_of(uint16_t n)
 {
-    struct ip_endpoint from = fx_endpoint("10.0.0.1", 5000), to = fx_endpoint("10.0.0.2", (uint16_t)(7000 + n));
+    struct ip_endpoint from = fx_endpoint("10.0.0.1", 5000),
+                       to = fx_endpoint("10.0.0.2", (uint16_t)(7000 + n));
     struct sock *s = fx_socket();
     uint32_t tsval;
 
@@ -19,7 +20,8 @@ static uint32_t tsval_of(uint16_t n)
     return tsval;
 }
 
-/* One tick is a millisecond: never back, and as fast as real time within a connection and across its sequels. */
+/* One tick is a millisecond: never back, and as fast as real time within a connection and across
+ * its sequels. */
 TEST(rfc7323_26_ts_clock)
 {
     uint32_t first, before;
@@ -45,7 +47,8 @@ TEST(rfc7323_26_ts_clock)
     assert_int_equal(tsval_of(0) - first, 3600 * 1000); /* between 1 ms and 1 s a tick */
 }
 
-/* What a peer sees is the time plus an offset of its own connection: no two agree, and none shows how long we are up. */
+/* What a peer sees is the time plus an offset of its own connection: no two agree, and none shows
+ * how long we are up. */
 TEST(rfc7323_27_ts_random_offset)
 {
     unsigned buckets[16] = {0}, near = 0, uptime = 0;
@@ -64,7 +67,8 @@ TEST(rfc7323_27_ts_random_offset)
     assert_true(chi < 37.7); /* 15 degrees of freedom: one in a thousand */
     assert_true(near < 4);
     assert_true(uptime < 6);
-    /* the same connection again continues where it was, for PAWS at the other end (RFC 7323 §7.1, RFC 6191) */
+    /* the same connection again continues where it was, for PAWS at the other end (RFC 7323 §7.1,
+     * RFC 6191) */
     now = tsval_of(3);
     fx.now += SEC;
     assert_int_equal(tsval_of(3) - now, 1000);

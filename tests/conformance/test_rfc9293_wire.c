@@ -129,6 +129,7 @@ TEST(rfc9293_must_63_syn_bad_source)
 {
     static const char *const bad[] = {"255.255.255.255", "10.0.0.255", "224.0.0.1", "239.1.2.3",
                                       "0.0.0.0",         "0.1.2.3",    "127.0.0.1", "10.0.0.1"};
+    struct stack_usage usage;
 
     listening(4);
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -139,6 +140,8 @@ TEST(rfc9293_must_63_syn_bad_source)
     }
     advance(10 * SEC);
     expect_none();
+    stack_usage(fx.st, &usage);
+    assert_int_equal(usage.requests, 0);
     fx.c->our_port = FX_PORT;
     raw_send(&(struct raw_seg){.flags = SYN});
     expect(SYN | ACK, 0, 1, 0);

@@ -168,7 +168,7 @@ static void data_call(struct sock *s, uint8_t what, uint8_t slot, struct input *
     switch ((enum call)what) {
     case CALL_SEND:
         n = size_of(in);
-        world_send(s, n, flags_of(input_u8(in) & 0x87));
+        world_send(s, n, flags_of(input_u8(in) & 0x8f));
         break;
     case CALL_RECV:
         n = size_of(in);

@@ -15,8 +15,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void begin(struct input *in)
 {
-    static const uint32_t mtus[] = {1500, 576, 9000, 65535}, rooms[] = {0, 1 << 20, 1 << 19, 1 << 22};
-    uint8_t mtu = input_u8(in), features = input_u8(in), tunables = input_u8(in), room = input_u8(in);
+    static const uint32_t mtus[] = {1500, 576, 9000, 65535},
+                          rooms[] = {0, 1 << 20, 1 << 19, 1 << 22};
+    uint8_t mtu = input_u8(in), features = input_u8(in), tunables = input_u8(in),
+            room = input_u8(in);
     struct world_config c = {
         .mtu = mtus[mtu & 3],
         .features = features & 7u,

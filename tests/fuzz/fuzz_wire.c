@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The control protocol's decoder, options, addresses and names: what a client may say to the daemon. */
+/* The control protocol's decoder, options, addresses and names: what a client may say to the
+ * daemon. */
 #include "tests/fuzz/input.h"
 
 #include "ipc/codec.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A fuzzer's bytes, taken from the front; zeros when they are used up, so every input means something. */
+/* A fuzzer's bytes, taken from the front; zeros when they are used up, so every input means
+ * something. */
 #ifndef TS_TESTS_FUZZ_INPUT_H
 #define TS_TESTS_FUZZ_INPUT_H
 

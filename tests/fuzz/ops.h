@@ -3,8 +3,8 @@
  * What fuzz_sequence reads: a header, then steps. The seeds are written with the same names.
  *
  *   header   MTU, features, tunables, room for memory: one byte each
- *   step     an enum op in the low four bits (the upper four: do not run the stack yet, when all set),
- *            then what the op takes
+ *   step     an enum op in the low four bits (the upper four: do not run the stack yet, when all
+ * set), then what the op takes
  */
 #ifndef TS_TESTS_FUZZ_OPS_H
 #define TS_TESTS_FUZZ_OPS_H

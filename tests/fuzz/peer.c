@@ -52,9 +52,9 @@ static void fix_tcp(uint8_t *ip, uint32_t header, uint32_t total)
     if (total < header + 20)
         return;
     memset(ip + header + 16, 0, 2);
-    sum = csum_fold(csum_partial(
-        ip + header, total - header,
-        csum_pseudo(ip + IPV4_SRC, ip + IPV4_DST, 4, IP_PROTO_TCP, total - header)));
+    sum = csum_fold(
+        csum_partial(ip + header, total - header,
+                     csum_pseudo(ip + IPV4_SRC, ip + IPV4_DST, 4, IP_PROTO_TCP, total - header)));
     memcpy(ip + header + 16, &sum, 2);
 }
 
@@ -140,6 +140,9 @@ void world_segment(const struct world_segment *s)
     uint32_t n = world_build(bytes, s);
     uint32_t end = s->seq + s->len + !!(s->flags & TH_SYN) + !!(s->flags & TH_FIN);
 
+    /* the urgent byte may be taken out of the stream */
+    if (s->flags & TH_URG)
+        world.raw = true;
     if (s->flags & TH_SYN)
         fl->next = end;
     else if (s->seq == fl->next)
@@ -178,6 +181,8 @@ ssize_t world_send(struct sock *s, size_t n, int flags)
     static uint8_t bytes[WORLD_BUF];
     struct iovec iov = {bytes, n < sizeof(bytes) ? n : sizeof(bytes)};
 
+    if (flags & MSG_OOB)
+        world.raw = true;
     world_fill(bytes, s->tcb->write_seq, iov.iov_len);
     return sock_sendmsg(s, &iov, 1, flags, world.now);
 }

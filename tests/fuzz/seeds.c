@@ -33,21 +33,21 @@ static void write_seed(const char *target, const char *name, const uint8_t *byte
 
 /* --- sequences ------------------------------------------------------------------------------- */
 
-#define HEADER       0, 0, 0, 0
-#define LISTEN(s)    OP_CALL, CALL_LISTEN, s, 16
-#define CONNECT(s)   OP_CALL, CALL_CONNECT, s, s
-#define SEGMENT(f)   OP_SEGMENT, 0, f
+#define HEADER              0, 0, 0, 0
+#define LISTEN(s)           OP_CALL, CALL_LISTEN, s, 16
+#define CONNECT(s)          OP_CALL, CALL_CONNECT, s, s
+#define SEGMENT(f)          OP_SEGMENT, 0, f
 #define SEGMENT_OF(flow, f) OP_SEGMENT, flow, f
-#define ANSWER(flow) OP_ANSWER, flow
-#define ACCEPT(s)    OP_CALL, CALL_ACCEPT, s
-#define SEND(s, n)   OP_CALL, CALL_SEND, s, n, 0
-#define RECV(s, n)   OP_CALL, CALL_RECV, s, n, 0
-#define CLOSE(s)     OP_CALL, CALL_CLOSE, s
-#define DATA(f, n)   OP_DATA, f, n
-#define WAIT_MS(n)   OP_TIME, 10, n
-#define WAIT_S(n)    OP_TIME, 20, n
-#define PASSIVE      HEADER, LISTEN(0), SEGMENT(TH_SYN), ANSWER(0), ACCEPT(0)
-#define ACTIVE       HEADER, CONNECT(0), SEGMENT(TH_SYN | TH_ACK)
+#define ANSWER(flow)        OP_ANSWER, flow
+#define ACCEPT(s)           OP_CALL, CALL_ACCEPT, s
+#define SEND(s, n)          OP_CALL, CALL_SEND, s, n, 0
+#define RECV(s, n)          OP_CALL, CALL_RECV, s, n, 0
+#define CLOSE(s)            OP_CALL, CALL_CLOSE, s
+#define DATA(f, n)          OP_DATA, f, n
+#define WAIT_MS(n)          OP_TIME, 10, n
+#define WAIT_S(n)           OP_TIME, 20, n
+#define PASSIVE             HEADER, LISTEN(0), SEGMENT(TH_SYN), ANSWER(0), ACCEPT(0)
+#define ACTIVE              HEADER, CONNECT(0), SEGMENT(TH_SYN | TH_ACK)
 #define OPTION(s, which, v) OP_OPTION, s, which, 0, 0, v
 
 struct sequence {
@@ -139,18 +139,22 @@ static void write_segment(struct world_segment s)
 /* To the flows as set_up() of fuzz_frame.c has them, with relative numbers. */
 static void write_frames(void)
 {
-    static const uint8_t flags[] = {TH_SYN,          TH_ACK,          TH_RST,
-                                    TH_FIN | TH_ACK, TH_RST | TH_ACK, TH_SYN | TH_ACK, TH_ACK | TH_URG};
-    static const uint8_t options[] = {2, 4, 5, 180, 1, 3, 3, 7, 4, 2, 8, 10, 0, 1, 2, 3, 0, 0, 0, 0};
-    static const uint8_t arp[42] = {2, 0, 0,    0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 6, 0, 1,  8, 0, 6, 4, 0,
-                                    1, 2, 0,    0, 0, 0, 2, 10, 0, 0, 2, 0, 0, 0, 0, 0, 0, 10, 0, 0, 1};
+    static const uint8_t flags[] = {
+        TH_SYN, TH_ACK, TH_RST, TH_FIN | TH_ACK, TH_RST | TH_ACK, TH_SYN | TH_ACK, TH_ACK | TH_URG};
+    static const uint8_t options[] = {2, 4,  5, 180, 1, 3, 3, 7, 4, 2,
+                                      8, 10, 0, 1,   2, 3, 0, 0, 0, 0};
+    static const uint8_t arp[42] = {2,  0, 0, 0, 0, 1, 2, 0, 0, 0, 0,  2, 8, 6,
+                                    0,  1, 8, 0, 6, 4, 0, 1, 2, 0, 0,  0, 0, 2,
+                                    10, 0, 0, 2, 0, 0, 0, 0, 0, 0, 10, 0, 0, 1};
 
     world_begin(&(struct world_config){.mtu = 1500});
     for (unsigned flow = 0; flow < 4; flow++) {
         for (size_t i = 0; i < sizeof(flags); i++)
-            write_segment((struct world_segment){.flow = flow, .flags = flags[i], .len = i & 1 ? 0 : 9,
-                                                 
-.opt = options,
+            write_segment((struct world_segment){.flow = flow,
+                                                 .flags = flags[i],
+                                                 .len = i & 1 ? 0 : 9,
+
+                                                 .opt = options,
                                                  .opt_len = flow & 1 ? sizeof(options) : 0});
     }
     write_frame(arp, sizeof(arp));

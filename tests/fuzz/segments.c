@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* OP_SEGMENT: a segment whose numbers are near what the connection expects, unless the input says otherwise. */
+/* OP_SEGMENT: a segment whose numbers are near what the connection expects, unless the input says
+ * otherwise. */
 #include "tests/fuzz/ops.h"
 #include "tests/fuzz/world.h"
 
@@ -101,6 +102,8 @@ static void more(struct input *in, struct world_segment *s)
     s->window = input_u16(in);
     if (b & 1)
         s->urgent = input_u16(in);
+    if ((b & 32) && s->urgent)
+        s->flags |= TH_URG;
     if (b & 2)
         s->tos = input_u8(in);
     s->bad_csum = b & 4;

@@ -284,7 +284,8 @@ void world_begin(const struct world_config *c)
     for (uint32_t i = 0; i < WORLD_FLOWS; i++) {
         uint32_t isn = i * 0x20000000u - 200u; /* some wrap soon */
 
-        world.flows[i] = (struct flow){.isn = isn, .next = isn, .acked = isn, .our_port = WORLD_PORT};
+        world.flows[i] =
+            (struct flow){.isn = isn, .next = isn, .acked = isn, .our_port = WORLD_PORT};
     }
     if (stack_new(&config, &ops, NULL, world.now, &world.st) != 0)
         world_fail("no stack");
@@ -328,7 +329,8 @@ static const char *left_over(void)
         return "calls are left";
     if (world.st->extents.in_use)
         return "buffers are left";
-    if (!list_empty(&world.st->dirty) || !list_empty(&world.st->events) || world.st->ip.local_queued)
+    if (!list_empty(&world.st->dirty) || !list_empty(&world.st->events) ||
+        world.st->ip.local_queued)
         return "work is left";
     return NULL;
 }

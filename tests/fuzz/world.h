@@ -28,11 +28,11 @@
 /** A connection as its peer sees it. */
 struct flow {
     uint16_t our_port;
-    uint32_t isn;        /**< the peer's */
-    uint32_t next;       /**< what the peer sends next if all goes well */
-    uint32_t acked;      /**< the newest acknowledgement from the stack */
-    uint32_t window;     /**< its right edge, from there, unscaled */
-    uint32_t una, end;   /**< the oldest and the newest end of what the stack has sent */
+    uint32_t isn;      /**< the peer's */
+    uint32_t next;     /**< what the peer sends next if all goes well */
+    uint32_t acked;    /**< the newest acknowledgement from the stack */
+    uint32_t window;   /**< its right edge, from there, unscaled */
+    uint32_t una, end; /**< the oldest and the newest end of what the stack has sent */
     bool seen, ts;
     uint32_t tsval;
 };
@@ -45,9 +45,9 @@ struct world {
     struct sock_call *calls[WORLD_CALLS];
     uint8_t arps[WORLD_ARPS][42];
     unsigned n_arps;
-    bool deaf;    /**< nobody answers ARP */
-    bool raw;     /**< foreign bytes came in: payload proves nothing any more */
-    int device;   /**< what transmit answers */
+    bool deaf;             /**< nobody answers ARP */
+    bool raw;              /**< foreign bytes came in: payload proves nothing any more */
+    int device;            /**< what transmit answers */
     uint64_t queued_owner; /**< of the last frame that the device queued */
     uint32_t queued_bytes;
     uint64_t allocs, fail_at; /**< the allocation that fails; 0: none */

@@ -22,7 +22,7 @@ d = json.load(sys.stdin)
 $1"
 }
 
-for words in "" connect listen ss stats run; do
+for words in "" connect listen ss stats get set run; do
     # shellcheck disable=SC2086
     check "tapstack $words --help explains itself" says 0 "^Usage: tapstack" ts_tool $words --help
 done
@@ -73,6 +73,13 @@ c = [s for s in d if s['state'] == 'ESTAB']
 assert len(c) == 1 and c[0]['peer'] == '$PEER:9001' and c[0]['bytes_acked'] == 11, c
 assert any(s['state'] == 'LISTEN' and s['local'].endswith(':9002') for s in d), d
 assert c[0]['pid'] > 0 and 'stops' in c[0]" <"$TS_DIR/ss.json"
+check "get shows a tunable" says 0 "^net.ipv4.tcp_retries2 = 15$" ts_tool get net.ipv4.tcp_retries2
+check "get without a name shows all" says 0 "^net.ipv4.tcp_fin_timeout = 60$" ts_tool get
+check "get -v explains" says 0 "retransmissions before" ts_tool get -v tcp_retries2
+check "set changes it" ts_tool set net.ipv4.tcp_retries2=8
+check "and get shows it" says 0 "^net.ipv4.tcp_retries2 = 8$" ts_tool get tcp_retries2
+check "set refuses what is out of range" says 1 "out of range" ts_tool set tcp_retries2=1000
+check "set refuses what does not exist" says 1 "no such tunable" ts_tool set tcp_nothing=1
 check "stats shows counters" says 0 "^tcp_active_opens +1$" ts_tool stats
 check "stats -v explains them" says 0 "^tcp_active_opens +1 +[a-z]+" ts_tool stats -v
 check "stats --all shows the zeros too" says 0 "^tcp_rto +0$" ts_tool stats --all

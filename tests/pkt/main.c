@@ -75,16 +75,17 @@ static int play_virtual(const struct script_list *list, const struct options *op
 
 static int usage(void)
 {
-    fprintf(stderr,
-            "usage: pkt [--kernel | --differences FILE | --fail-alloc] [-k WORD] [-n TIMES] [SCRIPT...]\n");
+    fprintf(stderr, "usage: pkt [--kernel | --differences FILE | --fail-alloc] [-k WORD] [-n "
+                    "TIMES] [SCRIPT...]\n");
     return 2;
 }
 
 int main(int argc, char **argv)
 {
-    static const struct option longs[] = {
-        {"kernel", no_argument, NULL, 'K'}, {"differences", required_argument, NULL, 'D'},
-                                          {"fail-alloc", no_argument, NULL, 'A'}, {0}};
+    static const struct option longs[] = {{"kernel", no_argument, NULL, 'K'},
+                                          {"differences", required_argument, NULL, 'D'},
+                                          {"fail-alloc", no_argument, NULL, 'A'},
+                                          {0}};
     struct options opt = {.word = "", .times = 1};
     const char *name = strrchr(argv[0], '/');
     struct script_list list;

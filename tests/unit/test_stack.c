@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The door itself: what a configuration may be, its defaults, the announcement, the counters' texts. */
+/* The door itself: what a configuration may be, its defaults, the announcement, the counters'
+ * texts. */
 #include "tests/unit/tcp/fixture.h"
 
 static struct stack *made;

@@ -42,6 +42,8 @@ void tcp_cwnd_validate(struct tcb *tp, bool limited)
         tp->cwnd_stamp = tp->st->now;
         return;
     }
+    if (list_empty(&tp->sendq) && tp->nospace)
+        tcp_chrono_start(tp, TCP_CHRONO_SNDBUF);
     if (tp->packets_out > tp->cwnd_used)
         tp->cwnd_used = tp->packets_out;
     if (tp->st->tcp.tunables.slow_start_after_idle && tp->st->now - tp->cwnd_stamp >= tp->rto)

@@ -25,6 +25,7 @@ void tcp_send_fin(struct tcb *tp)
     seg->end_seq++;
     tp->write_seq++;
     tp->fin_queued = true;
+    tcp_chrono_start(tp, TCP_CHRONO_BUSY);
     wqueue_set_pcount(seg, tp->mss_cache);
     tp->nonagle |= TCP_NAGLE_PUSH;
     tcp_push_pending_frames(tp);
@@ -54,6 +55,24 @@ static uint64_t fin_wait2_time(const struct tcb *tp)
     return t > floor ? t : floor;
 }
 
+/* SYN-RECEIVED: nothing can be queued, so the FIN goes at once, behind our SYN-ACK (RFC 9293 §3.10.4). */
+static void close_before_handshake(struct tcb *tp)
+{
+    tcp_init_transfer(tp);
+    tp->send_shutdown = true;
+    tcp_set_state(tp, TCPS_FIN_WAIT1);
+    tcp_send_fin(tp);
+}
+
+static void abort_connection(struct tcb *tp, bool reset)
+{
+    COUNT(tp->st, tcp_aborts);
+    if (reset)
+        tcp_send_active_reset(tp);
+    tcp_done(tp);
+    tcp_orphan(tp);
+}
+
 /* The program has closed: what is unread will never be read (RFC 1122 §4.2.2.13, RFC 2525 §2.17: reset then). */
 void tcp_close(struct tcb *tp, bool linger_zero)
 {
@@ -71,11 +90,18 @@ void tcp_close(struct tcb *tp, bool linger_zero)
     default:
         break;
     }
-    if (unread || linger_zero) {
+    if (unread) {
+        abort_connection(tp, true);
+        return;
+    }
+    if (linger_zero) {
         tcp_abort(tp);
         return;
     }
-    tcp_shutdown_write(tp);
+    if (tp->conn.state == TCPS_SYN_RECV)
+        close_before_handshake(tp);
+    else
+        tcp_shutdown_write(tp);
     if (tp->conn.state == TCPS_FIN_WAIT2) {
         tcp_fin_wait2_orphan(tp);
         return;
@@ -99,14 +125,15 @@ void tcp_fin_wait2_orphan(struct tcb *tp)
     tcp_time_wait(tp, TCPS_FIN_WAIT2, fin_wait2_time(tp));
 }
 
+/* In CLOSING and LAST-ACK the peer has all of it and its FIN is here: nothing is left to reset (RFC 9293 §3.10.5). */
+static bool owes_reset(const struct tcb *tp)
+{
+    return (tp->conn.state != TCPS_CLOSING && tp->conn.state != TCPS_LAST_ACK) || tp->snd_nxt != tp->write_seq;
+}
+
 void tcp_abort(struct tcb *tp)
 {
-    struct stack *st = tp->st;
-
-    COUNT(st, tcp_aborts);
-    tcp_send_active_reset(tp);
-    tcp_done(tp);
-    tcp_orphan(tp);
+    abort_connection(tp, owes_reset(tp));
 }
 
 static void enter_time_wait(struct tcb *tp)

@@ -117,6 +117,7 @@ static void forget_attempt(struct tcb *tp)
     tp->total_retrans = tp->total_rto = 0;
     tp->retrans_stamp = 0;
     tp->soft_error = 0;
+    tp->uto_adopted_ms = 0;
     tp->ts_recent = 0;
     tp->ts_recent_valid = false;
     tp->send_shutdown = tp->rcv_shutdown = false;

@@ -578,7 +578,7 @@ void tcp_request_icmp(struct stack *st, struct tcp_conn *c, const struct icmp_er
 {
     struct tcp_request *req = request_of(c);
 
-    if (seq != req->iss || e->error == EMSGSIZE)
+    if (seq != req->iss || e->error == EMSGSIZE || !tcp_icmp_ends_syn(st, e))
         return;
     COUNT(st, tcp_open_failed);
     tcp_request_free(st, c);

@@ -78,6 +78,7 @@ void tcp_done(struct tcb *tp)
     free_segments(tp, &tp->rtxq);
     pool_put(&tp->st->tcp.segment_pool, tp->spare);
     tp->spare = NULL;
+    tcp_chrono_stop(tp, TCP_CHRONO_BUSY);
     tp->packets_out = tp->sacked_out = tp->lost_out = tp->retrans_out = 0;
     tp->snd_una = tp->snd_nxt = tp->write_seq;
     bytestream_destroy(&tp->snd);

@@ -2,19 +2,21 @@
 /*
  * The user timeout option (RFC 5482): how long each side is willing to wait for an acknowledgement.
  *
- * Off unless tcp_uto is set; then an arriving option is ignored. Our value goes out with SYN or SYN-ACK, once more with the first
- * segment after it, and when the program changes it; nothing depends on its arrival. What the peer says is adopted within
- * tcp_uto_min and tcp_uto_max, unless the program has chosen with TCP_USER_TIMEOUT (§3.1: CHANGEABLE is false then).
+ * Off unless tcp_uto is set; then an arriving option is ignored. Our value goes out with SYN or
+ * SYN-ACK, once more with the first segment after it, and when the program changes it; nothing
+ * depends on its arrival. What the peer says is adopted within tcp_uto_min and tcp_uto_max, unless
+ * the program has chosen with TCP_USER_TIMEOUT (§3.1: CHANGEABLE is false then).
  */
 #include "proto/tcp/tcp.h"
 
 #define IN_MINUTES 0x8000u /**< the G bit (§3.3) */
 #define VALUE_MAX  0x7fffu
 
+/* Never zero, as no timeout is (§3.4). */
 static uint16_t encode(uint64_t seconds)
 {
     if (seconds <= VALUE_MAX)
-        return (uint16_t)(seconds ? seconds : 1); /* §3.4: never zero */
+        return (uint16_t)seconds;
     seconds = (seconds + 59) / 60;
     return (uint16_t)(IN_MINUTES | (seconds < VALUE_MAX ? seconds : VALUE_MAX));
 }

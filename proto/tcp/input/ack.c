@@ -62,8 +62,9 @@ static void trim_head(struct tcb *tp, struct segment *seg, struct tcp_ack_state 
     as->acked_packets += before - seg->pcount;
 }
 
-static void note_times(const struct segment *seg, struct tcp_ack_state *as)
+static void note_times(struct tcb *tp, const struct segment *seg, struct tcp_ack_state *as)
 {
+    tcp_rate_acked(tp, seg, as);
     if (seg->marks & SEG_EVER_RETRANS)
         as->retrans_acked = true;
     else if (!as->oldest_sent)
@@ -91,18 +92,28 @@ static void clean_rtx_queue(struct tcb *tp, struct tcp_ack_state *as)
 
         if (seq_gt(seg->end_seq, tp->snd_una)) {
             if (seq_lt(seg->seq, tp->snd_una)) {
-                note_times(seg, as);
+                note_times(tp, seg, as);
                 trim_head(tp, seg, as);
             }
             break;
         }
-        note_times(seg, as);
+        note_times(tp, seg, as);
         note_size(tp, seg);
         as->acked_packets += seg->pcount;
         forget_counts(tp, seg);
         list_del(l);
         pool_put(&tp->st->tcp.segment_pool, seg);
     }
+    if (list_empty(&tp->rtxq))
+        tcp_chrono_stop(tp, TCP_CHRONO_BUSY);
+}
+
+/* Duplicates have told of some of these packets already: this ACK tells of the hole, and of the rest (Linux: tcp_remove_reno_sacks). */
+static uint32_t newly_delivered(const struct tcb *tp, const struct tcp_ack_state *as)
+{
+    if (!as->acked_packets)
+        return 0;
+    return as->acked_packets > tp->sacked_out ? as->acked_packets - tp->sacked_out : 1;
 }
 
 /* The bytes are the peer's now: give their room back. */
@@ -142,7 +153,7 @@ static void advance(struct tcb *tp, const struct tcp_seg *seg, struct tcp_ack_st
     if (!tcp_urg_mode(tp))
         tp->snd_up = tp->snd_una; /* or it would look new again half a sequence space on */
     clean_rtx_queue(tp, as);
-    tp->delivered += as->acked_packets;
+    tp->delivered += newly_delivered(tp, as);
     release_bytes(tp);
     tp->retransmits = 0;
     sample_rtt(tp, seg, as);
@@ -161,6 +172,7 @@ void tcp_tell_writer(struct tcb *tp)
         return;
     s->want_write = false;
     tp->nospace = false;
+    tcp_chrono_stop(tp, TCP_CHRONO_SNDBUF);
     sock_event(s, SOCK_EV_WRITABLE);
 }
 
@@ -186,6 +198,7 @@ static bool ack_in_range(struct tcb *tp, const struct tcp_seg *seg)
 bool tcp_ack(struct tcb *tp, const struct tcp_seg *seg)
 {
     struct tcp_ack_state as = {.prior_una = tp->snd_una, .prior_in_flight = tcp_in_flight(tp), .prior_ca_state = tp->ca_state};
+    uint32_t prior_delivered = tp->delivered;
     bool window_changed;
 
     if (!ack_in_range(tp, seg))
@@ -206,6 +219,7 @@ bool tcp_ack(struct tcb *tp, const struct tcp_seg *seg)
         COUNT(tp->st, tcp_in_dup_acks);
     if (as.una_advanced || as.dup || tp->ca_state != CA_OPEN) {
         tcp_fastretrans_alert(tp, &as);
+        tcp_rate_sample(tp, &as, prior_delivered);
         tcp_cong_control(tp, &as);
     }
     tcp_touch(tp, TCP_PEND_OUTPUT);

@@ -290,6 +290,7 @@ static void take_data(struct tcb *tp, const struct tcp_seg *seg, uint32_t len)
 {
     tp->data_segs_in += seg->n_segs;
     tcp_measure_rcv_mss(tp, seg);
+    tcp_rcv_rtt_measure(tp);
     tcp_rcv_rtt_sample_ts(tp, seg);
     if (seq_gt(seg->seq, tp->rcv_nxt)) {
         out_of_order(tp, seg, len);

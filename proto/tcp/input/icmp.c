@@ -52,13 +52,19 @@ void tcp_ptb_believe(struct tcb *tp)
         lower_mtu(tp, mtu);
 }
 
+/* Linux believes any error while connecting; RFC 9293 §3.9.2.2 (MUST-56) only the hard ones. */
+bool tcp_icmp_ends_syn(const struct stack *st, const struct icmp_error *e)
+{
+    return e->hard || !st->tcp.tunables.syn_soft_errors;
+}
+
 static void connection_error(struct tcb *tp, const struct icmp_error *e, uint32_t seq)
 {
     if (e->error == EMSGSIZE) {
         too_big(tp, e->mtu, seq);
         return;
     }
-    if (tp->conn.state == TCPS_SYN_SENT || tp->conn.state == TCPS_SYN_RECV) {
+    if ((tp->conn.state == TCPS_SYN_SENT || tp->conn.state == TCPS_SYN_RECV) && tcp_icmp_ends_syn(tp->st, e)) {
         COUNT(tp->st, tcp_open_failed);
         tcp_finish(tp, e->error);
         return;

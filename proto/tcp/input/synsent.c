@@ -60,6 +60,7 @@ static void syn_acked(struct tcb *tp)
     tp->delivered++;
     tp->retransmits = tp->backoff = 0;
     tp->retrans_stamp = 0;
+    tcp_rto_recovered(tp);
     tcp_timer_clear(tp, TCP_TIMER_rexmt);
     if (clean)
         tcp_rtt_sample(tp, (uint32_t)(tp->st->now - sent));

@@ -150,8 +150,8 @@ bool tcp_validate(struct tcb *tp, const struct tcp_seg *seg)
         return false;
     }
     if (seg->flags & TH_SYN) {
-        /* the crossing SYN-ACK of a simultaneous open is the one SYN that is welcome */
-        if (tp->conn.state == TCPS_SYN_RECV && (seg->flags & TH_ACK) && seg->seq + 1 == tp->rcv_nxt && !tp->passive) {
+        /* the crossing SYN-ACK of a simultaneous open is the one SYN that is welcome, while ours waits for its ACK */
+        if (tp->snd_una == tp->iss && (seg->flags & TH_ACK) && seg->seq + 1 == tp->rcv_nxt && !tp->passive) {
             tp->ack_flags |= TCP_ACK_SCHED | TCP_ACK_NOW;
             tcp_touch(tp, TCP_PEND_ACK);
             return true;

@@ -211,6 +211,22 @@ uint32_t tcp_select_window(struct tcb *tp)
 
 /* --- what the program reads -------------------------------------------------------------------------------- */
 
+/* Only ever downwards: what took longer may have waited for the program (Linux: tcp_rcv_rtt_measure). */
+void tcp_rcv_rtt_measure(struct tcb *tp)
+{
+    uint64_t now = tp->st->now, delta;
+
+    if (tp->drs.rtt_time) {
+        if (seq_lt(tp->rcv_nxt, tp->drs.rtt_seq))
+            return;
+        delta = now > tp->drs.rtt_time ? now - tp->drs.rtt_time : 1;
+        if (!tp->drs.rtt_us || delta * 8 < tp->drs.rtt_us)
+            tp->drs.rtt_us = delta * 8;
+    }
+    tp->drs.rtt_seq = tp->rcv_nxt + tp->rcv_wnd;
+    tp->drs.rtt_time = now;
+}
+
 void tcp_rcv_rtt_sample_ts(struct tcb *tp, const struct tcp_seg *seg)
 {
     uint64_t delta;

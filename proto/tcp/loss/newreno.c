@@ -8,6 +8,15 @@
  */
 #include "proto/tcp/tcp.h"
 
+/* More duplicates than packets that can have caused them: the network reorders (Linux: tcp_check_reno_reordering). */
+static void check_reordering(struct tcb *tp)
+{
+    uint32_t holes = tp->lost_out ? tp->lost_out : 1;
+
+    if (tp->sacked_out + (holes < tp->packets_out ? holes : tp->packets_out) > tp->packets_out)
+        tp->reord_seen++;
+}
+
 static void limit_sacked(struct tcb *tp)
 {
     uint32_t holes = tp->lost_out ? tp->lost_out : 1;
@@ -20,8 +29,12 @@ static void limit_sacked(struct tcb *tp)
 
 static void add_duplicate(struct tcb *tp)
 {
-    tp->sacked_out++;
+    uint32_t before = tp->sacked_out++;
+
+    check_reordering(tp);
     limit_sacked(tp);
+    if (tp->sacked_out > before)
+        tp->delivered++;
 }
 
 /* A cumulative ACK: one of the packets was the hole, the others had been counted as duplicates. */
@@ -101,6 +114,7 @@ static void in_loss(struct tcb *tp, const struct tcp_ack_state *as)
 {
     if (seq_geq(tp->snd_una, tp->high_seq) || !tp->packets_out) {
         back_to_open(tp);
+        tcp_rto_recovered(tp);
         return;
     }
     if (as->una_advanced)

@@ -130,6 +130,13 @@ static uint64_t clamped_rto(const struct tcb *tp)
     return limit - elapsed < tp->rto ? limit - elapsed : tp->rto;
 }
 
+void tcp_rto_recovered(struct tcb *tp)
+{
+    if (tp->rto_stamp)
+        tp->total_rto_ms += (uint32_t)((tp->st->now - tp->rto_stamp) / 1000);
+    tp->rto_stamp = 0;
+}
+
 void tcp_retransmit_timer(struct tcb *tp)
 {
     struct segment *head;
@@ -146,6 +153,10 @@ void tcp_retransmit_timer(struct tcb *tp)
     tcp_ptb_believe(tp);
     if (tp->conn.state != TCPS_SYN_SENT && tp->conn.state != TCPS_SYN_RECV)
         tcp_enter_loss(tp);
+    if (!tp->retransmits && !tp->rto_stamp) {
+        tp->total_rto_recoveries++;
+        tp->rto_stamp = tp->st->now ? tp->st->now : 1;
+    }
     tp->retransmits++;
     tp->total_rto++;
     head = container_of(list_first(&tp->rtxq), struct segment, link);

@@ -177,7 +177,7 @@ static uint8_t segment_flags(const struct tcb *tp, const struct segment *seg)
     uint8_t flags = TH_ACK;
 
     if (seg->flags & SEG_SYN)
-        flags = TH_SYN | (tp->conn.state == TCPS_SYN_RECV ? TH_ACK : 0);
+        flags = TH_SYN | (tp->conn.state == TCPS_SYN_SENT ? 0 : TH_ACK);
     if (seg->flags & SEG_FIN)
         flags |= TH_FIN;
     /* a burst ends with PSH on its last packet (linux-sender §3) */
@@ -234,6 +234,7 @@ int tcp_transmit_segment(struct tcb *tp, struct segment *seg, uint32_t mss)
         return err;
     if (sent < len && tso_fragment(tp, seg, sent, mss) != 0)
         return -ENOMEM; /* the peer will see the part twice: harmless */
+    tcp_rate_sent(tp, seg);
     seg->sent_at = tp->st->now ? tp->st->now : 1;
     tp->last_sent = tp->st->now;
     count_sent(tp, sent, seg->pcount);

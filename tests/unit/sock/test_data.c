@@ -282,6 +282,17 @@ TEST(send_space)
     assert_int_equal(sock_send_space(fx.s), 15000);
 }
 
+TEST(spans_inside_the_present_buffer_wait_for_no_memory)
+{
+    struct iovec iov[4];
+    int n = 0;
+
+    passive();
+    assert_int_equal(sock_send_spans(fx.s, 100, iov, &n), 100);
+    assert_int_equal(sock_send_spans(fx.s, 100, iov, &n), 100);
+    assert_false(tcp_timer_pending(tp, TCP_TIMER_retry));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +316,7 @@ int main(void)
         T(eof_is_said_when_everything_before_it_was_taken),
         T(unacked_does_not_count_the_fin),
         T(send_space),
+        T(spans_inside_the_present_buffer_wait_for_no_memory),
     };
 
     return cmocka_run_group_tests_name("sock data", tests, NULL, NULL);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The Nth allocation fails, for every N, in whole lives of a connection. Whatever the calls answer then: no crash, no
- * broken invariant, and nothing is left at the end. Pools are made to give one object per allocation.
+ * The Nth allocation fails, for every N, in whole lives of a connection. Whatever the calls answer
+ * then: no crash, no broken invariant, and nothing is left at the end. Pools are made to give one
+ * object per allocation.
  */
 #include "tests/unit/tcp/fixture.h"
 

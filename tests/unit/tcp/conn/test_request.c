@@ -3,6 +3,9 @@
  * §10). */
 #include "tests/unit/tcp/fixture.h"
 
+#include "proto/base/checksum.h"
+#include "proto/ip/wire.h"
+
 static void syn(void)
 {
     fx.c->our_port = FX_PORT;
@@ -72,6 +75,50 @@ TEST(the_syn_ack_is_resent_at_1_3_7_15_31_s_and_forgotten_at_63_s)
     assert_int_equal(cnt(tcp_requests_expired), 1);
     peer(ACK, 1, 1, 0);
     assert_int_equal(take()->flags, RST);
+}
+
+/* A SYN of peer port 4000 with eight bytes of IP options. */
+static void syn_with_ip_options(const uint8_t option[8])
+{
+    uint8_t b[14 + 28 + 20] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 0x47, 0, 0, 48, 0, 0, 0x40, 0, 64, 6};
+    uint8_t *tcp = b + 42;
+    uint16_t sum;
+
+    memcpy(b + 26, "\x0a\0\0\2\x0a\0\0\1", 8);
+    memcpy(b + 34, option, 8);
+    sum = csum_fold(csum_partial(b + 14, 28, 0));
+    memcpy(b + 24, &sum, 2);
+    wire_put16(tcp, FX_PEER_PORT);
+    wire_put16(tcp + 2, FX_PORT);
+    wire_put32(tcp + 4, fx.c->irs);
+    tcp[12] = 5 << 4;
+    tcp[13] = SYN;
+    wire_put16(tcp + 14, 8000);
+    sum = csum_fold(csum_partial(tcp, 20, csum_pseudo(b + 26, b + 30, 4, IP_PROTO_TCP, 20)));
+    memcpy(tcp + 16, &sum, 2);
+    fx_input_bytes(b, sizeof(b));
+    run();
+}
+
+TEST(ip_options_on_a_syn_are_ignored_but_a_source_route_is_refused)
+{
+    listening(4);
+    fx.c->our_port = FX_PORT;
+    fx.c->ts = false;
+    syn_with_ip_options((const uint8_t[8]){131, 7, 4, 10, 0, 0, 2, 0}); /* loose source route */
+    expect_none();
+    syn_with_ip_options((const uint8_t[8]){7, 9, 4, 0, 0, 0, 0, 0}); /* record route, longer than the header */
+    expect_none();
+    assert_int_equal(requests(), 0);
+    syn_with_ip_options((const uint8_t[8]){7, 7, 4, 0, 0, 0, 0, 0}); /* record route */
+    expect(SYN | ACK, 0, 1, 0);
+    assert_int_equal(requests(), 1);
+    fx.c->wscale = -1;
+    peer(ACK, 1, 1, 0);
+    assert_int_equal(accept_one(), 0);
+    assert_state(ESTABLISHED);
+    assert_int_equal(w(100), 100);
+    expect(PSH | ACK, 1, 1, 100);
 }
 
 TEST(a_repeated_syn_is_answered_again_but_not_too_often)
@@ -334,6 +381,7 @@ int main(void)
         T(the_syn_ack_is_linux_s_without_sack),
         T(options_are_granted_only_when_the_syn_had_them),
         T(the_syn_ack_is_resent_at_1_3_7_15_31_s_and_forgotten_at_63_s),
+        T(ip_options_on_a_syn_are_ignored_but_a_source_route_is_refused),
         T(a_repeated_syn_is_answered_again_but_not_too_often),
         T(the_final_ack_makes_a_connection_with_its_data_and_fin),
         T(a_wrong_ack_of_the_syn_ack_is_reset),

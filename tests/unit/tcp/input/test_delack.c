@@ -168,9 +168,9 @@ TEST(the_ack_time_out_follows_the_gaps_between_segments)
 {
     slow_sender();
     peer(PSH | ACK, next, 1, 10);
-    advance(50 * MS);
+    advance(30 * MS);
     peer(PSH | ACK, next + 10, 1, 10);
-    assert_int_equal(tp->ato, 90 * MS);
+    assert_int_equal(tp->ato, 70 * MS);
 }
 
 TEST(an_ack_waits_for_a_round_trip_at_most_but_40_ms)
@@ -192,6 +192,31 @@ TEST(what_is_out_of_order_is_acknowledged_at_once_also_past_quick_mode)
     expect(ACK, 1, next, 0);
 }
 
+TEST(what_waits_for_its_ack_and_comes_again_brings_quick_mode_back)
+{
+    past_quick_mode();
+    peer(PSH | ACK, next, 1, 10);
+    expect_none();
+    peer(PSH | ACK, next, 1, 10);
+    expect(ACK, 1, next + 10, 0);
+    assert_int_equal(r(10), 10);
+    peer(PSH | ACK, next + 10, 1, 10);
+    expect(ACK, 1, next + 20, 0);
+}
+
+TEST(an_ack_that_met_a_full_device_goes_out_a_millisecond_later)
+{
+    past_quick_mode();
+    fx.device_room = 0;
+    peer(ACK, next, 1, 1448);
+    assert_int_equal(r(1448), 1448);
+    peer(ACK, next + 1448, 1, 1448);
+    expect_none();
+    fx.device_room = -1;
+    advance(5 * MS);
+    expect(ACK, 1, next + 2896, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,6 +235,8 @@ int main(void)
         T(the_ack_time_out_follows_the_gaps_between_segments),
         T(an_ack_waits_for_a_round_trip_at_most_but_40_ms),
         T(what_is_out_of_order_is_acknowledged_at_once_also_past_quick_mode),
+        T(what_waits_for_its_ack_and_comes_again_brings_quick_mode_back),
+        T(an_ack_that_met_a_full_device_goes_out_a_millisecond_later),
     };
 
     return cmocka_run_group_tests_name("delack", tests, NULL, NULL);

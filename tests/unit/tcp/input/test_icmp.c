@@ -92,8 +92,9 @@ TEST(fragmentation_needed_lowers_the_mss_and_resends_at_once)
     assert_int_equal(tp->mss_cache, 948);
     assert_int_equal(take()->gso_size, 948);
     assert_int_equal(fx.segs[fx.next - 1].len + take_bytes(), 4 * 1448);
-    /* no congestion: the window is as it was */
+    /* no congestion: the window is as it was; in LOSS, as in Linux, duplicates start no recovery */
     assert_int_equal(tp->cwnd, 10);
+    assert_int_equal(tp->ca_state, CA_LOSS);
     peer(ACK, 1, 4 * 1448 + 1, 0);
     assert_int_equal(tp->packets_out, 0);
     assert_int_equal(w(1000), 1000);

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tunables by Linux's sysctl names, read and set at run time (tunables.def). Where Linux sets several numbers at once (tcp_rmem,
+ * tcp_wmem, ip_local_port_range) the name of the vector works too: "4096 131072 6291456".
+ */
+#include "proto/stack_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct tunable {
+    const char *name, *unit, *help;
+    size_t offset;
+    int64_t min, max;
+} tunables[] = {
+#define TCP_TUNABLE(name, sysctl, def, min, max, unit, help)                                                           \
+    {sysctl, unit, help, offsetof(struct tcp_tunables, name), min, max},
+#include "proto/tcp/tunables.def"
+#undef TCP_TUNABLE
+};
+
+#define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
+
+/* NULL: a number that this stack has no use for; it is read and written as Linux's usual value. */
+static const struct vector {
+    const char *name, *part[3];
+    int parts;
+} vectors[] = {
+    {"tcp_rmem", {NULL, "tcp_rmem_default", "tcp_rmem_max"}, 3},
+    {"tcp_wmem", {NULL, "tcp_wmem_default", "tcp_wmem_max"}, 3},
+    {"ip_local_port_range", {"ip_local_port_range_min", "ip_local_port_range_max"}, 2},
+};
+
+#define MEM_MIN 4096
+
+static const char *strip(const char *name)
+{
+    if (!strncmp(name, "net.ipv4.", 9) || !strncmp(name, "net.core.", 9))
+        return name + 9;
+    return name;
+}
+
+static const struct tunable *find(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(tunables); i++) {
+        if (!strcmp(tunables[i].name, name))
+            return &tunables[i];
+    }
+    return NULL;
+}
+
+static const struct vector *find_vector(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(vectors); i++) {
+        if (!strcmp(vectors[i].name, name))
+            return &vectors[i];
+    }
+    return NULL;
+}
+
+static int64_t *field(struct tcp_tunables *t, const struct tunable *which)
+{
+    return (int64_t *)(void *)((uint8_t *)t + which->offset);
+}
+
+static int parse(const char **text, const struct tunable *t, int64_t *out)
+{
+    char *end;
+
+    errno = 0;
+    *out = strtoll(*text, &end, 0);
+    if (end == *text)
+        return -EINVAL;
+    *text = end + strspn(end, " \t");
+    return errno == ERANGE || (t && (*out < t->min || *out > t->max)) ? -ERANGE : 0;
+}
+
+/* All numbers are checked before the first one is taken. */
+static int set_vector(struct tcp_tunables *now, const struct vector *v, const char *value)
+{
+    struct tcp_tunables next = *now;
+    int err;
+
+    for (int i = 0; i < v->parts; i++) {
+        const struct tunable *t = v->part[i] ? find(v->part[i]) : NULL;
+        int64_t n;
+
+        err = parse(&value, t, &n);
+        if (err)
+            return err;
+        if (t)
+            *field(&next, t) = n;
+    }
+    if (*value)
+        return -EINVAL;
+    if (next.port_min > next.port_max)
+        return -ERANGE;
+    *now = next;
+    return 0;
+}
+
+int stack_tunable_set(struct stack *st, const char *name, const char *value)
+{
+    const struct vector *v = find_vector(strip(name));
+    const struct tunable *t = find(strip(name));
+    struct tcp_tunables next = st->tcp.tunables;
+    int64_t n;
+    int err;
+
+    value += strspn(value, " \t");
+    if (v)
+        return set_vector(&st->tcp.tunables, v, value);
+    if (!t)
+        return -ENOENT;
+    err = parse(&value, t, &n);
+    if (err || *value)
+        return err ? err : -EINVAL;
+    *field(&next, t) = n;
+    if (next.port_min > next.port_max)
+        return -ERANGE;
+    st->tcp.tunables = next;
+    return 0;
+}
+
+static int get_vector(struct stack *st, const struct vector *v, char *out, size_t room)
+{
+    int used = 0;
+
+    for (int i = 0; i < v->parts; i++) {
+        const struct tunable *t = v->part[i] ? find(v->part[i]) : NULL;
+        int64_t n = t ? *field(&st->tcp.tunables, t) : MEM_MIN;
+
+        used += snprintf(out + used, room > (size_t)used ? room - (size_t)used : 0, "%s%lld", i ? " " : "", (long long)n);
+    }
+    return (size_t)used < room ? 0 : -ERANGE;
+}
+
+int stack_tunable_get(struct stack *st, const char *name, char *out, size_t room)
+{
+    const struct vector *v = find_vector(strip(name));
+    const struct tunable *t = find(strip(name));
+
+    if (v)
+        return get_vector(st, v, out, room);
+    if (!t)
+        return -ENOENT;
+    return (size_t)snprintf(out, room, "%lld", (long long)*field(&st->tcp.tunables, t)) < room ? 0 : -ERANGE;
+}
+
+bool stack_tunable_describe(unsigned i, struct stack_tunable *out)
+{
+    if (i >= COUNT_OF(tunables))
+        return false;
+    *out = (struct stack_tunable){tunables[i].name, tunables[i].unit, tunables[i].help, tunables[i].min, tunables[i].max};
+    return true;
+}
+
+bool stack_tunable_find(const char *name, struct stack_tunable *out)
+{
+    const struct tunable *t = find(strip(name));
+
+    return t && stack_tunable_describe((unsigned)(t - tunables), out);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* Tunables by their sysctl names, at run time. */
+#include "tests/unit/tcp/fixture.h"
+
+#include <stdio.h>
+
+static void reads(const char *name, const char *value)
+{
+    char text[64];
+
+    assert_int_equal(stack_tunable_get(fx.st, name, text, sizeof(text)), 0);
+    assert_string_equal(text, value);
+}
+
+TEST(names_work_with_and_without_their_prefix)
+{
+    reads("tcp_retries2", "15");
+    reads("net.ipv4.tcp_retries2", "15");
+    reads("net.core.somaxconn", "4096");
+}
+
+TEST(each_line_of_the_list_can_be_read_and_set_within_its_range)
+{
+    struct stack_tunable t;
+    char text[64];
+    unsigned i;
+
+    for (i = 0; stack_tunable_describe(i, &t); i++) {
+        assert_int_equal(stack_tunable_get(fx.st, t.name, text, sizeof(text)), 0);
+        assert_int_equal(stack_tunable_set(fx.st, t.name, text), 0);
+        snprintf(text, sizeof(text), "%lld", (long long)t.max + 1);
+        assert_int_equal(stack_tunable_set(fx.st, t.name, text), -ERANGE);
+        snprintf(text, sizeof(text), "%lld", (long long)t.min - 1);
+        assert_int_equal(stack_tunable_set(fx.st, t.name, text), -ERANGE);
+        assert_true(strlen(t.help) > 0);
+    }
+    assert_true(i > 40);
+}
+
+TEST(vectors_are_set_whole_or_not_at_all)
+{
+    assert_int_equal(stack_tunable_set(fx.st, "net.ipv4.tcp_rmem", "4096 200000 8000000"), 0);
+    reads("tcp_rmem", "4096 200000 8000000");
+    assert_int_equal(tun.rmem_default, 200000);
+    assert_int_equal(stack_tunable_set(fx.st, "tcp_rmem", "4096 300000 99999999999"), -ERANGE);
+    assert_int_equal(stack_tunable_set(fx.st, "tcp_rmem", "4096 300000"), -EINVAL);
+    assert_int_equal(stack_tunable_set(fx.st, "tcp_rmem", "4096 300000 400000 5"), -EINVAL);
+    reads("tcp_rmem", "4096 200000 8000000");
+}
+
+TEST(the_port_range_never_turns_round)
+{
+    assert_int_equal(stack_tunable_set(fx.st, "ip_local_port_range", "50000 40000"), -ERANGE);
+    assert_int_equal(stack_tunable_set(fx.st, "ip_local_port_range_max", "100"), -ERANGE);
+    assert_int_equal(stack_tunable_set(fx.st, "ip_local_port_range", "40000 40001"), 0);
+    connecting();
+    assert_in_range(tp->conn.local.port, 40000, 40001);
+}
+
+TEST(what_is_no_number_or_no_tunable_is_refused)
+{
+    char small[2];
+
+    assert_int_equal(stack_tunable_set(fx.st, "tcp_retries2", ""), -EINVAL);
+    assert_int_equal(stack_tunable_set(fx.st, "tcp_retries2", "eight"), -EINVAL);
+    assert_int_equal(stack_tunable_set(fx.st, "tcp_retries2", "8 9"), -EINVAL);
+    assert_int_equal(stack_tunable_set(fx.st, "tcp_nothing", "1"), -ENOENT);
+    assert_int_equal(stack_tunable_get(fx.st, "tcp_nothing", small, sizeof(small)), -ENOENT);
+    assert_int_equal(stack_tunable_get(fx.st, "tcp_retries2", small, sizeof(small)), -ERANGE);
+    reads("tcp_retries2", "15");
+}
+
+TEST(a_new_value_counts_from_the_next_connection_on)
+{
+    assert_int_equal(stack_tunable_set(fx.st, "tcp_timestamps", "0"), 0);
+    connecting();
+    assert_false(tp->ts_ok);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(names_work_with_and_without_their_prefix),
+        T(each_line_of_the_list_can_be_read_and_set_within_its_range),
+        T(vectors_are_set_whole_or_not_at_all),
+        T(the_port_range_never_turns_round),
+        T(what_is_no_number_or_no_tunable_is_refused),
+        T(a_new_value_counts_from_the_next_connection_on),
+    };
+
+    return cmocka_run_group_tests_name("tunables", tests, NULL, NULL);
+}
