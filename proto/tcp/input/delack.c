@@ -106,9 +106,11 @@ void tcp_ack_decide(struct tcb *tp)
 
         if (err)
             tcp_timer_set(tp, TCP_TIMER_delack, tp->st->now + TCP_DELACK_MAX);
-        /* back-pressure is soon over */
-        if (err == -EAGAIN || err == -ENOBUFS)
+        /* back-pressure is soon over; the window was chosen and counts as told, so only the flag remembers the ACK */
+        if (err == -EAGAIN || err == -ENOBUFS) {
+            tp->ack_flags |= TCP_ACK_NOW;
             tcp_timer_set(tp, TCP_TIMER_retry, tp->st->now + 1000);
+        }
         return;
     }
     arm_delack(tp);

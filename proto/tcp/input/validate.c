@@ -128,6 +128,13 @@ static void outside_window(struct tcb *tp, const struct tcp_seg *seg)
     tcp_challenge_ack(tp, seg->len == 0);
 }
 
+/* Our SYN of a simultaneous open has no ACK yet; the program may have closed meanwhile. */
+static bool awaits_synack(const struct tcb *tp)
+{
+    return !tp->passive && (tp->conn.state == TCPS_SYN_RECV ||
+                            (tp->conn.state == TCPS_FIN_WAIT1 && tp->snd_una == tp->iss));
+}
+
 bool tcp_validate(struct tcb *tp, const struct tcp_seg *seg)
 {
     if (!(seg->flags & (TH_ACK | TH_RST | TH_SYN))) {
@@ -151,7 +158,7 @@ bool tcp_validate(struct tcb *tp, const struct tcp_seg *seg)
     }
     if (seg->flags & TH_SYN) {
         /* the crossing SYN-ACK of a simultaneous open is the one SYN that is welcome, while ours waits for its ACK */
-        if (tp->snd_una == tp->iss && (seg->flags & TH_ACK) && seg->seq + 1 == tp->rcv_nxt && !tp->passive) {
+        if (awaits_synack(tp) && (seg->flags & TH_ACK) && seg->seq + 1 == tp->rcv_nxt) {
             tp->ack_flags |= TCP_ACK_SCHED | TCP_ACK_NOW;
             tcp_touch(tp, TCP_PEND_ACK);
             return true;

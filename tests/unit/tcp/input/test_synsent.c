@@ -171,6 +171,9 @@ TEST(shutdown_before_a_simultaneous_open_is_complete_sends_the_fin_after_it)
     assert_int_equal(sock_shutdown(fx.s, SHUT_WR, fx.now), 0);
     run();
     expect_none();
+    tcp_touch(tp, TCP_PEND_OUTPUT); /* whatever has to be looked at */
+    run();
+    expect_none();
     peer(ACK, 1, 1, 0);
     expect(FIN | ACK, 1, 1, 0);
     assert_state(FIN_WAIT1);
