@@ -139,8 +139,7 @@ void stream_mirror_options(const struct stream *s, int fd)
     int on = 0;
     size_t len = sizeof(on);
 
-    if (s->sock &&
-        sock_getsockopt(s->sock, SOL_SOCKET, SO_OOBINLINE, &on, &len, s->all->now) == 0)
+    if (s->sock && sock_getsockopt(s->sock, SOL_SOCKET, SO_OOBINLINE, &on, &len, s->all->now) == 0)
         (void)set_int(fd, SO_OOBINLINE, on);
 }
 

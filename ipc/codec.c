@@ -18,23 +18,23 @@ struct body_sizes {
 };
 
 /* request min, request max, reply min, reply max, may the reply be empty as well */
-#define FIXED(type)      sizeof(type), sizeof(type)
-#define NOTHING          0, 0
-#define OPTION           WIRE_OPTION_HEAD, sizeof(struct wire_option)
-#define SIZES_HELLO      NOTHING, FIXED(struct wire_hello), false
-#define SIZES_SOCKET     FIXED(struct wire_socket), NOTHING, false
-#define SIZES_BIND       FIXED(struct wire_addr), NOTHING, false
-#define SIZES_LISTEN     FIXED(struct wire_listen), NOTHING, false
-#define SIZES_CONNECT    FIXED(struct wire_addr), NOTHING, false
-#define SIZES_GETSOCKOPT OPTION, OPTION, false
-#define SIZES_SETSOCKOPT OPTION, NOTHING, false
-#define SIZES_SEND_MARK  FIXED(struct wire_mark), NOTHING, false
-#define SIZES_OUTQ       NOTHING, FIXED(struct wire_outq), false
-#define SIZES_INFO       NOTHING, FIXED(struct wire_info), false
-#define SIZES_LIST       NOTHING, FIXED(struct wire_info), true
+#define FIXED(type)       sizeof(type), sizeof(type)
+#define NOTHING           0, 0
+#define OPTION            WIRE_OPTION_HEAD, sizeof(struct wire_option)
+#define SIZES_HELLO       NOTHING, FIXED(struct wire_hello), false
+#define SIZES_SOCKET      FIXED(struct wire_socket), NOTHING, false
+#define SIZES_BIND        FIXED(struct wire_addr), NOTHING, false
+#define SIZES_LISTEN      FIXED(struct wire_listen), NOTHING, false
+#define SIZES_CONNECT     FIXED(struct wire_addr), NOTHING, false
+#define SIZES_GETSOCKOPT  OPTION, OPTION, false
+#define SIZES_SETSOCKOPT  OPTION, NOTHING, false
+#define SIZES_SEND_MARK   FIXED(struct wire_mark), NOTHING, false
+#define SIZES_OUTQ        NOTHING, FIXED(struct wire_outq), false
+#define SIZES_INFO        NOTHING, FIXED(struct wire_info), false
+#define SIZES_LIST        NOTHING, FIXED(struct wire_info), true
 #define SIZES_TUNABLE_GET FIXED(struct wire_tunable), FIXED(struct wire_tunable), false
 #define SIZES_TUNABLE_SET FIXED(struct wire_tunable), FIXED(struct wire_tunable), false
-#define SIZES_STATS      NOTHING, FIXED(struct wire_counter), true
+#define SIZES_STATS       NOTHING, FIXED(struct wire_counter), true
 
 static const struct body_sizes sizes[] = {
 #define WIRE_OP(name, number, fd, help) [number] = {#name, fd, SIZES_##name},

@@ -2,10 +2,11 @@
 /*
  * One frame: headers, payload spans, segmentation and checksum offload.
  *
- * The same type serves the device, the capture and the simulator. On the way out the headers are built from
- * the back of `room` towards its front while the payload stays where it lies in the stream buffer; on the way
- * in `data` points at the device's own buffer and there are no spans. The offload fields say what the
- * virtio-net header says (Virtual I/O Device 1.2 §5.1.6), without its encoding.
+ * The same type serves the device, the capture and the simulator. On the way out the headers are
+ * built from the back of `room` towards its front while the payload stays where it lies in the
+ * stream buffer; on the way in `data` points at the device's own buffer and there are no spans. The
+ * offload fields say what the virtio-net header says (Virtual I/O Device 1.2 §5.1.6), without its
+ * encoding.
  */
 #ifndef TS_PROTO_FRAME_H
 #define TS_PROTO_FRAME_H
@@ -17,7 +18,7 @@
 #include <sys/uio.h>
 
 /** Ethernet 14 + IPv6 40 + TCP 60, rounded up. */
-#define FRAME_ROOM  128
+#define FRAME_ROOM 128
 /** Payload spans: a stream range is at most four. */
 #define FRAME_SPANS 4
 /** The largest IP packet that is carried as one frame, segmentation offload included. */
@@ -27,8 +28,8 @@ enum frame_gso { FRAME_GSO_NONE, FRAME_GSO_TCP4, FRAME_GSO_TCP6 };
 
 enum frame_csum {
     FRAME_CSUM_NONE,    /**< in: to be verified; out: complete in the packet */
-    FRAME_CSUM_PARTIAL, /**< the sum over [csum_start, end) is still to be put at csum_start + csum_offset;
-                             the field holds the folded pseudo-header sum */
+    FRAME_CSUM_PARTIAL, /**< the sum over [csum_start, end) is still to be put at csum_start +
+                           csum_offset; the field holds the folded pseudo-header sum */
     FRAME_CSUM_VALID,   /**< in: the device has verified it */
 };
 
@@ -36,9 +37,9 @@ struct frame {
     uint8_t *data; /**< first byte of the outermost header */
     uint32_t len;  /**< contiguous bytes at data: on input the whole frame, on output the headers */
     uint8_t n_spans;
-    uint8_t gso;  /**< enum frame_gso */
-    uint8_t csum; /**< enum frame_csum */
-    bool ecn;     /**< the segments carry CWR on the first only (GSO_ECN) */
+    uint8_t gso;          /**< enum frame_gso */
+    uint8_t csum;         /**< enum frame_csum */
+    bool ecn;             /**< the segments carry CWR on the first only (GSO_ECN) */
     uint16_t gso_size;    /**< payload bytes per segment when gso is set */
     uint16_t csum_start;  /**< from data */
     uint16_t csum_offset; /**< from csum_start */
@@ -48,14 +49,16 @@ struct frame {
     uint8_t room[FRAME_ROOM];
 };
 
-/** Make an empty outgoing frame: no headers, no spans, headers grow downward from the end of room. */
+/** Make an empty outgoing frame: no headers, no spans, headers grow downward from the end of room.
+ */
 static inline void frame_init(struct frame *f)
 {
     memset(f, 0, offsetof(struct frame, spans));
     f->data = f->room + FRAME_ROOM;
 }
 
-/** Prepend n header bytes (n <= what is left of room); returns the new first byte. csum_start follows. */
+/** Prepend n header bytes (n <= what is left of room); returns the new first byte. csum_start
+ * follows. */
 static inline uint8_t *frame_push(struct frame *f, uint32_t n)
 {
     f->data -= n;
@@ -75,8 +78,8 @@ static inline uint32_t frame_total(const struct frame *f)
 void frame_flatten(const struct frame *f, uint8_t *dst);
 
 /**
- * Complete a partial checksum in software: the result is written into the headers, csum becomes NONE.
- * Only for frames whose csum field lies in [data, data + len).
+ * Complete a partial checksum in software: the result is written into the headers, csum becomes
+ * NONE. Only for frames whose csum field lies in [data, data + len).
  */
 void frame_complete_csum(struct frame *f);
 
@@ -84,11 +87,12 @@ void frame_complete_csum(struct frame *f);
 typedef int (*frame_emit_fn)(void *ctx, struct frame *f);
 
 /**
- * Cut a TCP segmentation-offload frame (Ethernet + IP + TCP headers in data, payload in spans or behind the headers)
- * into frames of gso_size payload bytes, as hardware does: IP length, identification, TCP sequence number advance;
- * FIN and PSH stay with the last, CWR with the first; checksums are complete.
- * Returns the payload bytes handed over with success: all of them, or fewer when emit failed in the middle;
- * a negative errno value when nothing went out (-EINVAL for a malformed frame).
+ * Cut a TCP segmentation-offload frame (Ethernet + IP + TCP headers in data, payload in spans or
+ * behind the headers) into frames of gso_size payload bytes, as hardware does: IP length,
+ * identification, TCP sequence number advance; FIN and PSH stay with the last, CWR with the first;
+ * checksums are complete. Returns the payload bytes handed over with success: all of them, or fewer
+ * when emit failed in the middle; a negative errno value when nothing went out (-EINVAL for a
+ * malformed frame).
  */
 int64_t frame_segment(const struct frame *f, frame_emit_fn emit, void *ctx);
 

@@ -2,7 +2,8 @@
 /*
  * The one door: life of a stack, frames in and out, timers, events.
  *
- * Input only changes state and puts connections on the dirty list; stack_run() then lets each of them send once.
+ * Input only changes state and puts connections on the dirty list; stack_run() then lets each of
+ * them send once.
  */
 #include "proto/stack_internal.h"
 #include "proto/sock/sock_internal.h"
@@ -14,7 +15,8 @@
 #define DEFAULT_MEMORY  (256ull << 20)
 #define DEFAULT_SOCKETS 65536u
 #define EXTENT_CACHE    (8u << 20)
-#define DEVICE_RETRY_US 1000u /**< how long back-pressure lasts if the host never says that it ended */
+#define DEVICE_RETRY_US                                                                            \
+    1000u /**< how long back-pressure lasts if the host never says that it ended */
 
 static int check_config(const struct stack_config *c)
 {
@@ -25,8 +27,8 @@ static int check_config(const struct stack_config *c)
     return 0;
 }
 
-int stack_new(const struct stack_config *config, const struct stack_ops *ops, void *ctx, uint64_t now,
-              struct stack **out)
+int stack_new(const struct stack_config *config, const struct stack_ops *ops, void *ctx,
+              uint64_t now, struct stack **out)
 {
     struct stack *st;
     int err = check_config(config);
@@ -74,7 +76,8 @@ void stack_free(struct stack *st)
 {
     if (!st)
         return;
-    /* first what takes its timers out of the wheel, while the connections' timers beside them still exist */
+    /* first what takes its timers out of the wheel, while the connections' timers beside them still
+     * exist */
     ip_destroy(st);
     tcp_destroy(st);
     extent_pool_destroy(&st->extents);
@@ -128,7 +131,8 @@ void stack_run(struct stack *st, uint64_t now)
     ip_run_local(st);
     while ((n = wheel_expire(&st->wheel, st->now)))
         fire(st, container_of(n, struct stack_timer, node));
-    /* What is touched while this batch sends waits for the next run, so that one call is always bounded. */
+    /* What is touched while this batch sends waits for the next run, so that one call is always
+     * bounded. */
     list_init(&batch);
     list_splice_tail(&batch, &st->dirty);
     while ((l = list_pop(&batch)))
@@ -142,7 +146,8 @@ uint64_t stack_next_deadline(const struct stack *st)
     return wheel_next(&st->wheel);
 }
 
-/* Every connection that was stopped by the device armed its own retry timer; the flag only keeps them quiet. */
+/* Every connection that was stopped by the device armed its own retry timer; the flag only keeps
+ * them quiet. */
 void stack_device_ready(struct stack *st, uint64_t now)
 {
     set_time(st, now);
@@ -194,7 +199,8 @@ void stack_usage(const struct stack *st, struct stack_usage *out)
     out->rx_frames = st->counters.v[CNT_eth_in];
 }
 
-/* --- the way out ------------------------------------------------------------------------------------------- */
+/* --- the way out
+ * ------------------------------------------------------------------------------------------- */
 
 static int device_write(struct stack *st, const struct frame *f)
 {

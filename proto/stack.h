@@ -2,14 +2,14 @@
 /*
  * The one door of the protocol core.
  *
- * The core does no I/O and reads no clock. Frames, socket calls (proto/sock/sock.h), time in microseconds and
- * randomness come in; frames go out through `transmit`, and events wait to be taken with stack_next_event().
- * The host's loop is:
+ * The core does no I/O and reads no clock. Frames, socket calls (proto/sock/sock.h), time in
+ * microseconds and randomness come in; frames go out through `transmit`, and events wait to be
+ * taken with stack_next_event(). The host's loop is:
  *
  *     take a batch of input:  stack_input(), socket calls       (state changes, nothing is sent)
- *     stack_run(now)                                            (timers fire, every touched connection outputs once)
- *     while ((s = stack_next_event(st, &ev))) …                 (tell the programs)
- *     sleep until input or stack_next_deadline()
+ *     stack_run(now)                                            (timers fire, every touched
+ * connection outputs once) while ((s = stack_next_event(st, &ev))) …                 (tell the
+ * programs) sleep until input or stack_next_deadline()
  *
  * Nothing here is thread safe: one stack belongs to one thread.
  */
@@ -26,7 +26,8 @@
 
 struct stack;
 
-/** What the device can do for outgoing frames. Without them the core completes checksums and cuts segments itself. */
+/** What the device can do for outgoing frames. Without them the core completes checksums and cuts
+ * segments itself. */
 #define STACK_TX_CSUM (1u << 0) /**< completes a partial checksum */
 #define STACK_TX_TSO4 (1u << 1) /**< cuts IPv4 TCP frames */
 #define STACK_TX_TSO6 (1u << 2) /**< cuts IPv6 TCP frames */
@@ -37,20 +38,23 @@ struct stack_config {
     struct ip_prefix address; /**< our address with its network (host bits kept) */
     bool has_gateway;
     struct ip_addr gateway;
-    uint32_t features;     /**< STACK_TX_* */
-    uint8_t seed[32];      /**< secret randomness: keys, ISNs, ports, jitter all come from it */
-    uint64_t memory_limit; /**< bytes for buffers and connections together; 0: 256 MiB */
-    uint32_t max_sockets;  /**< 0: 65536 */
-    uint64_t window_budget; /**< bytes that all peers together may have under way beyond their initial windows: what the
-                                 device's input queue can hold without loss; 0: no limit */
+    uint32_t features;      /**< STACK_TX_* */
+    uint8_t seed[32];       /**< secret randomness: keys, ISNs, ports, jitter all come from it */
+    uint64_t memory_limit;  /**< bytes for buffers and connections together; 0: 256 MiB */
+    uint32_t max_sockets;   /**< 0: 65536 */
+    uint64_t window_budget; /**< bytes that all peers together may have under way beyond their
+                               initial windows: what the device's input queue can hold without loss;
+                               0: no limit */
 };
 
 struct stack_ops {
     /**
-     * Hand one frame to the device. The frame and what its spans point at are only valid during the call.
-     * Returns 0 when the device has sent it, 1 when the device has queued it (stack_transmitted() follows when it has
-     * left: until then its bytes count for the small-queue limit and auto-corking), or a negative errno value: -EAGAIN and -ENOBUFS are back-pressure (the
-     * core keeps the segment and tries again after stack_device_ready() or a millisecond), anything else a loss.
+     * Hand one frame to the device. The frame and what its spans point at are only valid during the
+     * call. Returns 0 when the device has sent it, 1 when the device has queued it
+     * (stack_transmitted() follows when it has left: until then its bytes count for the small-queue
+     * limit and auto-corking), or a negative errno value: -EAGAIN and -ENOBUFS are back-pressure
+     * (the core keeps the segment and tries again after stack_device_ready() or a millisecond),
+     * anything else a loss.
      */
     int (*transmit)(void *ctx, const struct frame *f);
 };
@@ -59,8 +63,8 @@ struct stack_ops {
  * Make a stack at time `now`. Returns 0 and *out, or -EINVAL (config out of range), -ENOMEM.
  * `ops` and `ctx` must outlive the stack.
  */
-int stack_new(const struct stack_config *config, const struct stack_ops *ops, void *ctx, uint64_t now,
-              struct stack **out);
+int stack_new(const struct stack_config *config, const struct stack_ops *ops, void *ctx,
+              uint64_t now, struct stack **out);
 
 /** Free everything at once; nothing is sent. NULL is allowed. */
 void stack_free(struct stack *st);
@@ -71,18 +75,20 @@ void stack_input(struct stack *st, struct frame *f, uint64_t now);
 /** Fire due timers, deliver local packets, then let every touched connection send. */
 void stack_run(struct stack *st, uint64_t now);
 
-/** The time of the next stack_run() that is needed without new input; UINT64_MAX for none. Never too late. */
+/** The time of the next stack_run() that is needed without new input; UINT64_MAX for none. Never
+ * too late. */
 uint64_t stack_next_deadline(const struct stack *st);
 
 /** After back-pressure: the device can take frames again. */
 void stack_device_ready(struct stack *st, uint64_t now);
 
-/** `bytes` payload bytes of connection `owner` (frame.owner) that were queued by the device have left it. */
+/** `bytes` payload bytes of connection `owner` (frame.owner) that were queued by the device have
+ * left it. */
 void stack_transmitted(struct stack *st, uint64_t owner, uint32_t bytes, uint64_t now);
 
 /**
- * A socket on which something happened, and what (SOCK_EV_*, proto/sock/sock.h); NULL when there is none.
- * Each event is reported once; the mask collects what came since the last time.
+ * A socket on which something happened, and what (SOCK_EV_*, proto/sock/sock.h); NULL when there is
+ * none. Each event is reported once; the mask collects what came since the last time.
  */
 struct sock *stack_next_event(struct stack *st, uint32_t *events);
 
@@ -97,7 +103,7 @@ struct stack_usage {
     uint32_t sockets;     /**< with a program's handle */
     uint32_t connections; /**< full connections, orphans included */
     uint32_t orphans;
-    uint32_t requests;    /**< half open */
+    uint32_t requests; /**< half open */
     uint32_t time_wait;
     uint64_t tx_frames, rx_frames;
 };
@@ -107,9 +113,11 @@ void stack_usage(const struct stack *st, struct stack_usage *out);
  * Describe every connection, listener, half-open request and TIME-WAIT record.
  * The callback must not call into the stack. Not for the fast path.
  */
-void stack_each(struct stack *st, void (*cb)(void *ctx, const struct sock_info *info), void *ctx, uint64_t now);
+void stack_each(struct stack *st, void (*cb)(void *ctx, const struct sock_info *info), void *ctx,
+                uint64_t now);
 
-/** One tunable: Linux's sysctl name without its prefix, unit ("" for a plain number), what it does, its range. */
+/** One tunable: Linux's sysctl name without its prefix, unit ("" for a plain number), what it does,
+ * its range. */
 struct stack_tunable {
     const char *name, *unit, *help;
     int64_t min, max;
@@ -119,15 +127,19 @@ struct stack_tunable {
 bool stack_tunable_describe(unsigned i, struct stack_tunable *out);
 /** The same by name, with or without "net.ipv4." or "net.core."; false when there is none. */
 bool stack_tunable_find(const char *name, struct stack_tunable *out);
-/** Write its value as text, NUL-terminated. 0, -ENOENT (no such tunable), -ERANGE (room too small). */
+/** Write its value as text, NUL-terminated. 0, -ENOENT (no such tunable), -ERANGE (room too small).
+ */
 int stack_tunable_get(struct stack *st, const char *name, char *out, size_t room);
-/** Set it from text; new connections see it at once. 0, -ENOENT, -EINVAL (no number), -ERANGE (outside its range). */
+/** Set it from text; new connections see it at once. 0, -ENOENT, -EINVAL (no number), -ERANGE
+ * (outside its range). */
 int stack_tunable_set(struct stack *st, const char *name, const char *value);
 
-/** Check every internal invariant; returns NULL or a description of the first one that does not hold (tests). */
+/** Check every internal invariant; returns NULL or a description of the first one that does not
+ * hold (tests). */
 const char *stack_check(struct stack *st);
 
-/** Orderly stop: close() every socket that still has a handle and every listener; connections finish on their own. */
+/** Orderly stop: close() every socket that still has a handle and every listener; connections
+ * finish on their own. */
 void stack_shutdown(struct stack *st, uint64_t now);
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Invariants of every connection, checked after each event by the simulator: a description of the first that fails, or NULL. */
+/* Invariants of every connection, checked after each event by the simulator: a description of the
+ * first that fails, or NULL. */
 #include "proto/sock/sock_internal.h"
 
-static const char *check_queue(const struct tcb *tp, const struct list *queue, uint32_t *seq, uint32_t *packets)
+static const char *check_queue(const struct tcb *tp, const struct list *queue, uint32_t *seq,
+                               uint32_t *packets)
 {
     const struct list *l;
 
@@ -32,7 +34,9 @@ static const char *check_send(const struct tcb *tp)
     if (!seq_leq(tp->snd_nxt, tp->write_seq))
         return "snd_nxt > write_seq";
     if (first == &tp->sendq)
-        return tp->packets_out || tp->snd_una != tp->write_seq ? "no segments, but the write queue is not empty" : NULL;
+        return tp->packets_out || tp->snd_una != tp->write_seq
+                   ? "no segments, but the write queue is not empty"
+                   : NULL;
     seq = container_of(first, const struct segment, link)->seq;
     if (!seq_leq(seq, tp->snd_una) && tp->packets_out)
         return "the retransmission queue does not begin at snd_una";
@@ -76,12 +80,15 @@ static const char *check_timers(const struct tcb *tp)
     if (tp->packets_out && !tcp_timer_pending(tp, TCP_TIMER_rexmt))
         return "data in flight without a retransmission timer";
     if (!tp->packets_out && !list_empty(&tp->sendq) && !list_linked(&tp->dirty) &&
-        !tcp_timer_pending(tp, TCP_TIMER_persist) && !tcp_timer_pending(tp, TCP_TIMER_retry) && tp->pending == 0)
+        !tcp_timer_pending(tp, TCP_TIMER_persist) && !tcp_timer_pending(tp, TCP_TIMER_retry) &&
+        tp->pending == 0)
         return "data waits, nothing is in flight and no timer is armed";
-    if ((tp->ack_flags & TCP_ACK_SCHED) && !list_linked(&tp->dirty) && !tcp_timer_pending(tp, TCP_TIMER_delack))
+    if ((tp->ack_flags & TCP_ACK_SCHED) && !list_linked(&tp->dirty) &&
+        !tcp_timer_pending(tp, TCP_TIMER_delack))
         return "an ACK is owed and no timer is armed";
     for (int i = 0; i < TCP_TIMER_COUNT; i++) {
-        if (tp->deadline[i] && (!wheel_armed(&tp->timer.node) || tp->timer.node.deadline > tp->deadline[i]))
+        if (tp->deadline[i] &&
+            (!wheel_armed(&tp->timer.node) || tp->timer.node.deadline > tp->deadline[i]))
             return "a named timer is later than the wheel's entry";
     }
     return NULL;
@@ -112,7 +119,9 @@ static const char *check_tcb(const struct tcb *tp)
     const char *why;
 
     if (tp->conn.state == TCPS_CLOSED || tp->conn.state == TCPS_LISTEN)
-        return tp->packets_out || wheel_armed(&tp->timer.node) ? "a closed connection has packets or timers" : NULL;
+        return tp->packets_out || wheel_armed(&tp->timer.node)
+                   ? "a closed connection has packets or timers"
+                   : NULL;
     why = check_send(tp);
     if (!why)
         why = check_flight(tp);

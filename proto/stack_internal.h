@@ -18,7 +18,8 @@
 #include "proto/stack.h"
 #include "proto/tcp/tcp_table.h"
 
-/** Who owns a timer: an enum instead of a function pointer, so that all state can be written out and read back. */
+/** Who owns a timer: an enum instead of a function pointer, so that all state can be written out
+ * and read back. */
 enum stack_timer_kind {
     STACK_TIMER_TCP = 1,  /**< struct tcb */
     STACK_TIMER_REQUEST,  /**< struct tcp_request */
@@ -45,9 +46,10 @@ struct stack {
     struct wheel wheel;
     struct ip_state ip;
     struct tcp_table tcp;
-    struct list dirty;  /**< struct tcb.dirty: connections that want output */
-    struct list events; /**< struct sock.event_link: sockets with events to report */
-    bool device_blocked; /**< the device refused a frame; cleared by stack_device_ready or the timer */
+    struct list dirty;   /**< struct tcb.dirty: connections that want output */
+    struct list events;  /**< struct sock.event_link: sockets with events to report */
+    bool device_blocked; /**< the device refused a frame; cleared by stack_device_ready or the timer
+                          */
     struct stack_timer device_timer;
     uint64_t next_id;
     uint32_t n_sockets;
@@ -68,10 +70,11 @@ static inline void stack_timer_stop(struct stack *st, struct stack_timer *t)
 }
 
 /**
- * Last step before the device: completes checksums and cuts segments the device cannot, then ops->transmit.
- * Returns 0, or -EAGAIN when the device is blocked (nothing of the frame went out), or another negative errno value when
- * the frame is lost. For a cut frame of which only a part went out, *sent says how many payload bytes did and 0 is returned;
- * else *sent is all. `sent` may be NULL.
+ * Last step before the device: completes checksums and cuts segments the device cannot, then
+ * ops->transmit. Returns 0, or -EAGAIN when the device is blocked (nothing of the frame went out),
+ * or another negative errno value when the frame is lost. For a cut frame of which only a part went
+ * out, *sent says how many payload bytes did and 0 is returned; else *sent is all. `sent` may be
+ * NULL.
  */
 int stack_transmit(struct stack *st, struct frame *f, uint32_t *sent);
 

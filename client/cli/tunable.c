@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `tapstack get` and `tapstack set`: the tunables of the running daemon, under Linux's sysctl names, written as sysctl(8) writes them.
+ * `tapstack get` and `tapstack set`: the tunables of the running daemon, under Linux's sysctl
+ * names, written as sysctl(8) writes them.
  */
 #include "client/cli/cli.h"
 #include "client/cli/daemon.h"
@@ -25,17 +26,20 @@ static void get_usage(FILE *to)
 
 static void set_usage(FILE *to)
 {
-    fprintf(to, "Usage: tapstack [--socket PATH] set NAME=VALUE...\n"
-                "       tapstack [--socket PATH] set NAME VALUE\n"
-                "\n"
-                "Change tunables of the running daemon, as in: tapstack set net.ipv4.tcp_retries2=8\n"
-                "Only root may, and the user who started the daemon.\n");
+    fprintf(to,
+            "Usage: tapstack [--socket PATH] set NAME=VALUE...\n"
+            "       tapstack [--socket PATH] set NAME VALUE\n"
+            "\n"
+            "Change tunables of the running daemon, as in: tapstack set net.ipv4.tcp_retries2=8\n"
+            "Only root may, and the user who started the daemon.\n");
 }
 
-/* 0, a positive errno value of the daemon's answer, or -1 when it could not be asked (said on stderr). */
+/* 0, a positive errno value of the daemon's answer, or -1 when it could not be asked (said on
+ * stderr). */
 static int ask(const char *who, uint16_t op, struct wire_tunable *t)
 {
-    struct control_request rq = {.op = op, .body = t, .len = sizeof(*t), .fd = -1, .timeout_us = 5 * 1000000};
+    struct control_request rq = {
+        .op = op, .body = t, .len = sizeof(*t), .fd = -1, .timeout_us = 5 * 1000000};
     struct control_reply rp = {.body = t, .cap = sizeof(*t)};
     int r = control_call(&rq, &rp);
 

@@ -2,8 +2,9 @@
 /*
  * Addresses, neutral of the family.
  *
- * An address is sixteen bytes. IPv4 lives in it as the v4-mapped form ::ffff:a.b.c.d (RFC 4291 §2.5.5.2),
- * so every table, key and comparison in the core has one shape, and IPv6 is only more code.
+ * An address is sixteen bytes. IPv4 lives in it as the v4-mapped form ::ffff:a.b.c.d (RFC 4291
+ * §2.5.5.2), so every table, key and comparison in the core has one shape, and IPv6 is only more
+ * code.
  */
 #ifndef TS_PROTO_IP_ADDR_H
 #define TS_PROTO_IP_ADDR_H
@@ -26,7 +27,8 @@ struct ip_endpoint {
     uint16_t port;
 };
 
-/** A network: `len` counts from the first bit of the sixteen bytes (IPv4's /24 is 96 + 24 = 120). */
+/** A network: `len` counts from the first bit of the sixteen bytes (IPv4's /24 is 96 + 24 = 120).
+ */
 struct ip_prefix {
     struct ip_addr addr;
     uint8_t len;
@@ -35,9 +37,9 @@ struct ip_prefix {
 #define IP_V4_PREFIX_BASE 96
 
 /** Room for ip_addr_format (an IPv6 address, its terminating NUL included). */
-#define IP_ADDR_TEXT      46
+#define IP_ADDR_TEXT 46
 /** Room for ip_endpoint_format: "[v6]:65535" and NUL. */
-#define IP_ENDPOINT_TEXT  (IP_ADDR_TEXT + 8)
+#define IP_ENDPOINT_TEXT (IP_ADDR_TEXT + 8)
 
 /** Make an address from four bytes in network order. */
 struct ip_addr ip_addr_v4(const uint8_t bytes[4]);
@@ -73,10 +75,12 @@ bool ip_addr_is_limited_broadcast(const struct ip_addr *a);
 
 /** True when `a` lies in `p`. */
 bool ip_prefix_contains(const struct ip_prefix *p, const struct ip_addr *a);
-/** The subnet-directed broadcast address of an IPv4 prefix shorter than /31; false when there is none. */
+/** The subnet-directed broadcast address of an IPv4 prefix shorter than /31; false when there is
+ * none. */
 bool ip_prefix_broadcast(const struct ip_prefix *p, struct ip_addr *out);
 
-/** Write the address as text (RFC 5952 for IPv6, dotted quad for v4-mapped) into buf; returns buf. */
+/** Write the address as text (RFC 5952 for IPv6, dotted quad for v4-mapped) into buf; returns buf.
+ */
 char *ip_addr_format(const struct ip_addr *a, char buf[IP_ADDR_TEXT]);
 /** Write "1.2.3.4:80" or "[::1]:80" into buf; returns buf. */
 char *ip_endpoint_format(const struct ip_endpoint *e, char buf[IP_ENDPOINT_TEXT]);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The network layer as the rest of the core sees it: input from the link, output towards a destination, ICMP errors
- * for the transport, neighbours. RFC 791, 792, 826, 894, 1122 §3, 1812 §4 where a host must know them.
+ * The network layer as the rest of the core sees it: input from the link, output towards a
+ * destination, ICMP errors for the transport, neighbours. RFC 791, 792, 826, 894, 1122 §3, 1812 §4
+ * where a host must know them.
  */
 #ifndef TS_PROTO_IP_IP_H
 #define TS_PROTO_IP_IP_H
@@ -22,13 +23,14 @@ struct stack;
 #define IP_PROTO_TCP  6
 
 /** The ECN field (RFC 3168 §5) as it stands in the two low bits of the traffic class. */
-#define IP_ECN_MASK   3
-#define IP_ECN_NOT    0
-#define IP_ECN_ECT1   1
-#define IP_ECN_ECT0   2
-#define IP_ECN_CE     3
+#define IP_ECN_MASK 3
+#define IP_ECN_NOT  0
+#define IP_ECN_ECT1 1
+#define IP_ECN_ECT0 2
+#define IP_ECN_CE   3
 
-/** A checked packet, on its way up to a protocol: no wire bytes of the IP header are looked at above. */
+/** A checked packet, on its way up to a protocol: no wire bytes of the IP header are looked at
+ * above. */
 struct packet {
     struct ip_addr src, dst;
     uint8_t proto;
@@ -36,7 +38,8 @@ struct packet {
     uint8_t tos;    /**< DSCP and ECN */
     bool broadcast; /**< sent to a broadcast or multicast address, of the link or of IP */
     bool local;     /**< looped inside the core */
-    uint8_t csum;   /**< enum frame_csum: PARTIAL and VALID need no verification of the transport's checksum */
+    uint8_t csum;   /**< enum frame_csum: PARTIAL and VALID need no verification of the transport's
+                       checksum */
     uint8_t gso;    /**< enum frame_gso: several segments came as one */
     uint16_t gso_size;
     const uint8_t *header; /**< the IP header, for quoting in ICMP errors */
@@ -62,15 +65,18 @@ struct route {
     bool local; /**< the destination is ourselves */
 };
 
-/** An ICMP error that quotes a packet of ours, already parsed and checked for length and addresses. */
+/** An ICMP error that quotes a packet of ours, already parsed and checked for length and addresses.
+ */
 struct icmp_error {
     struct ip_addr src, dst; /**< of the quoted packet: src is ours */
     uint8_t proto;
     uint8_t type, code;
-    int error;    /**< errno value by RFC 1122 §3.2.2 and Linux's table; EMSGSIZE for "fragmentation needed" */
-    bool hard;    /**< codes 2, 3 (and 4 without PMTU discovery): RFC 1122 §4.2.3.9 */
-    uint32_t mtu; /**< next-hop MTU of "fragmentation needed"; 0 otherwise */
-    uint8_t quoted[8]; /**< the first eight bytes of the quoted transport header: ports and sequence number */
+    int error; /**< errno value by RFC 1122 §3.2.2 and Linux's table; EMSGSIZE for "fragmentation
+                  needed" */
+    bool hard; /**< codes 2, 3 (and 4 without PMTU discovery): RFC 1122 §4.2.3.9 */
+    uint32_t mtu;      /**< next-hop MTU of "fragmentation needed"; 0 otherwise */
+    uint8_t quoted[8]; /**< the first eight bytes of the quoted transport header: ports and sequence
+                          number */
 };
 
 /** State of the network layer inside struct stack; the fields belong to proto/ip/. */
@@ -78,7 +84,8 @@ struct ip_state {
     struct hash_table neighbours;
     struct siphash_key neigh_key; /**< strangers choose what is hashed */
     struct pool neigh_pool;
-    struct list neigh_lru;       /**< least recently used first; entries with waiting packets are not in it */
+    struct list
+        neigh_lru; /**< least recently used first; entries with waiting packets are not in it */
     uint64_t neigh_queued_bytes; /**< waiting for all neighbours together */
     struct list local_queue;     /**< packets to ourselves, waiting for stack_run */
     uint32_t local_queued;
@@ -98,24 +105,28 @@ void eth_input(struct stack *st, struct frame *f);
 /** Deliver what was sent to our own address since the last call, one batch. */
 void ip_run_local(struct stack *st);
 
-/** Find the way to dst. Returns 0, or -ENETUNREACH. Our own address is local; broadcast and multicast have no route. */
+/** Find the way to dst. Returns 0, or -ENETUNREACH. Our own address is local; broadcast and
+ * multicast have no route. */
 int route_lookup(struct stack *st, const struct ip_addr *dst, struct route *out);
 
 /**
- * Send f (transport header in data, payload in spans) along `flow`: prepends the IP header and passes it to the
- * neighbour or to ourselves. *sent as in stack_transmit (may be NULL).
- * Returns 0 (also when it waits for a neighbour), -EAGAIN (device blocked: nothing went out), -ENETUNREACH, -EHOSTUNREACH
- * (the neighbour has failed recently), -EMSGSIZE (larger than the MTU without segmentation offload), -ENOBUFS.
+ * Send f (transport header in data, payload in spans) along `flow`: prepends the IP header and
+ * passes it to the neighbour or to ourselves. *sent as in stack_transmit (may be NULL). Returns 0
+ * (also when it waits for a neighbour), -EAGAIN (device blocked: nothing went out), -ENETUNREACH,
+ * -EHOSTUNREACH (the neighbour has failed recently), -EMSGSIZE (larger than the MTU without
+ * segmentation offload), -ENOBUFS.
  */
 int ip_output(struct stack *st, struct frame *f, const struct ip_flow *flow, uint32_t *sent);
 
 /** True when a is an address of ours. */
 bool ip_is_ours(const struct stack *st, const struct ip_addr *a);
 
-/** True when no host may be named by this address as a peer: broadcast (also of our network), multicast, unspecified. */
+/** True when no host may be named by this address as a peer: broadcast (also of our network),
+ * multicast, unspecified. */
 bool ip_addr_is_bad_peer(const struct stack *st, const struct ip_addr *a);
 
-/** The transport learnt that the peer is alive (RFC 4861 §7.3.1's reachability confirmation, used for ARP alike). */
+/** The transport learnt that the peer is alive (RFC 4861 §7.3.1's reachability confirmation, used
+ * for ARP alike). */
 void neigh_confirm(struct stack *st, const struct ip_addr *dst);
 
 /** The transport suspects the way to dst (RFC 1122 §3.3.1.4 negative advice at R1): ask again. */
@@ -128,7 +139,8 @@ void arp_announce(struct stack *st);
 struct stack_timer;
 void neigh_timer(struct stack *st, struct stack_timer *t);
 
-/* --- what the transport provides (proto/tcp/) ------------------------------------------------------------- */
+/* --- what the transport provides (proto/tcp/)
+ * ------------------------------------------------------------- */
 
 /** A TCP segment for us. */
 void tcp_input(struct stack *st, const struct packet *p);

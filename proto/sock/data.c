@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bytes in and out of a socket: send(2), recv(2), and the spans by which the host reads straight into the send stream and
- * writes straight out of the receive stream (send path, steps 3 to 6 and 19; linux-receiver §14).
+ * Bytes in and out of a socket: send(2), recv(2), and the spans by which the host reads straight
+ * into the send stream and writes straight out of the receive stream (send path, steps 3 to 6 and
+ * 19; linux-receiver §14).
  */
 #include "proto/sock/sock_internal.h"
 
@@ -15,7 +16,9 @@ static void set_now(struct stack *st, uint64_t now)
         st->now = now;
 }
 
-/* --- sending ----------------------------------------------------------------------------------------------- */
+/* --- sending
+ * -----------------------------------------------------------------------------------------------
+ */
 
 /* Step 19: the pending error first, then EPIPE. */
 static int stream_error(struct sock *s)
@@ -111,7 +114,8 @@ size_t sock_send_space(const struct sock *s)
     return tp->sndbuf - queued;
 }
 
-/* No new extent: both are in use (the next ACKs free the older one), or memory is short (try again soon). */
+/* No new extent: both are in use (the next ACKs free the older one), or memory is short (try again
+ * soon). */
 static size_t what_fits(struct tcb *tp, size_t want)
 {
     uint64_t room = bytestream_capacity_end(&tp->snd) - tp->snd_offset;
@@ -168,7 +172,8 @@ size_t sock_unacked(const struct sock *s)
     return tcp_wmem_queued(s->tcb) - (s->tcb->fin_queued && tcp_wmem_queued(s->tcb) ? 1 : 0);
 }
 
-/* --- receiving --------------------------------------------------------------------------------------------- */
+/* --- receiving
+ * --------------------------------------------------------------------------------------------- */
 
 bool sock_at_mark(const struct sock *s)
 {
@@ -280,7 +285,8 @@ static ssize_t recv_urgent(struct sock *s, const struct iovec *iov, int iovcnt, 
     return 1;
 }
 
-static size_t copy_out(struct tcb *tp, uint64_t off, const struct iovec *iov, int iovcnt, uint64_t avail, int flags)
+static size_t copy_out(struct tcb *tp, uint64_t off, const struct iovec *iov, int iovcnt,
+                       uint64_t avail, int flags)
 {
     size_t done = 0;
 

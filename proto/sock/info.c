@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a connection is doing: TCP_INFO and the lines of `tapstack ss` (linux-sender §14, linux-receiver §14). */
+/* What a connection is doing: TCP_INFO and the lines of `tapstack ss` (linux-sender §14,
+ * linux-receiver §14). */
 #include "proto/sock/sock_internal.h"
 
 #include <string.h>
@@ -154,7 +155,8 @@ static void each_small(struct hash_node *n, void *ctx)
     e->cb(e->ctx, &info);
 }
 
-void stack_each(struct stack *st, void (*cb)(void *ctx, const struct sock_info *info), void *ctx, uint64_t now)
+void stack_each(struct stack *st, void (*cb)(void *ctx, const struct sock_info *info), void *ctx,
+                uint64_t now)
 {
     struct each_call e = {st, cb, ctx};
     struct sock_info info;
@@ -162,13 +164,11 @@ void stack_each(struct stack *st, void (*cb)(void *ctx, const struct sock_info *
 
     if (now > st->now)
         st->now = now;
-    list_for_each(l, &st->tcp.all_socks)
-    {
+    list_for_each (l, &st->tcp.all_socks) {
         sock_get_info(container_of(l, struct sock, all_link), &info, now);
         cb(ctx, &info);
     }
-    list_for_each(l, &st->tcp.all_orphans)
-    {
+    list_for_each (l, &st->tcp.all_orphans) {
         memset(&info, 0, sizeof(info));
         fill_tcb(container_of(l, struct tcb, orphan_link), &info);
         cb(ctx, &info);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bind(2), listen(2), accept(2), connect(2), getsockname(2), getpeername(2) (linux-receiver §10, §11, §14). */
+/* bind(2), listen(2), accept(2), connect(2), getsockname(2), getpeername(2) (linux-receiver §10,
+ * §11, §14). */
 #include "proto/sock/sock_internal.h"
 
 #include <errno.h>
@@ -66,7 +67,8 @@ int sock_bind(struct sock *s, const struct ip_endpoint *local, uint64_t now)
     return 0;
 }
 
-/* --- listening --------------------------------------------------------------------------------------------- */
+/* --- listening
+ * --------------------------------------------------------------------------------------------- */
 
 static int listener_create(struct sock *s)
 {
@@ -149,7 +151,8 @@ static int listener_score(const struct sock *s, const struct ip_endpoint *local)
     return ip_addr_is_any(a) ? 1 : 0;
 }
 
-/* Each member draws a lot from the tuple, the highest one wins: when a member comes or goes only its own share moves. */
+/* Each member draws a lot from the tuple, the highest one wins: when a member comes or goes only
+ * its own share moves. */
 static uint64_t lot(uint64_t tuple, const struct sock *s)
 {
     uint64_t x = (tuple ^ s->id) * 0x9e3779b97f4a7c15u;
@@ -158,7 +161,8 @@ static uint64_t lot(uint64_t tuple, const struct sock *s)
     return x ^ (x >> 32);
 }
 
-struct sock *listener_find(struct stack *st, const struct ip_endpoint *local, const struct ip_endpoint *remote)
+struct sock *listener_find(struct stack *st, const struct ip_endpoint *local,
+                           const struct ip_endpoint *remote)
 {
     struct hash_node *n = hash_first(&st->tcp.listeners, local->port);
     uint64_t tuple = 0, best_lot = 0;
@@ -215,7 +219,8 @@ void sock_accept_held(struct sock *s, uint32_t n)
         s->listener->held = n;
 }
 
-/* --- connecting -------------------------------------------------------------------------------------------- */
+/* --- connecting
+ * -------------------------------------------------------------------------------------------- */
 
 /* What an earlier connect() has to say; 1: nothing, this one may begin. */
 static int connect_again(struct sock *s)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * getsockopt(2) and setsockopt(2): every option of options.def, everything else ENOPROTOOPT (socket(7), tcp(7), ip(7)).
- * Nothing is accepted and ignored.
+ * getsockopt(2) and setsockopt(2): every option of options.def, everything else ENOPROTOOPT
+ * (socket(7), tcp(7), ip(7)). Nothing is accepted and ignored.
  */
 #include "proto/sock/sock_internal.h"
 
@@ -17,7 +17,14 @@
 
 #define KEY(level, name) ((uint32_t)(level) << 16 | (uint32_t)(name))
 
-enum option_kind { OPTION_INT, OPTION_LINGER, OPTION_TIMEVAL, OPTION_INFO, OPTION_STRING, OPTION_U64 };
+enum option_kind {
+    OPTION_INT,
+    OPTION_LINGER,
+    OPTION_TIMEVAL,
+    OPTION_INFO,
+    OPTION_STRING,
+    OPTION_U64
+};
 
 struct option {
     int level, name;
@@ -45,7 +52,9 @@ static int in_range(int v, int lo, int hi)
     return v < lo || v > hi ? -EINVAL : 0;
 }
 
-/* --- setters ----------------------------------------------------------------------------------------------- */
+/* --- setters
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static void set_nagle(struct tcb *tp, uint8_t bit, bool on)
 {
@@ -58,7 +67,8 @@ static void set_nagle(struct tcb *tp, uint8_t bit, bool on)
     /* NODELAY on, or the cork out, sends what waited (linux-sender §4) */
     if (pushes && (tp->nonagle & TCP_NAGLE_OFF))
         tp->nonagle |= TCP_NAGLE_PUSH;
-    if (pushes && tp->conn.state != TCPS_CLOSED && tp->conn.state != TCPS_LISTEN && tp->conn.state != TCPS_SYN_SENT)
+    if (pushes && tp->conn.state != TCPS_CLOSED && tp->conn.state != TCPS_LISTEN &&
+        tp->conn.state != TCPS_SYN_SENT)
         tcp_push_pending_frames(tp);
 }
 
@@ -83,7 +93,8 @@ static void set_keepalive(struct tcb *tp, bool on)
     tp->keepalive = on;
     if (!on)
         tcp_timer_clear(tp, TCP_TIMER_keepalive);
-    else if (tp->conn.state != TCPS_CLOSED && tp->conn.state != TCPS_LISTEN && tp->conn.state != TCPS_SYN_SENT)
+    else if (tp->conn.state != TCPS_CLOSED && tp->conn.state != TCPS_LISTEN &&
+             tp->conn.state != TCPS_SYN_SENT)
         tcp_keepalive_start(tp);
 }
 
@@ -113,7 +124,8 @@ static int set_rcvbuf(struct tcb *tp, int v)
     return 0;
 }
 
-/* At most half of the buffer, so that it can be reached; the buffer grows for it (Linux: tcp_set_rcvlowat). */
+/* At most half of the buffer, so that it can be reached; the buffer grows for it (Linux:
+ * tcp_set_rcvlowat). */
 static int set_rcvlowat(struct sock *s, int v)
 {
     struct tcb *tp = s->tcb;
@@ -158,7 +170,8 @@ static int set_linger2(struct tcb *tp, int v)
     return 0;
 }
 
-/* Seconds as a number of SYN-ACK time-outs (1, 2, 4 … s) that cover them, and back (Linux: secs_to_retrans). */
+/* Seconds as a number of SYN-ACK time-outs (1, 2, 4 … s) that cover them, and back (Linux:
+ * secs_to_retrans). */
 static uint8_t timeouts_of(int seconds)
 {
     int timeout = 1, period = 1;
@@ -384,7 +397,8 @@ static int set_int(struct sock *s, int level, int name, const void *value, size_
     }
 }
 
-int sock_setsockopt(struct sock *s, int level, int name, const void *value, size_t len, uint64_t now)
+int sock_setsockopt(struct sock *s, int level, int name, const void *value, size_t len,
+                    uint64_t now)
 {
     const struct option *o = option_find(level, name);
 
@@ -398,7 +412,8 @@ int sock_setsockopt(struct sock *s, int level, int name, const void *value, size
     case OPTION_LINGER:
         return set_linger(s, value, len);
     case OPTION_TIMEVAL:
-        return set_timeout(name == SO_RCVTIMEO ? &s->rcv_timeout_us : &s->snd_timeout_us, value, len);
+        return set_timeout(name == SO_RCVTIMEO ? &s->rcv_timeout_us : &s->snd_timeout_us, value,
+                           len);
     case OPTION_STRING:
         return set_congestion(s->tcb, value, len);
     case OPTION_U64:
@@ -409,7 +424,9 @@ int sock_setsockopt(struct sock *s, int level, int name, const void *value, size
     return -ENOPROTOOPT;
 }
 
-/* --- getters ----------------------------------------------------------------------------------------------- */
+/* --- getters
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static int or_tunable(int32_t v, int64_t tunable)
 {
@@ -428,7 +445,8 @@ static int get_tcp_int(const struct tcb *tp, int name, int *v)
         *v = !!(tp->nonagle & TCP_NAGLE_CORK);
         return 0;
     case TCP_MAXSEG:
-        *v = tp->conn.state == TCPS_CLOSED ? (int)(tp->user_mss ? tp->user_mss : TCP_DEFAULT_MSS_V4) : tp->mss_cache;
+        *v = tp->conn.state == TCPS_CLOSED ? (int)(tp->user_mss ? tp->user_mss : TCP_DEFAULT_MSS_V4)
+                                           : tp->mss_cache;
         return 0;
     case TCP_KEEPIDLE:
         *v = or_tunable(tp->keep_idle_s, tun->keepalive_time);

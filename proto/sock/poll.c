@@ -11,14 +11,16 @@ static bool memory_is_short(const struct stack *st)
     return limit && st->mem.used - st->extents.cached > limit - limit / 8;
 }
 
-/* SO_RCVLOWAT, unless what it waits for could never come: no window, no memory (Linux: tcp_epollin_ready). */
+/* SO_RCVLOWAT, unless what it waits for could never come: no window, no memory (Linux:
+ * tcp_epollin_ready). */
 static bool enough(const struct sock *s)
 {
     const struct tcb *tp = s->tcb;
     uint64_t avail = tp->rcv_offset - tp->read_offset;
     uint64_t target = (uint64_t)s->rcvlowat + (sock_at_mark(s) && !s->oob_inline);
 
-    return avail && (avail >= target || tcp_receive_window(tp) <= tp->rcv_mss || memory_is_short(s->st));
+    return avail &&
+           (avail >= target || tcp_receive_window(tp) <= tp->rcv_mss || memory_is_short(s->st));
 }
 
 bool sock_readable(const struct sock *s)

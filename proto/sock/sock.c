@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Life of a socket: birth, events, close, abort, shutdown (socket(2), close(2), shutdown(2); linux-receiver §9).
+ * Life of a socket: birth, events, close, abort, shutdown (socket(2), close(2), shutdown(2);
+ * linux-receiver §9).
  */
 #include "proto/sock/sock_internal.h"
 
@@ -170,13 +171,13 @@ int sock_error(struct sock *s, bool take)
     return error;
 }
 
-/* A listener takes its queued children with it, and any of them may be the next in the list: look again from the start. */
+/* A listener takes its queued children with it, and any of them may be the next in the list: look
+ * again from the start. */
 static bool destroy_one_listener(struct stack *st)
 {
     struct list *l;
 
-    list_for_each(l, &st->tcp.all_socks)
-    {
+    list_for_each (l, &st->tcp.all_socks) {
         struct sock *s = container_of(l, struct sock, all_link);
 
         if (!s->listener)
@@ -194,8 +195,7 @@ void stack_shutdown(struct stack *st, uint64_t now)
     set_now(st, now);
     while (destroy_one_listener(st))
         ;
-    list_for_each_safe(l, next, &st->tcp.all_socks)
-    {
+    list_for_each_safe (l, next, &st->tcp.all_socks) {
         struct sock *s = container_of(l, struct sock, all_link);
 
         if (!s->user)

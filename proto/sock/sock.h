@@ -2,9 +2,10 @@
 /*
  * Socket semantics, as pure calls.
  *
- * A sock is what a descriptor refers to. Calls never block: they return a count or 0, or a negative errno value
- * (-EAGAIN where a blocking call would wait; proto/sock/wait.h builds blocking calls on top, in virtual time).
- * errno values are those of socket(7), tcp(7) and the section 2 pages.
+ * A sock is what a descriptor refers to. Calls never block: they return a count or 0, or a negative
+ * errno value
+ * (-EAGAIN where a blocking call would wait; proto/sock/wait.h builds blocking calls on top, in
+ * virtual time). errno values are those of socket(7), tcp(7) and the section 2 pages.
  */
 #ifndef TS_PROTO_SOCK_SOCK_H
 #define TS_PROTO_SOCK_SOCK_H
@@ -27,9 +28,11 @@ struct sock;
 #define SOCK_EV_ACCEPT    (1u << 3) /**< a listener has a connection to take */
 #define SOCK_EV_ERROR     (1u << 4) /**< the connection died: sock_error() says why */
 #define SOCK_EV_URGENT    (1u << 6) /**< the urgent byte is here (POLLPRI) */
-#define SOCK_EV_CLOSED    (1u << 5) /**< both directions ended well and everything was acknowledged */
+#define SOCK_EV_CLOSED    (1u << 5) /**< both directions ended well and everything was acknowledged \
+                                     */
 
-/** States of RFC 9293 §3.3.2, in Linux's numbering (tcp_info.tcpi_state); list in proto/tcp/states.def. */
+/** States of RFC 9293 §3.3.2, in Linux's numbering (tcp_info.tcpi_state); list in
+ * proto/tcp/states.def. */
 enum tcp_state {
     TCPS_NONE,
 #define TCP_STATE(name, text, rfc) TCPS_##name,
@@ -40,7 +43,8 @@ enum tcp_state {
 /** "ESTAB", "SYN-SENT", … as ss(8) writes them. */
 const char *tcp_state_name(unsigned state);
 
-/** Linux's struct tcp_info, field by field (include/uapi/linux/tcp.h, 6.12); a test holds it against the header. */
+/** Linux's struct tcp_info, field by field (include/uapi/linux/tcp.h, 6.12); a test holds it
+ * against the header. */
 struct sock_tcp_info {
     uint8_t state, ca_state, retransmits, probes, backoff, options, wscales, delivery_flags;
     uint32_t rto, ato, snd_mss, rcv_mss;
@@ -58,7 +62,8 @@ struct sock_tcp_info {
     uint32_t total_rto_time;
 };
 
-/** Why the connection did not send, one count for each reason of send-path step 14 (proto/tcp/stops.def). */
+/** Why the connection did not send, one count for each reason of send-path step 14
+ * (proto/tcp/stops.def). */
 enum tcp_stop {
 #define TCP_STOP(name, help) TCP_STOP_##name,
 #include "proto/tcp/stops.def"
@@ -68,20 +73,24 @@ enum tcp_stop {
 const char *tcp_stop_name(unsigned stop);
 
 struct sock_info {
-    uint8_t state; /**< enum tcp_state */
-    bool has_handle; /**< a program's descriptor refers to it (false: orphan, half open, TIME-WAIT) */
+    uint8_t state;   /**< enum tcp_state */
+    bool has_handle; /**< a program's descriptor refers to it (false: orphan, half open, TIME-WAIT)
+                      */
     struct ip_endpoint local, remote;
     uint32_t recv_queue; /**< bytes (listener: connections) not yet taken by the program */
     uint32_t send_queue; /**< bytes not yet acknowledged (listener: the backlog) */
     uint64_t id;         /**< of this connection in this stack; never reused */
     void *user;          /**< what sock_set_user() left, NULL without a handle */
     uint64_t timer_us;   /**< time until the next timer, 0 for none */
-    const char *timer;   /**< its name as ss(8) writes it: "on", "keepalive", "timewait", "persist"; NULL for none */
+    const char *timer;   /**< its name as ss(8) writes it: "on", "keepalive", "timewait", "persist";
+                            NULL for none */
     struct sock_tcp_info tcp;
     uint64_t stops[TCP_STOP_COUNT];
 };
 
-/* --- life ------------------------------------------------------------------------------------------------ */
+/* --- life
+ * ------------------------------------------------------------------------------------------------
+ */
 
 /**
  * Make an unconnected TCP socket. v6: the program asked for AF_INET6.
@@ -92,14 +101,16 @@ int sock_create(struct stack *st, bool v6, struct sock **out);
 /** A word of the host's, kept with the socket; children of a listener start with NULL. */
 void sock_set_user(struct sock *s, void *user);
 void *sock_user(const struct sock *s);
-/** Who the socket is for (a user id): SO_REUSEPORT shares a port among sockets of one owner only. */
+/** Who the socket is for (a user id): SO_REUSEPORT shares a port among sockets of one owner only.
+ */
 void sock_set_owner(struct sock *s, uint32_t owner);
 /** Identity of the socket in its stack, never reused. */
 uint64_t sock_id(const struct sock *s);
 
 /**
- * close(2): the handle is gone when it returns. Unread bytes or SO_LINGER 0 send a reset, else a FIN follows what is
- * queued (RFC 9293 §3.10.4, RFC 1122 §4.2.2.13). A listener's queued children are reset.
+ * close(2): the handle is gone when it returns. Unread bytes or SO_LINGER 0 send a reset, else a
+ * FIN follows what is queued (RFC 9293 §3.10.4, RFC 1122 §4.2.2.13). A listener's queued children
+ * are reset.
  */
 void sock_close(struct sock *s, uint64_t now);
 
@@ -109,25 +120,28 @@ void sock_abort(struct sock *s, uint64_t now);
 /** shutdown(2) with SHUT_RD, SHUT_WR or SHUT_RDWR. -ENOTCONN, -EINVAL. */
 int sock_shutdown(struct sock *s, int how, uint64_t now);
 
-/* --- names and connections -------------------------------------------------------------------------------- */
+/* --- names and connections
+ * -------------------------------------------------------------------------------- */
 
 /** bind(2). Port 0 picks one. -EINVAL (bound already), -EADDRINUSE, -EADDRNOTAVAIL. */
 int sock_bind(struct sock *s, const struct ip_endpoint *local, uint64_t now);
 
-/** listen(2); binds to an ephemeral port when unbound; may be called again to change the backlog. -EINVAL, -EADDRINUSE. */
+/** listen(2); binds to an ephemeral port when unbound; may be called again to change the backlog.
+ * -EINVAL, -EADDRINUSE. */
 int sock_listen(struct sock *s, int backlog, uint64_t now);
 
 /**
- * connect(2), never blocking: -EINPROGRESS when the SYN is on its way, then -EALREADY, then 0 once, then -EISCONN.
- * -ENETUNREACH, -EADDRNOTAVAIL, -EADDRINUSE, -EOPNOTSUPP (listener), -EINVAL, the pending error.
- * A broadcast or multicast destination is -ENETUNREACH, as Linux answers.
+ * connect(2), never blocking: -EINPROGRESS when the SYN is on its way, then -EALREADY, then 0 once,
+ * then -EISCONN. -ENETUNREACH, -EADDRNOTAVAIL, -EADDRINUSE, -EOPNOTSUPP (listener), -EINVAL, the
+ * pending error. A broadcast or multicast destination is -ENETUNREACH, as Linux answers.
  */
 int sock_connect(struct sock *s, const struct ip_endpoint *remote, uint64_t now);
 
 /** accept(2): 0 and *out, -EAGAIN, -EINVAL (not listening). */
 int sock_accept(struct sock *s, struct sock **out, uint64_t now);
 
-/** Connections that were taken with sock_accept() but that no program has received yet: they count as backlog. */
+/** Connections that were taken with sock_accept() but that no program has received yet: they count
+ * as backlog. */
 void sock_accept_held(struct sock *s, uint32_t n);
 
 /** Local address: unspecified before bind. Always 0. */
@@ -135,51 +149,58 @@ int sock_getsockname(const struct sock *s, struct ip_endpoint *out);
 /** Remote address; -ENOTCONN. */
 int sock_getpeername(const struct sock *s, struct ip_endpoint *out);
 
-/* --- data ------------------------------------------------------------------------------------------------- */
+/* --- data
+ * -------------------------------------------------------------------------------------------------
+ */
 
 /**
- * sendmsg(2) with MSG_MORE, MSG_EOR, MSG_OOB (the last byte is urgent), MSG_DONTWAIT, MSG_NOSIGNAL understood; other flags -EOPNOTSUPP.
- * Returns bytes accepted (short when the buffer filled up), or -EAGAIN, -EPIPE (raise SIGPIPE unless MSG_NOSIGNAL),
- * -ENOTCONN never (Linux answers EPIPE), or the pending error.
+ * sendmsg(2) with MSG_MORE, MSG_EOR, MSG_OOB (the last byte is urgent), MSG_DONTWAIT, MSG_NOSIGNAL
+ * understood; other flags -EOPNOTSUPP. Returns bytes accepted (short when the buffer filled up), or
+ * -EAGAIN, -EPIPE (raise SIGPIPE unless MSG_NOSIGNAL), -ENOTCONN never (Linux answers EPIPE), or
+ * the pending error.
  */
 ssize_t sock_sendmsg(struct sock *s, const struct iovec *iov, int iovcnt, int flags, uint64_t now);
 
 /**
- * Where the next bytes to send may be put: up to `want` bytes in up to four spans. Returns the number of bytes that
- * fit now (0: no space, SOCK_EV_WRITABLE will come), or -EPIPE, -EAGAIN (still connecting), or the pending error (kept).
- * The spans stay valid until the next call on this socket or stack_run().
+ * Where the next bytes to send may be put: up to `want` bytes in up to four spans. Returns the
+ * number of bytes that fit now (0: no space, SOCK_EV_WRITABLE will come), or -EPIPE, -EAGAIN (still
+ * connecting), or the pending error (kept). The spans stay valid until the next call on this socket
+ * or stack_run().
  */
 ssize_t sock_send_spans(struct sock *s, size_t want, struct iovec out[4], int *n_spans);
 
-/** The first n bytes of the spans have been filled: they are sent as by sock_sendmsg() with `flags`. Returns n. */
+/** The first n bytes of the spans have been filled: they are sent as by sock_sendmsg() with
+ * `flags`. Returns n. */
 ssize_t sock_send_commit(struct sock *s, size_t n, int flags, uint64_t now);
 
 /** Bytes that could be accepted now (0 when not connected). */
 size_t sock_send_space(const struct sock *s);
 
 /**
- * recvmsg(2) with MSG_PEEK, MSG_TRUNC, MSG_DONTWAIT, and MSG_OOB: the urgent byte, -EINVAL when there is none, it was taken or
- * SO_OOBINLINE is set, -EAGAIN when it is announced but not here. Other reads stop at the urgent mark, then skip the byte. Returns bytes, 0 at the end of the stream, -EAGAIN, -ENOTCONN,
- * or the pending error (taken, once).
+ * recvmsg(2) with MSG_PEEK, MSG_TRUNC, MSG_DONTWAIT, and MSG_OOB: the urgent byte, -EINVAL when
+ * there is none, it was taken or SO_OOBINLINE is set, -EAGAIN when it is announced but not here.
+ * Other reads stop at the urgent mark, then skip the byte. Returns bytes, 0 at the end of the
+ * stream, -EAGAIN, -ENOTCONN, or the pending error (taken, once).
  */
 ssize_t sock_recvmsg(struct sock *s, const struct iovec *iov, int iovcnt, int flags, uint64_t now);
 
 /**
- * The bytes that are in order, as up to four spans; returns their number (0: none now). They end at the urgent mark; at the
- * mark (sock_at_mark) they are the urgent byte alone.
+ * The bytes that are in order, as up to four spans; returns their number (0: none now). They end at
+ * the urgent mark; at the mark (sock_at_mark) they are the urgent byte alone.
  */
 size_t sock_recv_spans(const struct sock *s, struct iovec out[4], int *n_spans);
 
 /**
- * n bytes of the spans were moved to the program's own buffer, where `held` bytes in all are still unread. The receive
- * window counts them as unread. Call it again with n = 0 when `held` falls.
+ * n bytes of the spans were moved to the program's own buffer, where `held` bytes in all are still
+ * unread. The receive window counts them as unread. Call it again with n = 0 when `held` falls.
  */
 void sock_recv_consume(struct sock *s, size_t n, size_t held, uint64_t now);
 
 /** The next byte to read is the urgent one, or will be when it is here (SIOCATMARK). */
 bool sock_at_mark(const struct sock *s);
 
-/** A reader should wake: SO_RCVLOWAT bytes are here, or no more can come (FIN, a shut window, want of memory). */
+/** A reader should wake: SO_RCVLOWAT bytes are here, or no more can come (FIN, a shut window, want
+ * of memory). */
 bool sock_readable(const struct sock *s);
 
 /** Bytes that a read would return now, up to the urgent mark (SIOCINQ). */
@@ -191,16 +212,20 @@ bool sock_recv_eof(const struct sock *s);
 /** Bytes not yet acknowledged by the peer (SIOCOUTQ). */
 size_t sock_unacked(const struct sock *s);
 
-/* --- state and options ------------------------------------------------------------------------------------ */
+/* --- state and options
+ * ------------------------------------------------------------------------------------ */
 
 /** Readiness in poll(2) bits (POLLIN, POLLOUT, POLLRDHUP, POLLHUP, POLLERR, POLLPRI). */
 uint32_t sock_poll(const struct sock *s);
 
-/** The pending error as a positive errno value, 0 for none; take: clear it, as getsockopt(SO_ERROR) does. */
+/** The pending error as a positive errno value, 0 for none; take: clear it, as getsockopt(SO_ERROR)
+ * does. */
 int sock_error(struct sock *s, bool take);
 
-/** setsockopt(2): -ENOPROTOOPT for what this stack does not have, -EINVAL, -EDOM. List in proto/sock/options.def. */
-int sock_setsockopt(struct sock *s, int level, int name, const void *value, size_t len, uint64_t now);
+/** setsockopt(2): -ENOPROTOOPT for what this stack does not have, -EINVAL, -EDOM. List in
+ * proto/sock/options.def. */
+int sock_setsockopt(struct sock *s, int level, int name, const void *value, size_t len,
+                    uint64_t now);
 
 /** getsockopt(2): *len is room on entry and length on return. */
 int sock_getsockopt(struct sock *s, int level, int name, void *value, size_t *len, uint64_t now);

@@ -12,7 +12,7 @@ struct listener {
     struct list accepted; /**< struct sock.accept_link: established, not yet taken */
     uint32_t n_requests, n_accepted, held;
     uint32_t backlog;
-    uint64_t overflow_at; /**< the SYN queue was full and a cookie went out; 0: never */
+    uint64_t overflow_at;  /**< the SYN queue was full and a cookie went out; 0: never */
     struct hash_node node; /**< in tcp_table.listeners, by port */
     struct sock *sock;
 };
@@ -46,10 +46,11 @@ void sock_free(struct sock *s);
 /** Tell the program's side that the connection died; 0: it ended well. */
 void sock_dead(struct sock *s, int error);
 /**
- * The listener for a peer's segment: the exact address first, then the wildcard. Of several with SO_REUSEPORT the tuple's hash
- * chooses, the same one as long as it is there.
+ * The listener for a peer's segment: the exact address first, then the wildcard. Of several with
+ * SO_REUSEPORT the tuple's hash chooses, the same one as long as it is there.
  */
-struct sock *listener_find(struct stack *st, const struct ip_endpoint *local, const struct ip_endpoint *remote);
+struct sock *listener_find(struct stack *st, const struct ip_endpoint *local,
+                           const struct ip_endpoint *remote);
 void listener_destroy(struct sock *s);
 /** sock/wait.c */
 void sock_call_pool_init(struct stack *st);

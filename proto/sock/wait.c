@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Blocking calls in virtual time; see wait.h. Linux: sk_stream_wait_connect, sk_stream_wait_memory, sk_wait_data. */
+/* Blocking calls in virtual time; see wait.h. Linux: sk_stream_wait_connect, sk_stream_wait_memory,
+ * sk_wait_data. */
 #include "proto/sock/wait.h"
 #include "proto/sock/sock_internal.h"
 
@@ -36,7 +37,8 @@ static void cut_short(struct sock_call *c, int error)
     end(c, c->done_bytes ? (ssize_t)c->done_bytes : -error);
 }
 
-/* Bytes that were moved before an error are reported first; the error stays for the next call (send path, step 19). */
+/* Bytes that were moved before an error are reported first; the error stays for the next call (send
+ * path, step 19). */
 static bool error_can_wait(struct sock_call *c)
 {
     if (!c->done_bytes || !c->sock->error)
@@ -76,7 +78,8 @@ static bool recv_is_cut(const struct sock_call *c, uint64_t off)
 
     if (tp->urg_state != TCP_URG_NONE && tp->urg_offset == off)
         return true;
-    return off == tp->rcv_offset && (tp->peer_fin || tp->rcv_shutdown || tp->conn.state == TCPS_CLOSED);
+    return off == tp->rcv_offset &&
+           (tp->peer_fin || tp->rcv_shutdown || tp->conn.state == TCPS_CLOSED);
 }
 
 static void try_recv(struct sock_call *c)
@@ -89,7 +92,8 @@ static void try_recv(struct sock_call *c)
 
     if (tp->read_offset == tp->rcv_offset && error_can_wait(c))
         return;
-    n = sock_recvmsg(c->sock, &iov, 1, c->args.flags & (MSG_OOB | MSG_PEEK | MSG_TRUNC), c->st->now);
+    n = sock_recvmsg(c->sock, &iov, 1, c->args.flags & (MSG_OOB | MSG_PEEK | MSG_TRUNC),
+                     c->st->now);
     if (n == -EAGAIN && !(c->args.flags & MSG_OOB))
         return;
     if (n <= 0) {
@@ -144,7 +148,8 @@ static uint64_t time_limit(const struct sock_call *c)
     return writes ? c->sock->snd_timeout_us : c->sock->rcv_timeout_us;
 }
 
-int sock_call_start(struct sock *s, const struct sock_call_args *args, uint64_t now, struct sock_call **out)
+int sock_call_start(struct sock *s, const struct sock_call_args *args, uint64_t now,
+                    struct sock_call **out)
 {
     struct sock_call *c = pool_get(&s->st->tcp.call_pool);
 
@@ -204,7 +209,7 @@ void sock_calls_wake(struct sock *s)
 {
     struct list *l, *next;
 
-    list_for_each_safe(l, next, &s->calls)
+    list_for_each_safe (l, next, &s->calls)
         attempt(container_of(l, struct sock_call, link));
 }
 

@@ -2,9 +2,10 @@
 /*
  * Blocking calls in virtual time: what a thread of a program would do in the kernel, as an object.
  *
- * A call is started, ends at once or waits; events of its socket, its time-out (SO_RCVTIMEO, SO_SNDTIMEO) or a signal
- * (sock_call_interrupt) end it later. The semantics are those of send(2), recv(2), connect(2), accept(2): a send that is cut short
- * reports what was accepted; only a call that has done nothing yet fails with EAGAIN or EINTR (send path, steps 4 and 12).
+ * A call is started, ends at once or waits; events of its socket, its time-out (SO_RCVTIMEO,
+ * SO_SNDTIMEO) or a signal (sock_call_interrupt) end it later. The semantics are those of send(2),
+ * recv(2), connect(2), accept(2): a send that is cut short reports what was accepted; only a call
+ * that has done nothing yet fails with EAGAIN or EINTR (send path, steps 4 and 12).
  */
 #ifndef TS_PROTO_SOCK_WAIT_H
 #define TS_PROTO_SOCK_WAIT_H
@@ -19,7 +20,8 @@ struct sock_call_args {
     enum sock_call_op op;
     void *buf; /**< SEND: read from; RECV: written to; must live as long as the call */
     size_t len;
-    int flags; /**< MSG_*; MSG_DONTWAIT makes the call end at once; MSG_WAITALL waits for all of len */
+    int flags; /**< MSG_*; MSG_DONTWAIT makes the call end at once; MSG_WAITALL waits for all of len
+                */
     struct ip_endpoint remote; /**< CONNECT */
     struct sock *accepted;     /**< ACCEPT: the result */
 };
@@ -28,9 +30,11 @@ struct sock_call_args {
  * Start a call on s. Returns 0 and *out (which the caller frees with sock_call_free), or -ENOMEM.
  * The call may already be over: ask sock_call_done().
  */
-int sock_call_start(struct sock *s, const struct sock_call_args *args, uint64_t now, struct sock_call **out);
+int sock_call_start(struct sock *s, const struct sock_call_args *args, uint64_t now,
+                    struct sock_call **out);
 
-/** True when it has ended; *result is what the call returned (bytes, 0, or a negative errno value). */
+/** True when it has ended; *result is what the call returned (bytes, 0, or a negative errno value).
+ */
 bool sock_call_done(const struct sock_call *c, ssize_t *result);
 
 /** ACCEPT that succeeded: the connection. */

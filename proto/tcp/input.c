@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TCP input: from a packet to the connection that it belongs to, then the checks of RFC 9293 §3.10.7 in their order.
+ * TCP input: from a packet to the connection that it belongs to, then the checks of RFC 9293
+ * §3.10.7 in their order.
  *
- * Each step is a room of its own under input/: parse, validate (PAWS, sequence, RST, SYN), ack, data, window, delack. Input only
- * changes state; what has to be sent waits on the dirty list until stack_run() (output.c).
+ * Each step is a room of its own under input/: parse, validate (PAWS, sequence, RST, SYN), ack,
+ * data, window, delack. Input only changes state; what has to be sent waits on the dirty list until
+ * stack_run() (output.c).
  */
 #include "proto/sock/sock_internal.h"
 
@@ -20,7 +22,8 @@ static void established_by_ack(struct tcb *tp, const struct tcp_seg *seg)
         tcp_shutdown_write(tp);
 }
 
-/* SYN-RECEIVED of a simultaneous open: only an ACK of our SYN makes the connection (RFC 9293 §3.10.7.4, fifth). */
+/* SYN-RECEIVED of a simultaneous open: only an ACK of our SYN makes the connection (RFC 9293
+ * §3.10.7.4, fifth). */
 static bool synrecv_ack(struct tcb *tp, const struct tcp_seg *seg)
 {
     if (!seq_gt(seg->ack, tp->snd_una) || seq_gt(seg->ack, tp->snd_nxt)) {
@@ -132,7 +135,8 @@ static void conn_input(struct tcb *tp, const struct tcp_seg *seg)
         tcp_fin_wait2_orphan(tp);
 }
 
-static void no_connection(struct stack *st, const struct tcp_seg *seg, const struct ip_endpoint *local, uint32_t isn)
+static void no_connection(struct stack *st, const struct tcp_seg *seg,
+                          const struct ip_endpoint *local, uint32_t isn)
 {
     struct ip_endpoint remote = {seg->packet->src, seg->src_port};
     struct sock *listener = listener_find(st, local, &remote);

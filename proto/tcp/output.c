@@ -2,11 +2,13 @@
 /*
  * The send path: from the program's bytes to segments on their way to IP.
  *
- *     tcp_sendmsg -> tcp_push -> tcp_push_pending_frames -> tcp_write_xmit -> tcp_transmit_segment -> ip_output -> neigh_output -> device
+ *     tcp_sendmsg -> tcp_push -> tcp_push_pending_frames -> tcp_write_xmit -> tcp_transmit_segment
+ * -> ip_output -> neigh_output -> device
  *
- * The steps and their names are those of Linux's send path; what differs is that a segment is a range of the stream and owns no bytes.
- * Every stop of tcp_write_xmit() is counted (stops.def): "why did it not send?" always has an answer.
- * RFC 9293 §3.8.6, §3.10.2; RFC 1122 §4.2.3.4; RFC 896.
+ * The steps and their names are those of Linux's send path; what differs is that a segment is a
+ * range of the stream and owns no bytes. Every stop of tcp_write_xmit() is counted (stops.def):
+ * "why did it not send?" always has an answer. RFC 9293 §3.8.6, §3.10.2; RFC 1122 §4.2.3.4; RFC
+ * 896.
  */
 #include "proto/sock/sock_internal.h"
 
@@ -25,7 +27,9 @@ void tcp_stop(struct tcb *tp, enum tcp_stop why)
     tp->st->counters.v[of[why]]++;
 }
 
-/* --- pushing ----------------------------------------------------------------------------------------------- */
+/* --- pushing
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static void tcp_mark_push(struct tcb *tp, struct segment *seg)
 {
@@ -33,7 +37,8 @@ static void tcp_mark_push(struct tcb *tp, struct segment *seg)
     tp->pushed_seq = tp->write_seq;
 }
 
-/* More than half of the largest window was written since the last push: the receiver should not wait for the rest. */
+/* More than half of the largest window was written since the last push: the receiver should not
+ * wait for the rest. */
 static bool forced_push(const struct tcb *tp)
 {
     return seq_gt(tp->write_seq, tp->pushed_seq + (tp->max_window >> 1));
@@ -58,7 +63,8 @@ static void tcp_push_one(struct tcb *tp, uint32_t mss_now)
 }
 
 /* Step 13: the end of a call. */
-static void tcp_push(struct tcb *tp, int flags, uint32_t mss_now, uint8_t nonagle, uint32_t size_goal)
+static void tcp_push(struct tcb *tp, int flags, uint32_t mss_now, uint8_t nonagle,
+                     uint32_t size_goal)
 {
     struct segment *seg = wqueue_tail(tp);
 
@@ -67,7 +73,8 @@ static void tcp_push(struct tcb *tp, int flags, uint32_t mss_now, uint8_t nonagl
     if (!(flags & MSG_MORE) || forced_push(tp))
         tcp_mark_push(tp, seg);
     if (flags & MSG_OOB)
-        tp->snd_up = tp->write_seq; /* the byte behind the urgent one (RFC 6093 §2.2, RFC 9293 §3.8.5) */
+        tp->snd_up =
+            tp->write_seq; /* the byte behind the urgent one (RFC 6093 §2.2, RFC 9293 §3.8.5) */
     if (tcp_should_autocork(tp, seg, size_goal)) {
         tcp_stop(tp, TCP_STOP_autocork);
         return;
@@ -77,7 +84,8 @@ static void tcp_push(struct tcb *tp, int flags, uint32_t mss_now, uint8_t nonagl
     push_pending_frames(tp, mss_now, nonagle);
 }
 
-/* --- tcp_sendmsg ------------------------------------------------------------------------------------------- */
+/* --- tcp_sendmsg
+ * ------------------------------------------------------------------------------------------- */
 
 static uint32_t notsent_lowat(const struct tcb *tp)
 {
@@ -90,7 +98,8 @@ bool tcp_stream_memory_free(const struct tcb *tp)
     return tcp_wmem_queued(tp) < tp->sndbuf && tp->write_seq - tp->snd_nxt < notsent_lowat(tp);
 }
 
-/* POLLOUT is later than the first free byte: a third of the buffer, half of the low-water mark (linux-sender §2). */
+/* POLLOUT is later than the first free byte: a third of the buffer, half of the low-water mark
+ * (linux-sender §2). */
 bool tcp_is_writable(const struct tcb *tp)
 {
     uint32_t queued = tcp_wmem_queued(tp);
@@ -137,7 +146,8 @@ static int get_segment(struct tcb *tp, struct send_call *c, struct segment **out
     *room = c->size_goal;
     seg = wqueue_entail(tp);
     if (!seg && !c->copy) {
-        /* granted bytes are never refused: the spare takes all of them, and is cut when there is memory again */
+        /* granted bytes are never refused: the spare takes all of them, and is cut when there is
+         * memory again */
         seg = wqueue_entail_spare(tp);
         *room = UINT32_MAX;
     }
@@ -177,8 +187,8 @@ static void drop_empty_tail(struct tcb *tp)
 }
 
 /*
- * What is to be sent may take three quarters of the memory. The rest is for what arrives: else two hosts that are both full of
- * bytes to send would wait for each other until they give up.
+ * What is to be sent may take three quarters of the memory. The rest is for what arrives: else two
+ * hosts that are both full of bytes to send would wait for each other until they give up.
  */
 static bool may_take(const struct stack *st, uint64_t bytes)
 {
@@ -187,7 +197,8 @@ static bool may_take(const struct stack *st, uint64_t bytes)
     return !limit || st->mem.used - st->extents.cached + bytes <= limit - limit / 4;
 }
 
-/* Growing while bytes are live adds the second and last extent: it must then hold the whole send buffer. */
+/* Growing while bytes are live adds the second and last extent: it must then hold the whole send
+ * buffer. */
 int tcp_reserve_send(struct tcb *tp, size_t n)
 {
     uint64_t end = tp->snd_offset + n, most = tp->snd.tail + tp->sndbuf;
@@ -198,7 +209,8 @@ int tcp_reserve_send(struct tcb *tp, size_t n)
         return -ENOMEM;
     if (most > end && !may_take(tp->st, most - tp->snd.tail))
         most = end;
-    if (bytestream_footprint(&tp->snd) && most > end && bytestream_reserve(&tp->snd, tp->snd_offset, most) == 0)
+    if (bytestream_footprint(&tp->snd) && most > end &&
+        bytestream_reserve(&tp->snd, tp->snd_offset, most) == 0)
         return 0;
     return bytestream_reserve(&tp->snd, tp->snd_offset, end);
 }
@@ -264,7 +276,8 @@ static ssize_t send_loop(struct tcb *tp, struct send_call *c)
     return 0;
 }
 
-/* Step 12: out of space or memory. What was queued goes out although MSG_MORE was said, and the writer waits. */
+/* Step 12: out of space or memory. What was queued goes out although MSG_MORE was said, and the
+ * writer waits. */
 static void wait_for_space(struct tcb *tp, struct send_call *c, ssize_t err)
 {
     tp->nospace = true;
@@ -301,7 +314,8 @@ ssize_t tcp_sendmsg(struct tcb *tp, tcp_copy_fn copy, void *ctx, size_t len, int
     return (ssize_t)c.copied;
 }
 
-/* --- tcp_write_xmit ---------------------------------------------------------------------------------------- */
+/* --- tcp_write_xmit
+ * ---------------------------------------------------------------------------------------- */
 
 static bool paced(const struct tcb *tp)
 {
@@ -346,7 +360,8 @@ static bool snd_wnd_test(const struct tcb *tp, const struct segment *seg, uint32
 }
 
 /* Where to cut a segment of several packets (linux-sender §5, 6). */
-static uint32_t split_point(const struct tcb *tp, const struct segment *seg, uint32_t mss, uint32_t quota, uint8_t nonagle)
+static uint32_t split_point(const struct tcb *tp, const struct segment *seg, uint32_t mss,
+                            uint32_t quota, uint8_t nonagle)
 {
     uint32_t window = tcp_wnd_end(tp) - seg->seq;
     uint32_t most = quota * mss;
@@ -360,7 +375,8 @@ static uint32_t split_point(const struct tcb *tp, const struct segment *seg, uin
         return most;
     partial = needed % mss;
     if (partial && needed == seg_len(seg)) {
-        struct segment last = {.seq = seg->end_seq - partial, .end_seq = seg->end_seq, .flags = seg->flags};
+        struct segment last = {
+            .seq = seg->end_seq - partial, .end_seq = seg->end_seq, .flags = seg->flags};
 
         if (!tcp_nagle_test(tp, &last, mss, nonagle, &why))
             return needed - partial;
@@ -369,7 +385,8 @@ static uint32_t split_point(const struct tcb *tp, const struct segment *seg, uin
     return partial ? needed - partial : needed;
 }
 
-/* Bytes in the device's queue are bounded so that ACK clocking stays with us (linux-sender §5, small queues). */
+/* Bytes in the device's queue are bounded so that ACK clocking stays with us (linux-sender §5,
+ * small queues). */
 static bool small_queue_check(const struct tcb *tp, const struct segment *seg)
 {
     uint64_t limit = 2ull * seg_len(seg);
@@ -380,7 +397,8 @@ static bool small_queue_check(const struct tcb *tp, const struct segment *seg)
         limit = per_ms;
     if (limit > most)
         limit = most;
-    return tp->device_queued > limit && list_first(&((struct tcb *)(uintptr_t)tp)->rtxq) != list_last(&((struct tcb *)(uintptr_t)tp)->rtxq);
+    return tp->device_queued > limit && list_first(&((struct tcb *)(uintptr_t)tp)->rtxq) !=
+                                            list_last(&((struct tcb *)(uintptr_t)tp)->rtxq);
 }
 
 static void event_new_data_sent(struct tcb *tp, struct segment *seg)
@@ -404,7 +422,8 @@ static void minshall_update(struct tcb *tp, const struct segment *seg, uint32_t 
 }
 
 /* The tests of step 14, in order. Returns true when seg (cut as needed) may leave. */
-static bool may_send(struct tcb *tp, struct segment *seg, uint32_t mss, uint8_t nonagle, int push_one, bool *cwnd_limited)
+static bool may_send(struct tcb *tp, struct segment *seg, uint32_t mss, uint8_t nonagle,
+                     int push_one, bool *cwnd_limited)
 {
     uint32_t max_segs = tcp_tso_autosize(tp, mss);
     enum tcp_stop why = TCP_STOP_empty;
@@ -443,8 +462,8 @@ static bool may_send(struct tcb *tp, struct segment *seg, uint32_t mss, uint8_t 
 }
 
 /**
- * Send what may be sent. push_one: only one segment. Returns true when nothing is in flight and data waits:
- * then only a window update or the persist timer will move it.
+ * Send what may be sent. push_one: only one segment. Returns true when nothing is in flight and
+ * data waits: then only a window update or the persist timer will move it.
  */
 bool tcp_write_xmit(struct tcb *tp, uint32_t mss, uint8_t nonagle, int push_one)
 {
@@ -474,7 +493,8 @@ bool tcp_write_xmit(struct tcb *tp, uint32_t mss, uint8_t nonagle, int push_one)
         tcp_timer_set(tp, TCP_TIMER_retry, tp->st->now + 1000);
     if (!seg)
         tcp_stop(tp, TCP_STOP_empty);
-    if (seg && !cwnd_limited && tp->pacing_until <= tp->st->now && seq_gt(seg->end_seq, tcp_wnd_end(tp)))
+    if (seg && !cwnd_limited && tp->pacing_until <= tp->st->now &&
+        seq_gt(seg->end_seq, tcp_wnd_end(tp)))
         tcp_chrono_start(tp, TCP_CHRONO_RWND);
     else
         tcp_chrono_stop(tp, TCP_CHRONO_RWND);
@@ -483,9 +503,11 @@ bool tcp_write_xmit(struct tcb *tp, uint32_t mss, uint8_t nonagle, int push_one)
     return !tp->packets_out && wqueue_send_head(tp);
 }
 
-/* --- once per touched connection --------------------------------------------------------------------------- */
+/* --- once per touched connection
+ * --------------------------------------------------------------------------- */
 
-/** After a batch of input: losses first, then new data, then the question of an ACK (data may have carried it). */
+/** After a batch of input: losses first, then new data, then the question of an ACK (data may have
+ * carried it). */
 void tcp_output_touched(struct tcb *tp)
 {
     uint8_t pending = tp->pending;
@@ -493,7 +515,8 @@ void tcp_output_touched(struct tcb *tp)
     tp->pending = 0;
     if (tp->conn.state == TCPS_SYN_SENT)
         tcp_retry_syn(tp);
-    if (tp->conn.state == TCPS_CLOSED || tp->conn.state == TCPS_SYN_SENT || tp->conn.state == TCPS_SYN_RECV)
+    if (tp->conn.state == TCPS_CLOSED || tp->conn.state == TCPS_SYN_SENT ||
+        tp->conn.state == TCPS_SYN_RECV)
         return;
     if ((pending & TCP_PEND_RETRANS) || tp->lost_out > tp->retrans_out)
         tcp_xmit_retransmit_queue(tp);

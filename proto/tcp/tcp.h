@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A TCP connection: its state (struct tcb), its segments, and what the mechanisms of proto/tcp/ call of each other.
+ * A TCP connection: its state (struct tcb), its segments, and what the mechanisms of proto/tcp/
+ * call of each other.
  *
- * A segment is a range of the stream (design idea 4): the bytes lie in the connection's bytestream from the program's
- * write to the peer's acknowledgement, and segments, retransmissions and the scoreboard refer to them by sequence number.
- * Names are Linux's where Linux has one. Only proto/ includes this file.
+ * A segment is a range of the stream (design idea 4): the bytes lie in the connection's bytestream
+ * from the program's write to the peer's acknowledgement, and segments, retransmissions and the
+ * scoreboard refer to them by sequence number. Names are Linux's where Linux has one. Only proto/
+ * includes this file.
  */
 #ifndef TS_PROTO_TCP_TCP_H
 #define TS_PROTO_TCP_TCP_H
@@ -28,18 +30,18 @@
 #define TH_ECE 0x40
 #define TH_CWR 0x80
 
-#define TCP_HEADER_LEN       20
-#define TCP_TIMESTAMP_SPACE  12 /**< NOP NOP and ten bytes */
-#define TCP_DEFAULT_MSS_V4   536 /**< RFC 9293 §3.7.1, MUST-15 */
-#define TCP_MAX_WSCALE       14 /**< RFC 7323 §2.3 */
-#define TCP_INIT_SSTHRESH    0x7fffffffu
-#define TCP_MAX_QUICKACKS    16
-#define TCP_ATO_MIN          40000u
-#define TCP_DELACK_MAX       199000u
-#define TCP_RTO_INIT         1000000u
-#define TCP_RTO_FALLBACK     3000000u /**< no sample from the handshake (RFC 6298 §5.7) */
-#define TCP_TIMEOUT_MIN      2000u    /**< two ticks of Linux at 1000 Hz */
-#define TCP_PROBE_RETRY      500000u  /**< after a local failure to send */
+#define TCP_HEADER_LEN           20
+#define TCP_TIMESTAMP_SPACE      12  /**< NOP NOP and ten bytes */
+#define TCP_DEFAULT_MSS_V4       536 /**< RFC 9293 §3.7.1, MUST-15 */
+#define TCP_MAX_WSCALE           14  /**< RFC 7323 §2.3 */
+#define TCP_INIT_SSTHRESH        0x7fffffffu
+#define TCP_MAX_QUICKACKS        16
+#define TCP_ATO_MIN              40000u
+#define TCP_DELACK_MAX           199000u
+#define TCP_RTO_INIT             1000000u
+#define TCP_RTO_FALLBACK         3000000u /**< no sample from the handshake (RFC 6298 §5.7) */
+#define TCP_TIMEOUT_MIN          2000u    /**< two ticks of Linux at 1000 Hz */
+#define TCP_PROBE_RETRY          500000u  /**< after a local failure to send */
 #define TCP_KEEPALIVE_MAX_PROBES 127
 
 /** Who is in the demultiplexing table. */
@@ -60,7 +62,7 @@ struct bind_bucket {
 };
 
 struct bind_owner {
-    struct list link; /**< in bind_bucket.owners */
+    struct list link;           /**< in bind_bucket.owners */
     struct bind_bucket *bucket; /**< NULL: holds no port */
     struct ip_addr addr;
     bool reuse;     /**< SO_REUSEADDR */
@@ -69,10 +71,12 @@ struct bind_owner {
     bool automatic; /**< port chosen by connect(): may be shared by different 4-tuples */
     bool fixed;     /**< port chosen by the program: stays the socket's when its connection ends */
     bool timewait;
-    uint32_t owner; /**< who may share the port by SO_REUSEPORT: the host's number (sock_set_owner) */
+    uint32_t
+        owner; /**< who may share the port by SO_REUSEPORT: the host's number (sock_set_owner) */
 };
 
-/* --- segments -------------------------------------------------------------------------------------------- */
+/* --- segments
+ * -------------------------------------------------------------------------------------------- */
 
 #define SEG_SYN 0x01
 #define SEG_FIN 0x02
@@ -86,9 +90,9 @@ struct bind_owner {
 struct segment {
     struct list link;
     uint32_t seq, end_seq;
-    uint8_t flags; /**< SEG_SYN … */
-    uint8_t marks; /**< SEG_LOST … */
-    uint16_t pcount; /**< packets of mss bytes that it makes */
+    uint8_t flags;    /**< SEG_SYN … */
+    uint8_t marks;    /**< SEG_LOST … */
+    uint16_t pcount;  /**< packets of mss bytes that it makes */
     uint64_t sent_at; /**< last transmission, 0: never */
     /* what tcp/loss/rate.c knew at that time: */
     uint64_t rate_first_sent, rate_delivered_at;
@@ -107,14 +111,15 @@ struct ooo_range {
     uint32_t seq, end_seq;
 };
 
-/* --- parsed input ---------------------------------------------------------------------------------------- */
+/* --- parsed input
+ * ---------------------------------------------------------------------------------------- */
 
 struct tcp_options {
     bool has_mss, has_wscale, has_ts, sack_ok;
     uint8_t wscale;
     uint16_t mss;
     uint32_t tsval, tsecr;
-    uint16_t uto; /**< user timeout option as it came, 0: none (RFC 5482) */
+    uint16_t uto;   /**< user timeout option as it came, 0: none (RFC 5482) */
     uint8_t n_sack; /**< blocks present (RFC 2018), at most 4 */
     struct {
         uint32_t start, end;
@@ -137,7 +142,8 @@ struct tcp_seg {
     uint32_t n_segs; /**< segments that this offloaded frame stands for */
 };
 
-/* --- congestion control ---------------------------------------------------------------------------------- */
+/* --- congestion control
+ * ---------------------------------------------------------------------------------- */
 
 enum ca_state { CA_OPEN, CA_DISORDER, CA_CWR, CA_RECOVERY, CA_LOSS };
 
@@ -148,8 +154,10 @@ struct tcp_cc_ops {
     const char *name; /**< as TCP_CONGESTION names it */
     void (*init)(struct tcb *tp);
     uint32_t (*ssthresh)(struct tcb *tp); /**< new slow start threshold at a loss, in packets */
-    void (*cong_avoid)(struct tcb *tp, uint32_t acked); /**< `acked` packets newly delivered while cwnd-limited */
-    uint32_t (*undo_cwnd)(struct tcb *tp); /**< the window to go back to after a spurious reduction */
+    void (*cong_avoid)(struct tcb *tp,
+                       uint32_t acked); /**< `acked` packets newly delivered while cwnd-limited */
+    uint32_t (*undo_cwnd)(
+        struct tcb *tp); /**< the window to go back to after a spurious reduction */
     void (*set_state)(struct tcb *tp, enum ca_state state); /**< may be NULL */
 };
 
@@ -157,7 +165,8 @@ extern const struct tcp_cc_ops tcp_cc_reno;
 /** By name; NULL when there is none. */
 const struct tcp_cc_ops *tcp_cc_find(const char *name);
 
-/* --- the connection -------------------------------------------------------------------------------------- */
+/* --- the connection
+ * -------------------------------------------------------------------------------------- */
 
 enum tcp_timer {
 #define TCP_TIMER(name, ss, help) TCP_TIMER_##name,
@@ -177,7 +186,13 @@ enum tcp_timer {
 #define TCP_PEND_RETRANS 4 /**< lost segments wait */
 
 /* tcb.chrono */
-enum tcp_chrono { TCP_CHRONO_NONE, TCP_CHRONO_BUSY, TCP_CHRONO_RWND, TCP_CHRONO_SNDBUF, TCP_CHRONO_COUNT };
+enum tcp_chrono {
+    TCP_CHRONO_NONE,
+    TCP_CHRONO_BUSY,
+    TCP_CHRONO_RWND,
+    TCP_CHRONO_SNDBUF,
+    TCP_CHRONO_COUNT
+};
 
 /* tcb.urg_state */
 #define TCP_URG_NONE   0
@@ -186,8 +201,8 @@ enum tcp_chrono { TCP_CHRONO_NONE, TCP_CHRONO_BUSY, TCP_CHRONO_RWND, TCP_CHRONO_
 #define TCP_URG_READ   3 /**< taken by MSG_OOB; the mark stays until the reader has passed it */
 
 /* tcb.ack_flags */
-#define TCP_ACK_SCHED 1 /**< an ACK is owed */
-#define TCP_ACK_NOW   2 /**< … at once */
+#define TCP_ACK_SCHED   1 /**< an ACK is owed */
+#define TCP_ACK_NOW     2 /**< … at once */
 #define TCP_ACK_PUSHED  4 /**< a PSH was seen since the last ACK (Linux: ICSK_ACK_PUSHED) */
 #define TCP_ACK_PUSHED2 8
 
@@ -203,25 +218,27 @@ struct tcb {
 
     /* Send sequence variables (RFC 9293 §3.3.1) and the write queue. */
     uint32_t snd_una, snd_nxt, snd_wnd, snd_wl1;
-    uint32_t write_seq;   /**< end of what the program has written, FIN included */
-    uint32_t max_window;  /**< largest window ever seen */
-    uint32_t pushed_seq;  /**< write_seq at the last push */
-    uint32_t snd_up;      /**< the byte behind the urgent one; at or below snd_una: none */
-    uint32_t snd_sml;     /**< end of the last small segment sent (Minshall) */
-    uint64_t snd_offset;  /**< stream offset of the end of the written bytes */
+    uint32_t write_seq;  /**< end of what the program has written, FIN included */
+    uint32_t max_window; /**< largest window ever seen */
+    uint32_t pushed_seq; /**< write_seq at the last push */
+    uint32_t snd_up;     /**< the byte behind the urgent one; at or below snd_una: none */
+    uint32_t snd_sml;    /**< end of the last small segment sent (Minshall) */
+    uint64_t snd_offset; /**< stream offset of the end of the written bytes */
     struct bytestream snd;
     struct list sendq, rtxq; /**< unsent; sent and not acknowledged */
     struct segment *spare;   /**< for a commit that finds no memory (wqueue_have_spare) */
     uint32_t sndbuf;
     uint16_t mss_cache, mss_clamp, advmss;
     uint16_t pmtu;
-    uint16_t size_acked; /**< the largest payload of one segment that was acknowledged (RFC 5927 §7.2: maxsizeacked) */
+    uint16_t size_acked; /**< the largest payload of one segment that was acknowledged (RFC 5927
+                            §7.2: maxsizeacked) */
     uint16_t ptb_mtu;    /**< what a "too big" about an acknowledged size said, 0: none waits */
     uint32_t ptb_seq;    /**< the segment that it quoted */
     uint8_t snd_wscale, rcv_wscale;
     bool wscale_ok, ts_ok, fin_queued, nospace;
 
-    /* Congestion and loss, in packets. in_flight = packets_out - sacked_out - lost_out + retrans_out. */
+    /* Congestion and loss, in packets. in_flight = packets_out - sacked_out - lost_out +
+     * retrans_out. */
     uint32_t packets_out, sacked_out, lost_out, retrans_out;
     uint32_t cwnd, cwnd_cnt, ssthresh, prior_cwnd;
     uint32_t high_seq; /**< snd_nxt when the present recovery began */
@@ -248,21 +265,22 @@ struct tcb {
     uint8_t chrono; /**< enum tcp_chrono: the one that runs */
     uint64_t chrono_since, chrono_us[TCP_CHRONO_COUNT];
     uint64_t last_sent, last_received, last_ack_received, last_ack_sent;
-    uint64_t pacing_rate; /**< bytes per second, ~0: unlimited */
+    uint64_t pacing_rate;  /**< bytes per second, ~0: unlimited */
     uint64_t pacing_until; /**< SO_MAX_PACING_RATE: the next departure */
 
     /* Receive sequence variables and window. */
     uint32_t rcv_nxt, rcv_wnd, rcv_wup;
     uint32_t rcv_ssthresh, window_clamp;
-    uint32_t window_grown; /**< by so much rcv_ssthresh has grown: this connection's part of the budget */
-    uint64_t rcv_offset; /**< stream offset of rcv_nxt */
-    uint64_t read_offset; /**< moved out of the stream by the program's side */
-    uint32_t held;       /**< moved out, but still unread in the pair */
+    uint32_t window_grown; /**< by so much rcv_ssthresh has grown: this connection's part of the
+                              budget */
+    uint64_t rcv_offset;   /**< stream offset of rcv_nxt */
+    uint64_t read_offset;  /**< moved out of the stream by the program's side */
+    uint32_t held;         /**< moved out, but still unread in the pair */
     struct bytestream rcv;
     struct rb_root ooo;
     uint32_t ooo_bytes, n_ooo;
-    uint64_t urg_offset;  /**< stream offset of the urgent byte */
-    uint8_t urg_state;    /**< TCP_URG_* */
+    uint64_t urg_offset; /**< stream offset of the urgent byte */
+    uint8_t urg_state;   /**< TCP_URG_* */
     uint8_t urg_byte;
     uint32_t rcv_fin_seq; /**< sequence number of a FIN that came out of order */
     bool rcv_fin_pending, rcv_shutdown, peer_fin, send_shutdown;
@@ -274,8 +292,8 @@ struct tcb {
         uint32_t rtt_seq;
         uint64_t rtt_time;
         uint32_t rtt_last_tsecr;
-        uint32_t space;   /**< bytes that the program took in the last round */
-        uint64_t seq;     /**< read offset when this round began */
+        uint32_t space; /**< bytes that the program took in the last round */
+        uint64_t seq;   /**< read offset when this round began */
         uint64_t time;
     } drs;
 
@@ -302,7 +320,7 @@ struct tcb {
     uint32_t device_queued; /**< payload bytes in the device's queue */
     uint8_t tos, ttl;
     uint16_t ip_id;
-    bool passive;       /**< from a listener */
+    bool passive; /**< from a listener */
     bool keepalive;
     bool quickack_always;
     int32_t keep_idle_s, keep_intvl_s, keep_cnt; /**< 0: the tunable */
@@ -311,11 +329,12 @@ struct tcb {
     uint32_t user_timeout_ms, notsent_lowat, user_mss;
     uint32_t uto_adopted_ms; /**< user timeout by the peer's option, 0: none (RFC 5482) */
     bool uto_pending;        /**< our option waits for a segment */
-    uint32_t user_clamp; /**< TCP_WINDOW_CLAMP */
+    uint32_t user_clamp;     /**< TCP_WINDOW_CLAMP */
     uint64_t max_pacing_rate;
     int soft_error;
     uint64_t bytes_sent, bytes_acked, bytes_received, bytes_retrans;
-    uint32_t segs_in, segs_out, data_segs_in, data_segs_out, total_retrans, rcv_ooopack, delivered, total_rto;
+    uint32_t segs_in, segs_out, data_segs_in, data_segs_out, total_retrans, rcv_ooopack, delivered,
+        total_rto;
     uint32_t total_rto_recoveries, total_rto_ms, reord_seen;
     uint64_t rto_stamp; /**< when the present recovery by time-out began; 0: none */
     uint64_t established_at;
@@ -338,7 +357,8 @@ static inline uint32_t tcp_wnd_end(const struct tcb *tp)
     return tp->snd_una + tp->snd_wnd;
 }
 
-/** Urgent data is on its way: segments carry URG, are not held back, and are of one MSS (RFC 9293 §3.8.5). */
+/** Urgent data is on its way: segments carry URG, are not held back, and are of one MSS (RFC 9293
+ * §3.8.5). */
 static inline bool tcp_urg_mode(const struct tcb *tp)
 {
     return seq_gt(tp->snd_up, tp->snd_una);
@@ -376,8 +396,9 @@ static inline uint32_t tcp_receive_window(const struct tcb *tp)
 }
 
 /**
- * Memory is short (Linux: tcp_under_memory_pressure): buffers and windows stop growing. Sending streams may take three quarters of the
- * memory (send path, step 8), so the rest is there for what has been promised to peers.
+ * Memory is short (Linux: tcp_under_memory_pressure): buffers and windows stop growing. Sending
+ * streams may take three quarters of the memory (send path, step 8), so the rest is there for what
+ * has been promised to peers.
  */
 static inline bool tcp_under_pressure(const struct stack *st)
 {
@@ -390,11 +411,14 @@ static inline uint64_t tcp_unread(const struct tcb *tp)
     return tp->rcv_offset - tp->read_offset + tp->held;
 }
 
-/* --- conn/ ----------------------------------------------------------------------------------------------- */
+/* --- conn/
+ * -----------------------------------------------------------------------------------------------
+ */
 
 /* conn/tcb.c: birth and death */
 struct tcb *tcb_new(struct stack *st);
-/** Leave the tables, stop timers, free buffers; state becomes CLOSED. The tcb itself lives on while a sock holds it. */
+/** Leave the tables, stop timers, free buffers; state becomes CLOSED. The tcb itself lives on while
+ * a sock holds it. */
 void tcp_done(struct tcb *tp);
 /** tcp_done, and the program learns `error` (SOCK_EV_ERROR); 0: a good end (SOCK_EV_CLOSED). */
 void tcp_finish(struct tcb *tp, int error);
@@ -410,14 +434,18 @@ void tcp_touch(struct tcb *tp, uint8_t pending);
 void tcp_init_transfer(struct tcb *tp);
 
 /* conn/demux.c: hashed lookup */
-uint64_t demux_hash(const struct stack *st, const struct ip_endpoint *local, const struct ip_endpoint *remote);
+uint64_t demux_hash(const struct stack *st, const struct ip_endpoint *local,
+                    const struct ip_endpoint *remote);
 void demux_insert(struct stack *st, struct tcp_conn *c);
 void demux_remove(struct stack *st, struct tcp_conn *c);
-struct tcp_conn *demux_find(const struct stack *st, const struct ip_endpoint *local, const struct ip_endpoint *remote);
+struct tcp_conn *demux_find(const struct stack *st, const struct ip_endpoint *local,
+                            const struct ip_endpoint *remote);
 
 /* conn/isn.c: RFC 6528 */
-uint32_t isn_generate(struct stack *st, const struct ip_endpoint *local, const struct ip_endpoint *remote);
-uint32_t isn_ts_offset(struct stack *st, const struct ip_endpoint *local, const struct ip_endpoint *remote);
+uint32_t isn_generate(struct stack *st, const struct ip_endpoint *local,
+                      const struct ip_endpoint *remote);
+uint32_t isn_ts_offset(struct stack *st, const struct ip_endpoint *local,
+                       const struct ip_endpoint *remote);
 
 /* conn/ports.c: who holds which port; RFC 6056 selection */
 int port_bind(struct stack *st, struct bind_owner *o, uint16_t port);
@@ -426,8 +454,10 @@ void port_release(struct stack *st, struct bind_owner *o);
 uint16_t port_of(const struct bind_owner *o);
 /** Pick a free port for bind(0)/listen. Returns it or 0. */
 uint16_t port_pick(struct stack *st, const struct bind_owner *o);
-/** Pick a port for a connection to remote from local (RFC 6056 §3.3.4) and bind it. 0, -EADDRNOTAVAIL, -ENOMEM. */
-int port_connect(struct stack *st, struct bind_owner *o, const struct ip_addr *local, const struct ip_endpoint *remote);
+/** Pick a port for a connection to remote from local (RFC 6056 §3.3.4) and bind it. 0,
+ * -EADDRNOTAVAIL, -ENOMEM. */
+int port_connect(struct stack *st, struct bind_owner *o, const struct ip_addr *local,
+                 const struct ip_endpoint *remote);
 
 /* conn/open.c: active open */
 int tcp_connect(struct tcb *tp, const struct ip_endpoint *remote);
@@ -445,14 +475,16 @@ void uto_received(struct tcb *tp, uint16_t option);
 uint32_t uto_effective_ms(const struct tcb *tp);
 
 /* conn/close.c */
-/** Queue a FIN behind the data (send path, §3 of linux-sender: set on the unsent tail if there is one). */
+/** Queue a FIN behind the data (send path, §3 of linux-sender: set on the unsent tail if there is
+ * one). */
 void tcp_send_fin(struct tcb *tp);
 /** The program will send no more: FIN, and the next state. */
 void tcp_shutdown_write(struct tcb *tp);
 /** The program is gone. */
 void tcp_close(struct tcb *tp, bool linger_zero);
 void tcp_abort(struct tcb *tp);
-/** The peer's FIN is in order: acknowledge, change state, tell the program (RFC 9293 §3.10.7.4, eighth). */
+/** The peer's FIN is in order: acknowledge, change state, tell the program (RFC 9293 §3.10.7.4,
+ * eighth). */
 void tcp_fin(struct tcb *tp);
 /** Our FIN was acknowledged. The tcb may be gone afterwards. */
 void tcp_fin_acked(struct tcb *tp);
@@ -461,15 +493,18 @@ void tcp_fin_wait2_orphan(struct tcb *tp);
 
 /* conn/request.c: half-open records and SYN-ACKs */
 struct tcp_request;
-/** A segment for a listener. isn: the ISN that a reopened TIME-WAIT tuple must use, 0: a fresh one. */
-void tcp_listen_input(struct stack *st, struct sock *listener, const struct tcp_seg *seg, uint32_t isn);
+/** A segment for a listener. isn: the ISN that a reopened TIME-WAIT tuple must use, 0: a fresh one.
+ */
+void tcp_listen_input(struct stack *st, struct sock *listener, const struct tcp_seg *seg,
+                      uint32_t isn);
 void tcp_request_pool_init(struct stack *st);
 void tcp_request_input(struct stack *st, struct tcp_conn *c, const struct tcp_seg *seg);
 void tcp_request_timer(struct stack *st, struct stack_timer *t);
 void tcp_request_free(struct stack *st, struct tcp_conn *c);
 /** The same, from a link of listener.requests. */
 void tcp_request_free_link(struct stack *st, struct list *link);
-void tcp_request_icmp(struct stack *st, struct tcp_conn *c, const struct icmp_error *e, uint32_t seq);
+void tcp_request_icmp(struct stack *st, struct tcp_conn *c, const struct icmp_error *e,
+                      uint32_t seq);
 /** False: a soft error, and tcp_syn_soft_errors says that it does not end an attempt to connect. */
 bool tcp_icmp_ends_syn(const struct stack *st, const struct icmp_error *e);
 /** Fill an info record from a request (stack_each). */
@@ -478,14 +513,18 @@ void tcp_request_info(const struct stack *st, const struct tcp_conn *c, struct s
 /* conn/timewait.c: TIME-WAIT and FIN-WAIT-2 without a program, as small records */
 struct tcp_timewait;
 void tcp_timewait_pool_init(struct stack *st);
-/** Replace a connection that is over by a small record: state TIME_WAIT or FIN_WAIT2 for `us` microseconds. */
+/** Replace a connection that is over by a small record: state TIME_WAIT or FIN_WAIT2 for `us`
+ * microseconds. */
 void tcp_time_wait(struct tcb *tp, enum tcp_state state, uint64_t us);
-/** Returns true when the segment is a SYN that may open the tuple anew (RFC 6191): the record is gone then and *isn is the new ISN. */
-bool tcp_timewait_input(struct stack *st, struct tcp_conn *c, const struct tcp_seg *seg, uint32_t *isn);
+/** Returns true when the segment is a SYN that may open the tuple anew (RFC 6191): the record is
+ * gone then and *isn is the new ISN. */
+bool tcp_timewait_input(struct stack *st, struct tcp_conn *c, const struct tcp_seg *seg,
+                        uint32_t *isn);
 void tcp_timewait_timer(struct stack *st, struct stack_timer *t);
 void tcp_timewait_free(struct stack *st, struct tcp_conn *c);
 void tcp_timewait_info(const struct stack *st, const struct tcp_conn *c, struct sock_info *info);
-/** May connect() take over this TIME-WAIT tuple? Then *isn and *ts_recent are what the new one starts from and the record is gone. */
+/** May connect() take over this TIME-WAIT tuple? Then *isn and *ts_recent are what the new one
+ * starts from and the record is gone. */
 bool tcp_timewait_reuse(struct stack *st, struct tcp_conn *c, uint32_t *isn, uint32_t *ts_recent);
 
 /* conn/timers.c */
@@ -503,7 +542,8 @@ const char *tcp_timer_next(const struct tcb *tp, uint64_t *at);
 void tcp_keepalive_timer(struct tcb *tp);
 void tcp_keepalive_start(struct tcb *tp);
 
-/* --- input/ ---------------------------------------------------------------------------------------------- */
+/* --- input/
+ * ---------------------------------------------------------------------------------------------- */
 
 /* input/parse.c: bytes to a checked struct. 0, or -EINVAL (malformed), -EBADMSG (checksum). */
 int tcp_parse(struct stack *st, const struct packet *p, struct tcp_seg *seg);
@@ -512,15 +552,18 @@ int tcp_parse(struct stack *st, const struct packet *p, struct tcp_seg *seg);
 /** The checks from URG on (sixth to eighth of RFC 9293 §3.10.7.4) for a synchronised connection. */
 void tcp_established_input(struct tcb *tp, const struct tcp_seg *seg);
 void tcp_synsent_input(struct tcb *tp, const struct tcp_seg *seg);
-/* input/validate.c: PAWS, sequence, RST, SYN (RFC 9293 §3.10.7.4 first to fourth, RFC 5961, RFC 7323 §5). */
+/* input/validate.c: PAWS, sequence, RST, SYN (RFC 9293 §3.10.7.4 first to fourth, RFC 5961, RFC
+ * 7323 §5). */
 bool tcp_validate(struct tcb *tp, const struct tcp_seg *seg);
 /** An ACK in answer to an invalid segment; rate-limited per connection unless it carried data. */
 void tcp_challenge_ack(struct tcb *tp, bool limited);
 void tcp_reset_received(struct tcb *tp);
 /** Remember the peer's timestamp (RFC 7323 §4.3). */
 void tcp_replace_ts_recent(struct tcb *tp, const struct tcp_seg *seg);
-bool tcp_paws_reject(uint32_t ts_recent, uint32_t stamp_s, bool valid, uint32_t now_s, uint32_t tsval, int32_t tolerance);
-/** True: a segment without the timestamps that were negotiated, and the tunable wants them (RFC 7323 §3.2). */
+bool tcp_paws_reject(uint32_t ts_recent, uint32_t stamp_s, bool valid, uint32_t now_s,
+                     uint32_t tsval, int32_t tolerance);
+/** True: a segment without the timestamps that were negotiated, and the tunable wants them (RFC
+ * 7323 §3.2). */
 bool tcp_lacks_timestamp(struct stack *st, bool ts_ok, const struct tcp_seg *seg);
 /* input/ack.c: RFC 9293 §3.10.7.4, fifth. False: drop the segment. */
 bool tcp_ack(struct tcb *tp, const struct tcp_seg *seg);
@@ -539,9 +582,11 @@ uint32_t tcp_select_window(struct tcb *tp);
 uint32_t tcp_choose_window(const struct tcb *tp);
 void tcp_window_init(struct tcb *tp);
 /** What a SYN offers; `clamp` in: the program's TCP_WINDOW_CLAMP or 0, out: the largest window. */
-/** The window clamp before the handshake, 0 for none: TCP_WINDOW_CLAMP, and all of a buffer that SO_RCVBUF fixed. */
+/** The window clamp before the handshake, 0 for none: TCP_WINDOW_CLAMP, and all of a buffer that
+ * SO_RCVBUF fixed. */
 uint32_t tcp_initial_clamp(const struct tcb *tp);
-void tcp_window_initial(struct stack *st, uint32_t rcvbuf, uint32_t mss, bool wscale, uint32_t *wnd, uint8_t *scale, uint32_t *clamp);
+void tcp_window_initial(struct stack *st, uint32_t rcvbuf, uint32_t mss, bool wscale, uint32_t *wnd,
+                        uint8_t *scale, uint32_t *clamp);
 void tcp_window_grow(struct tcb *tp, uint32_t len);
 /** The connection is over: its part of the budget is free. */
 void tcp_window_give_back(struct tcb *tp);
@@ -561,10 +606,12 @@ void tcp_ack_data_sent(struct tcb *tp);
 void tcp_ack_enter_quick(struct tcb *tp, uint32_t max);
 void tcp_delack_timer(struct tcb *tp);
 
-/* --- output/ --------------------------------------------------------------------------------------------- */
+/* --- output/
+ * --------------------------------------------------------------------------------------------- */
 
 /* output.c: the send path */
-/** Where a write's bytes come from: copies n bytes to dst, returns how many it could (a fault cuts it short). */
+/** Where a write's bytes come from: copies n bytes to dst, returns how many it could (a fault cuts
+ * it short). */
 typedef size_t (*tcp_copy_fn)(void *ctx, void *dst, size_t n);
 /** `copy` NULL: the bytes already lie behind the written end of the stream (sock_send_spans). */
 ssize_t tcp_sendmsg(struct tcb *tp, tcp_copy_fn copy, void *ctx, size_t len, int flags);
@@ -582,7 +629,8 @@ void tcp_sync_mss(struct tcb *tp, uint32_t pmtu);
 uint32_t tcp_advertise_mss(struct stack *st, const struct ip_addr *dst, uint32_t user_mss);
 /* output/wqueue.c: the write queue */
 struct segment *wqueue_entail(struct tcb *tp);
-/** One segment put by, so that bytes that were granted as spans can always be committed. False: no memory for it. */
+/** One segment put by, so that bytes that were granted as spans can always be committed. False: no
+ * memory for it. */
 bool wqueue_have_spare(struct tcb *tp);
 struct segment *wqueue_entail_spare(struct tcb *tp);
 struct segment *wqueue_tail(struct tcb *tp);
@@ -594,13 +642,16 @@ void wqueue_set_pcount(struct segment *seg, uint32_t mss);
 /** Fill seg up to `want` bytes from the unsent segments behind it (never across MSG_EOR). */
 void wqueue_pull(struct tcb *tp, struct segment *seg, uint32_t want, uint32_t mss);
 /* output/nagle.c */
-bool tcp_nagle_test(const struct tcb *tp, const struct segment *seg, uint32_t mss, uint8_t nonagle, enum tcp_stop *why);
+bool tcp_nagle_test(const struct tcb *tp, const struct segment *seg, uint32_t mss, uint8_t nonagle,
+                    enum tcp_stop *why);
 bool tcp_should_autocork(struct tcb *tp, const struct segment *seg, uint32_t size_goal);
-bool tcp_tso_should_defer(struct tcb *tp, const struct segment *seg, uint32_t mss, uint32_t max_segs);
+bool tcp_tso_should_defer(struct tcb *tp, const struct segment *seg, uint32_t mss,
+                          uint32_t max_segs);
 uint32_t tcp_tso_autosize(const struct tcb *tp, uint32_t mss);
 void tcp_stop(struct tcb *tp, enum tcp_stop why);
 /* output/transmit.c */
-/** Send seg (again). 0; -EAGAIN and -ENOBUFS: not sent, try later. When the device took only a part, seg is cut there. */
+/** Send seg (again). 0; -EAGAIN and -ENOBUFS: not sent, try later. When the device took only a
+ * part, seg is cut there. */
 int tcp_transmit_segment(struct tcb *tp, struct segment *seg, uint32_t mss);
 int tcp_send_ack(struct tcb *tp);
 int tcp_xmit_probe(struct tcb *tp, bool urgent);
@@ -631,7 +682,9 @@ void tcp_probe_timer(struct tcb *tp);
 void tcp_ack_probe(struct tcb *tp);
 int tcp_write_wakeup(struct tcb *tp);
 
-/* --- loss/ ----------------------------------------------------------------------------------------------- */
+/* --- loss/
+ * -----------------------------------------------------------------------------------------------
+ */
 
 /* loss/rtt.c: RFC 6298 */
 void tcp_rtt_sample(struct tcb *tp, uint32_t rtt_us);
@@ -657,7 +710,7 @@ struct tcp_ack_state {
         bool valid, app_limited;
         uint32_t delivered, end_seq;
         uint64_t delivered_at, send_span;
-    } rate; /**< of the newly acknowledged packet that was sent last */
+    } rate;               /**< of the newly acknowledged packet that was sent last */
     uint64_t oldest_sent; /**< of the newly acknowledged, never retransmitted segments; 0: none */
 };
 void tcp_fastretrans_alert(struct tcb *tp, const struct tcp_ack_state *as);
@@ -669,12 +722,15 @@ void tcp_rate_check_app_limited(struct tcb *tp);
 uint64_t tcp_rate_bytes_per_second(const struct tcb *tp);
 /* loss/retransmit.c */
 void tcp_xmit_retransmit_queue(struct tcb *tp);
-/** The path MTU fell: what is in flight and too large for it goes again, without a penalty (RFC 1191 §6.5). */
+/** The path MTU fell: what is in flight and too large for it goes again, without a penalty (RFC
+ * 1191 §6.5). */
 void tcp_simple_retransmit(struct tcb *tp);
-/** Send seg again, at most `segs` packets of it. 0, or a negative errno value (nothing went out). */
+/** Send seg again, at most `segs` packets of it. 0, or a negative errno value (nothing went out).
+ */
 int tcp_retransmit_segment(struct tcb *tp, struct segment *seg, uint32_t segs);
 
-/* --- cc/cwnd.c ------------------------------------------------------------------------------------------- */
+/* --- cc/cwnd.c
+ * ------------------------------------------------------------------------------------------- */
 void tcp_cwnd_validate(struct tcb *tp, bool is_cwnd_limited);
 void tcp_cwnd_restart_if_idle(struct tcb *tp);
 void tcp_cong_control(struct tcb *tp, const struct tcp_ack_state *as);

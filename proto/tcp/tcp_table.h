@@ -24,13 +24,14 @@ struct tcp_table {
     struct hash_table conns;     /**< struct tcp_conn: full connections, requests, TIME-WAIT */
     struct hash_table listeners; /**< struct sock.listen_node, by local port */
     struct hash_table binds;     /**< struct bind_bucket, by local port */
-    struct pool tcb_pool, sock_pool, segment_pool, range_pool, request_pool, timewait_pool, listener_pool, bind_pool, call_pool;
+    struct pool tcb_pool, sock_pool, segment_pool, range_pool, request_pool, timewait_pool,
+        listener_pool, bind_pool, call_pool;
     struct siphash_key demux_key, isn_key, ts_key, port_key, cookie_key[2];
     uint32_t port_offsets[TCP_PORT_TABLE];
-    struct list all_socks;    /**< struct sock.all_link */
-    struct list all_orphans;  /**< struct tcb.orphan_link */
-    struct list timewaits;    /**< struct tcp_timewait.age_link, oldest first */
-    uint64_t windows_grown; /**< sum of tcb.window_grown, at most stack_config.window_budget */
+    struct list all_socks;   /**< struct sock.all_link */
+    struct list all_orphans; /**< struct tcb.orphan_link */
+    struct list timewaits;   /**< struct tcp_timewait.age_link, oldest first */
+    uint64_t windows_grown;  /**< sum of tcb.window_grown, at most stack_config.window_budget */
     uint32_t n_tcbs, n_orphans, n_requests, n_timewait;
 };
 
@@ -38,7 +39,8 @@ struct stack;
 int tcp_init(struct stack *st);
 void tcp_destroy(struct stack *st);
 
-/** `bytes` of connection `owner` went into, or have left, the device's queue (small queues, send path step 14). */
+/** `bytes` of connection `owner` went into, or have left, the device's queue (small queues, send
+ * path step 14). */
 void tcp_device_queued(struct stack *st, uint64_t owner, uint32_t bytes);
 void tcp_transmitted(struct stack *st, uint64_t owner, uint32_t bytes);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tunables by Linux's sysctl names, read and set at run time (tunables.def). Where Linux sets several numbers at once (tcp_rmem,
- * tcp_wmem, ip_local_port_range) the name of the vector works too: "4096 131072 6291456".
+ * Tunables by Linux's sysctl names, read and set at run time (tunables.def). Where Linux sets
+ * several numbers at once (tcp_rmem, tcp_wmem, ip_local_port_range) the name of the vector works
+ * too: "4096 131072 6291456".
  */
 #include "proto/stack_internal.h"
 
@@ -14,7 +15,7 @@ static const struct tunable {
     size_t offset;
     int64_t min, max;
 } tunables[] = {
-#define TCP_TUNABLE(name, sysctl, def, min, max, unit, help)                                                           \
+#define TCP_TUNABLE(name, sysctl, def, min, max, unit, help)                                       \
     {sysctl, unit, help, offsetof(struct tcp_tunables, name), min, max},
 #include "proto/tcp/tunables.def"
 #undef TCP_TUNABLE
@@ -131,7 +132,8 @@ static int get_vector(struct stack *st, const struct vector *v, char *out, size_
         const struct tunable *t = v->part[i] ? find(v->part[i]) : NULL;
         int64_t n = t ? *field(&st->tcp.tunables, t) : MEM_MIN;
 
-        used += snprintf(out + used, room > (size_t)used ? room - (size_t)used : 0, "%s%lld", i ? " " : "", (long long)n);
+        used += snprintf(out + used, room > (size_t)used ? room - (size_t)used : 0, "%s%lld",
+                         i ? " " : "", (long long)n);
     }
     return (size_t)used < room ? 0 : -ERANGE;
 }
@@ -145,14 +147,17 @@ int stack_tunable_get(struct stack *st, const char *name, char *out, size_t room
         return get_vector(st, v, out, room);
     if (!t)
         return -ENOENT;
-    return (size_t)snprintf(out, room, "%lld", (long long)*field(&st->tcp.tunables, t)) < room ? 0 : -ERANGE;
+    return (size_t)snprintf(out, room, "%lld", (long long)*field(&st->tcp.tunables, t)) < room
+               ? 0
+               : -ERANGE;
 }
 
 bool stack_tunable_describe(unsigned i, struct stack_tunable *out)
 {
     if (i >= COUNT_OF(tunables))
         return false;
-    *out = (struct stack_tunable){tunables[i].name, tunables[i].unit, tunables[i].help, tunables[i].min, tunables[i].max};
+    *out = (struct stack_tunable){tunables[i].name, tunables[i].unit, tunables[i].help,
+                                  tunables[i].min, tunables[i].max};
     return true;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The congestion window around the algorithms: growth only when it was the limit, decay when idle, pacing rate, send buffer
- * (RFC 5681 §3.1 and §4.1, RFC 2861 as Linux does it; linux-sender §2, §11, §12).
+ * The congestion window around the algorithms: growth only when it was the limit, decay when idle,
+ * pacing rate, send buffer (RFC 5681 §3.1 and §4.1, RFC 2861 as Linux does it; linux-sender §2,
+ * §11, §12).
  */
 #include "proto/sock/sock_internal.h"
 
@@ -50,7 +51,8 @@ void tcp_cwnd_validate(struct tcb *tp, bool limited)
         application_limited(tp);
 }
 
-/* Nothing in flight for longer than an RTO: halve once for each RTO of idle time, down to the restart window. */
+/* Nothing in flight for longer than an RTO: halve once for each RTO of idle time, down to the
+ * restart window. */
 void tcp_cwnd_restart_if_idle(struct tcb *tp)
 {
     uint64_t idle = tp->st->now - tp->last_sent;
@@ -117,9 +119,11 @@ void tcp_update_pacing_rate(struct tcb *tp)
 
 void tcp_cong_control(struct tcb *tp, const struct tcp_ack_state *as)
 {
-    bool growing = tp->ca_state == CA_OPEN || tp->ca_state == CA_DISORDER || tp->ca_state == CA_LOSS;
+    bool growing =
+        tp->ca_state == CA_OPEN || tp->ca_state == CA_DISORDER || tp->ca_state == CA_LOSS;
 
-    /* the ACK that ends a recovery counts packets that duplicates had counted (RFC 6582 §3.2, step 3: cwnd is ssthresh) */
+    /* the ACK that ends a recovery counts packets that duplicates had counted (RFC 6582 §3.2, step
+     * 3: cwnd is ssthresh) */
     if (as->prior_ca_state == CA_RECOVERY)
         growing = false;
     if (growing && as->acked_packets && is_cwnd_limited(tp))
@@ -127,7 +131,8 @@ void tcp_cong_control(struct tcb *tp, const struct tcp_ack_state *as)
     tcp_update_pacing_rate(tp);
 }
 
-/* The buffer holds twice what may be in flight, so that the program can refill while the peer acknowledges. */
+/* The buffer holds twice what may be in flight, so that the program can refill while the peer
+ * acknowledges. */
 void tcp_sndbuf_expand(struct tcb *tp)
 {
     uint64_t segs = tp->cwnd > 10 ? tp->cwnd : 10;

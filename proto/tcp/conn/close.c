@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The end of a connection: our FIN, the peer's FIN, close and abort (RFC 9293 §3.6, §3.10.4, §3.10.5).
+ * The end of a connection: our FIN, the peer's FIN, close and abort (RFC 9293 §3.6, §3.10.4,
+ * §3.10.5).
  */
 #include "proto/sock/sock_internal.h"
 
-/* A FIN rides on the unsent tail when there is one, else it is a segment of its own; Nagle and cork do not hold it. */
+/* A FIN rides on the unsent tail when there is one, else it is a segment of its own; Nagle and cork
+ * do not hold it. */
 void tcp_send_fin(struct tcb *tp)
 {
     struct segment *seg = list_empty(&tp->sendq) ? NULL : wqueue_tail(tp);
@@ -49,13 +51,15 @@ void tcp_shutdown_write(struct tcb *tp)
 
 static uint64_t fin_wait2_time(const struct tcb *tp)
 {
-    uint64_t t = (uint64_t)(tp->linger2_s > 0 ? tp->linger2_s : tp->st->tcp.tunables.fin_timeout) * 1000000;
+    uint64_t t =
+        (uint64_t)(tp->linger2_s > 0 ? tp->linger2_s : tp->st->tcp.tunables.fin_timeout) * 1000000;
     uint64_t floor = (uint64_t)tp->rto * 7 / 2;
 
     return t > floor ? t : floor;
 }
 
-/* SYN-RECEIVED: nothing can be queued, so the FIN goes at once, behind our SYN-ACK (RFC 9293 §3.10.4). */
+/* SYN-RECEIVED: nothing can be queued, so the FIN goes at once, behind our SYN-ACK (RFC 9293
+ * §3.10.4). */
 static void close_before_handshake(struct tcb *tp)
 {
     tcp_init_transfer(tp);
@@ -73,7 +77,8 @@ static void abort_connection(struct tcb *tp, bool reset)
     tcp_orphan(tp);
 }
 
-/* The program has closed: what is unread will never be read (RFC 1122 §4.2.2.13, RFC 2525 §2.17: reset then). */
+/* The program has closed: what is unread will never be read (RFC 1122 §4.2.2.13, RFC 2525 §2.17:
+ * reset then). */
 void tcp_close(struct tcb *tp, bool linger_zero)
 {
     bool unread = tcp_unread(tp) > 0;
@@ -114,7 +119,8 @@ void tcp_close(struct tcb *tp, bool linger_zero)
     tcp_orphan(tp);
 }
 
-/* Only the peer's FIN is still wanted: a small record waits for it, or nobody does (TCP_LINGER2 below 0). */
+/* Only the peer's FIN is still wanted: a small record waits for it, or nobody does (TCP_LINGER2
+ * below 0). */
 void tcp_fin_wait2_orphan(struct tcb *tp)
 {
     if (tp->linger2_s < 0) {
@@ -125,10 +131,12 @@ void tcp_fin_wait2_orphan(struct tcb *tp)
     tcp_time_wait(tp, TCPS_FIN_WAIT2, fin_wait2_time(tp));
 }
 
-/* In CLOSING and LAST-ACK the peer has all of it and its FIN is here: nothing is left to reset (RFC 9293 §3.10.5). */
+/* In CLOSING and LAST-ACK the peer has all of it and its FIN is here: nothing is left to reset (RFC
+ * 9293 §3.10.5). */
 static bool owes_reset(const struct tcb *tp)
 {
-    return (tp->conn.state != TCPS_CLOSING && tp->conn.state != TCPS_LAST_ACK) || tp->snd_nxt != tp->write_seq;
+    return (tp->conn.state != TCPS_CLOSING && tp->conn.state != TCPS_LAST_ACK) ||
+           tp->snd_nxt != tp->write_seq;
 }
 
 void tcp_abort(struct tcb *tp)

@@ -4,8 +4,9 @@
  *
  *     ISN = h1(tuple) + the peer's ISN + minutes * 2^24 + ((h2(tuple, minutes) + i) mod 2^24)
  *
- * i says which of four MSS values is the largest not above the peer's. The other options of the SYN ride in the low six bits of
- * the SYN-ACK's timestamp, which the peer echoes. The hashes are keyed: who did not see our SYN-ACK cannot make its answer.
+ * i says which of four MSS values is the largest not above the peer's. The other options of the SYN
+ * ride in the low six bits of the SYN-ACK's timestamp, which the peer echoes. The hashes are keyed:
+ * who did not see our SYN-ACK cannot make its answer.
  */
 #include "proto/tcp/conn/cookie.h"
 
@@ -14,11 +15,11 @@
 #define MASK       ((1u << COUNT_BITS) - 1)
 #define MAX_AGE    2 /**< minute steps */
 
-#define TS_BITS    6
-#define TS_MASK    ((1u << TS_BITS) - 1)
-#define TS_WSCALE  15u /**< as value: none */
-#define TS_SACK    (1u << 4)
-#define TS_ECN     (1u << 5)
+#define TS_BITS   6
+#define TS_MASK   ((1u << TS_BITS) - 1)
+#define TS_WSCALE 15u /**< as value: none */
+#define TS_SACK   (1u << 4)
+#define TS_ECN    (1u << 5)
 
 static const uint16_t mss_v4[4] = {536, 1300, 1440, 1460};
 static const uint16_t mss_v6[4] = {1220, 1420, 1440, 8940};
@@ -28,7 +29,8 @@ static const uint16_t *mss_table(const struct ip_endpoint *remote)
     return ip_addr_is_v4(&remote->addr) ? mss_v4 : mss_v6;
 }
 
-static uint32_t hash(const struct stack *st, const struct ip_endpoint *local, const struct ip_endpoint *remote, uint32_t count, int which)
+static uint32_t hash(const struct stack *st, const struct ip_endpoint *local,
+                     const struct ip_endpoint *remote, uint32_t count, int which)
 {
     struct {
         struct ip_addr a, b;
@@ -44,7 +46,8 @@ static uint32_t minutes(const struct stack *st)
     return (uint32_t)(st->now / MINUTE);
 }
 
-uint32_t cookie_isn(struct stack *st, const struct ip_endpoint *local, const struct ip_endpoint *remote, uint32_t irs, uint16_t *mss)
+uint32_t cookie_isn(struct stack *st, const struct ip_endpoint *local,
+                    const struct ip_endpoint *remote, uint32_t irs, uint16_t *mss)
 {
     const uint16_t *table = mss_table(remote);
     uint32_t i = 3, count = minutes(st);
@@ -52,10 +55,12 @@ uint32_t cookie_isn(struct stack *st, const struct ip_endpoint *local, const str
     while (i && *mss < table[i])
         i--;
     *mss = table[i];
-    return hash(st, local, remote, 0, 0) + irs + (count << COUNT_BITS) + ((hash(st, local, remote, count, 1) + i) & MASK);
+    return hash(st, local, remote, 0, 0) + irs + (count << COUNT_BITS) +
+           ((hash(st, local, remote, count, 1) + i) & MASK);
 }
 
-uint16_t cookie_check(struct stack *st, const struct ip_endpoint *local, const struct ip_endpoint *remote, uint32_t irs, uint32_t isn)
+uint16_t cookie_check(struct stack *st, const struct ip_endpoint *local,
+                      const struct ip_endpoint *remote, uint32_t irs, uint32_t isn)
 {
     uint32_t count = minutes(st), age, i;
 

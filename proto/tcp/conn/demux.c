@@ -8,7 +8,8 @@ struct demux_tuple {
     uint32_t zero;
 };
 
-uint64_t demux_hash(const struct stack *st, const struct ip_endpoint *local, const struct ip_endpoint *remote)
+uint64_t demux_hash(const struct stack *st, const struct ip_endpoint *local,
+                    const struct ip_endpoint *remote)
 {
     struct demux_tuple t = {local->addr, remote->addr, local->port, remote->port, 0};
 
@@ -32,7 +33,8 @@ static bool same(const struct ip_endpoint *a, const struct ip_endpoint *b)
     return a->port == b->port && ip_addr_equal(&a->addr, &b->addr);
 }
 
-struct tcp_conn *demux_find(const struct stack *st, const struct ip_endpoint *local, const struct ip_endpoint *remote)
+struct tcp_conn *demux_find(const struct stack *st, const struct ip_endpoint *local,
+                            const struct ip_endpoint *remote)
 {
     struct hash_node *n = hash_first(&st->tcp.conns, demux_hash(st, local, remote));
 

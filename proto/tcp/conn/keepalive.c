@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* Keep-alive (RFC 9293 §3.8.4): off by default, only when idle, one unanswered probe kills nothing. */
+/* Keep-alive (RFC 9293 §3.8.4): off by default, only when idle, one unanswered probe kills nothing.
+ */
 #include "proto/sock/sock_internal.h"
 
 #include <errno.h>
 
 static uint64_t idle_time(const struct tcb *tp)
 {
-    uint64_t heard = tp->last_received > tp->last_ack_received ? tp->last_received : tp->last_ack_received;
+    uint64_t heard =
+        tp->last_received > tp->last_ack_received ? tp->last_received : tp->last_ack_received;
 
     return tp->st->now - heard;
 }
 
 static uint64_t keep_idle(const struct tcb *tp)
 {
-    uint64_t idle = (uint64_t)(tp->keep_idle_s ? tp->keep_idle_s : tp->st->tcp.tunables.keepalive_time) * 1000000;
+    uint64_t idle =
+        (uint64_t)(tp->keep_idle_s ? tp->keep_idle_s : tp->st->tcp.tunables.keepalive_time) *
+        1000000;
     uint64_t adopted = tp->user_timeout_ms ? 0 : (uint64_t)tp->uto_adopted_ms * 1000;
 
     /* a peer that asked for so long a silence is not probed before (RFC 5482 §4.2) */
@@ -22,7 +26,8 @@ static uint64_t keep_idle(const struct tcb *tp)
 
 static uint64_t keep_intvl(const struct tcb *tp)
 {
-    return (uint64_t)(tp->keep_intvl_s ? tp->keep_intvl_s : tp->st->tcp.tunables.keepalive_intvl) * 1000000;
+    return (uint64_t)(tp->keep_intvl_s ? tp->keep_intvl_s : tp->st->tcp.tunables.keepalive_intvl) *
+           1000000;
 }
 
 void tcp_keepalive_start(struct tcb *tp)
@@ -34,7 +39,8 @@ void tcp_keepalive_start(struct tcb *tp)
 
 static bool given_up(const struct tcb *tp)
 {
-    uint32_t probes = (uint32_t)(tp->keep_cnt ? tp->keep_cnt : tp->st->tcp.tunables.keepalive_probes);
+    uint32_t probes =
+        (uint32_t)(tp->keep_cnt ? tp->keep_cnt : tp->st->tcp.tunables.keepalive_probes);
 
     if (tp->user_timeout_ms)
         return idle_time(tp) >= (uint64_t)tp->user_timeout_ms * 1000 && tp->probes_out > 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Active open (RFC 9293 §3.10.1, §3.5): the SYN is the first segment of the write queue and is retransmitted like any
- * other; its schedule is Linux's (four linear time-outs, then doubling).
+ * Active open (RFC 9293 §3.10.1, §3.5): the SYN is the first segment of the write queue and is
+ * retransmitted like any other; its schedule is Linux's (four linear time-outs, then doubling).
  */
 #include "proto/sock/sock_internal.h"
 
@@ -21,7 +21,8 @@ static int choose_source(struct tcb *tp, const struct ip_endpoint *remote)
     return 0;
 }
 
-/* An explicit bind() fixes the port; the tuple must still be free, or a TIME-WAIT that may be taken over. */
+/* An explicit bind() fixes the port; the tuple must still be free, or a TIME-WAIT that may be taken
+ * over. */
 static int claim_tuple(struct tcb *tp, uint32_t *tw_isn)
 {
     struct stack *st = tp->st;
@@ -102,7 +103,8 @@ static void init_sequence(struct tcb *tp, uint32_t tw_isn)
     tp->mss_clamp = UINT16_MAX;
     tcp_sync_mss(tp, tp->pmtu);
     tp->window_clamp = tcp_initial_clamp(tp);
-    tcp_window_initial(st, tp->rcvbuf, tp->advmss, tp->wscale_ok, &tp->rcv_wnd, &tp->rcv_wscale, &tp->window_clamp);
+    tcp_window_initial(st, tp->rcvbuf, tp->advmss, tp->wscale_ok, &tp->rcv_wnd, &tp->rcv_wscale,
+                       &tp->window_clamp);
     tp->rcv_ssthresh = tp->rcv_wnd;
     tp->rcv_nxt = tp->rcv_wup = 0;
     tcp_rtt_init(tp);

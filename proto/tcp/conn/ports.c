@@ -2,8 +2,9 @@
 /*
  * Local ports: who holds which, conflicts at bind, and the choice of ephemeral ports.
  *
- * A bucket per port lists its owners. bind() conflicts as inet_csk_bind_conflict decides; connect() chooses by the
- * double-hash algorithm of RFC 6056 §3.3.4, and a port may serve many connections as long as their 4-tuples differ.
+ * A bucket per port lists its owners. bind() conflicts as inet_csk_bind_conflict decides; connect()
+ * chooses by the double-hash algorithm of RFC 6056 §3.3.4, and a port may serve many connections as
+ * long as their 4-tuples differ.
  */
 #include "proto/tcp/tcp.h"
 
@@ -33,7 +34,8 @@ static struct bind_bucket *bucket_get(struct stack *st, uint16_t port)
 
 static bool overlap(const struct ip_addr *a, const struct ip_addr *b)
 {
-    /* the wildcard :: stands for IPv6 alone (IPV6_V6ONLY): one that takes both families is held as 0.0.0.0 */
+    /* the wildcard :: stands for IPv6 alone (IPV6_V6ONLY): one that takes both families is held as
+     * 0.0.0.0 */
     if (ip_addr_is_v4(a) != ip_addr_is_v4(b))
         return false;
     return ip_addr_is_any(a) || ip_addr_is_any(b) || ip_addr_equal(a, b);
@@ -43,8 +45,7 @@ static bool conflict(const struct bind_bucket *b, const struct bind_owner *o)
 {
     struct list *l;
 
-    list_for_each(l, &b->owners)
-    {
+    list_for_each (l, &b->owners) {
         const struct bind_owner *other = container_of(l, struct bind_owner, link);
 
         if (other == o || !overlap(&other->addr, &o->addr))
@@ -60,13 +61,13 @@ static bool conflict(const struct bind_bucket *b, const struct bind_owner *o)
     return false;
 }
 
-/* Nobody is there at all: what bind(0) wants even of a port that could be shared (Linux: relax = false). */
+/* Nobody is there at all: what bind(0) wants even of a port that could be shared (Linux: relax =
+ * false). */
 static bool is_taken(const struct bind_bucket *b, const struct bind_owner *o)
 {
     struct list *l;
 
-    list_for_each(l, &b->owners)
-    {
+    list_for_each (l, &b->owners) {
         if (overlap(&container_of(l, struct bind_owner, link)->addr, &o->addr))
             return true;
     }
@@ -149,11 +150,13 @@ static bool only_automatic(const struct bind_bucket *b)
 {
     struct list *l = list_first(&b->owners);
 
-    /* owners chosen by connect() never share a bucket with bound ones, so the first speaks for all */
+    /* owners chosen by connect() never share a bucket with bound ones, so the first speaks for all
+     */
     return l && container_of(l, struct bind_owner, link)->automatic;
 }
 
-static bool tuple_free(struct stack *st, const struct ip_addr *local, uint16_t port, const struct ip_endpoint *remote)
+static bool tuple_free(struct stack *st, const struct ip_addr *local, uint16_t port,
+                       const struct ip_endpoint *remote)
 {
     struct ip_endpoint l = {*local, port};
     struct bind_bucket *b = bucket_find(st, port);
@@ -163,7 +166,8 @@ static bool tuple_free(struct stack *st, const struct ip_addr *local, uint16_t p
     return only_automatic(b) && !demux_find(st, &l, remote);
 }
 
-static uint64_t port_hash(struct stack *st, const struct ip_addr *local, const struct ip_endpoint *remote)
+static uint64_t port_hash(struct stack *st, const struct ip_addr *local,
+                          const struct ip_endpoint *remote)
 {
     struct {
         struct ip_addr a, b;
@@ -174,7 +178,8 @@ static uint64_t port_hash(struct stack *st, const struct ip_addr *local, const s
     return siphash24(&st->tcp.port_key, &t, sizeof(t));
 }
 
-int port_connect(struct stack *st, struct bind_owner *o, const struct ip_addr *local, const struct ip_endpoint *remote)
+int port_connect(struct stack *st, struct bind_owner *o, const struct ip_addr *local,
+                 const struct ip_endpoint *remote)
 {
     uint32_t low = (uint32_t)st->tcp.tunables.port_min;
     uint32_t n = (uint32_t)st->tcp.tunables.port_max - low + 1;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Passive open: from a SYN at a listener to an established connection (RFC 9293 §3.10.7.2, §3.10.7.4; linux-receiver §10).
+ * Passive open: from a SYN at a listener to an established connection (RFC 9293 §3.10.7.2,
+ * §3.10.7.4; linux-receiver §10).
  *
- * The order of the checks is Linux's. The SYN-ACK is resent after 1, 3, 7, 15 and 31 s; the record dies at 63 s. The final ACK
- * makes the full connection and is then processed by it, data included. When the SYN queue is full the record travels in the SYN-ACK
- * instead (cookie.c), and the ACK that brings it back takes the same way.
+ * The order of the checks is Linux's. The SYN-ACK is resent after 1, 3, 7, 15 and 31 s; the record
+ * dies at 63 s. The final ACK makes the full connection and is then processed by it, data included.
+ * When the SYN queue is full the record travels in the SYN-ACK instead (cookie.c), and the ACK that
+ * brings it back takes the same way.
  */
 #include "proto/tcp/conn/request.h"
 #include "proto/sock/sock_internal.h"
@@ -41,11 +43,13 @@ void tcp_request_free_link(struct stack *st, struct list *link)
     tcp_request_free(st, &container_of(link, struct tcp_request, link)->conn);
 }
 
-/* --- the SYN-ACK ------------------------------------------------------------------------------------------- */
+/* --- the SYN-ACK
+ * ------------------------------------------------------------------------------------------- */
 
 static uint32_t synack_tsval(const struct stack *st, const struct tcp_request *req)
 {
-    struct cookie_options o = {.wscale_ok = req->wscale_ok, .wscale = req->snd_wscale, .sack_ok = req->sack_ok};
+    struct cookie_options o = {
+        .wscale_ok = req->wscale_ok, .wscale = req->snd_wscale, .sack_ok = req->sack_ok};
     uint32_t now = tcp_ts_now(st);
 
     return (req->cookie ? cookie_timestamp(now, &o) : now) + req->ts_offset;
@@ -91,7 +95,8 @@ static void answer_syn(struct stack *st, struct tcp_request *req)
     stack_timer_arm(st, &req->timer, st->now + (req->refused ? 1000 : synack_timeout(st, req)));
 }
 
-/* The peer has answered and its data is awaited: silence, but for one last SYN-ACK at the end (Linux: syn_ack_recalc). */
+/* The peer has answered and its data is awaited: silence, but for one last SYN-ACK at the end
+ * (Linux: syn_ack_recalc). */
 static bool waits_for_data(const struct tcp_request *req)
 {
     return req->acked && req->timeouts + 1 < req->listener->tcb->defer_accept;
@@ -128,7 +133,8 @@ void tcp_request_timer(struct stack *st, struct stack_timer *t)
     answer_syn(st, req);
 }
 
-/* --- a segment for a listener ------------------------------------------------------------------------------ */
+/* --- a segment for a listener
+ * ------------------------------------------------------------------------------ */
 
 static bool syn_queue_full(struct stack *st, const struct listener *l)
 {
@@ -150,7 +156,8 @@ static bool accept_queue_is_full(struct stack *st, const struct listener *l)
     return true;
 }
 
-/* Without cookies the last quarter is for peers that have proved themselves, and we remember none. */
+/* Without cookies the last quarter is for peers that have proved themselves, and we remember none.
+ */
 static bool last_quarter(struct stack *st, const struct listener *l)
 {
     uint32_t most = (uint32_t)st->tcp.tunables.max_syn_backlog;
@@ -176,11 +183,14 @@ static void choose_window(struct stack *st, struct tcp_request *req, const struc
     uint32_t mss = req->advmss - (req->ts_ok ? TCP_TIMESTAMP_SPACE : 0);
 
     req->window_clamp = tcp_initial_clamp(parent);
-    tcp_window_initial(st, parent->rcvbuf, mss, req->wscale_ok, &req->rcv_wnd, &req->rcv_wscale, &req->window_clamp);
+    tcp_window_initial(st, parent->rcvbuf, mss, req->wscale_ok, &req->rcv_wnd, &req->rcv_wscale,
+                       &req->window_clamp);
 }
 
-/* What a SYN says, but for the choice of our own ISN. 0, or a negative errno value: no way back to the peer. */
-static int request_fill(struct stack *st, struct tcp_request *req, struct sock *s, const struct tcp_seg *seg)
+/* What a SYN says, but for the choice of our own ISN. 0, or a negative errno value: no way back to
+ * the peer. */
+static int request_fill(struct stack *st, struct tcp_request *req, struct sock *s,
+                        const struct tcp_seg *seg)
 {
     struct route rt;
     int err;
@@ -204,7 +214,8 @@ static int request_fill(struct stack *st, struct tcp_request *req, struct sock *
     return 0;
 }
 
-static struct tcp_request *request_new(struct stack *st, struct sock *s, const struct tcp_seg *seg, uint32_t isn)
+static struct tcp_request *request_new(struct stack *st, struct sock *s, const struct tcp_seg *seg,
+                                       uint32_t isn)
 {
     struct tcp_request *req = pool_get(&st->tcp.request_pool);
 
@@ -220,7 +231,8 @@ static struct tcp_request *request_new(struct stack *st, struct sock *s, const s
     return req;
 }
 
-/* The SYN queue is full: answer, and keep nothing. Without timestamps there is no room for the other options. */
+/* The SYN queue is full: answer, and keep nothing. Without timestamps there is no room for the
+ * other options. */
 static void answer_with_cookie(struct stack *st, struct sock *s, const struct tcp_seg *seg)
 {
     struct tcp_request req = {.cookie = true};
@@ -269,7 +281,8 @@ static void listen_syn(struct stack *st, struct sock *s, const struct tcp_seg *s
     answer_syn(st, req);
 }
 
-/* --- a segment for a request ------------------------------------------------------------------------------- */
+/* --- a segment for a request
+ * ------------------------------------------------------------------------------- */
 
 static void inherit_options(struct tcb *tp, const struct tcb *from)
 {
@@ -293,14 +306,16 @@ static void inherit_options(struct tcb *tp, const struct tcb *from)
     tp->cc = from->cc;
 }
 
-static void fill_from_request(struct tcb *tp, const struct tcp_request *req, const struct tcp_seg *seg)
+static void fill_from_request(struct tcb *tp, const struct tcp_request *req,
+                              const struct tcp_seg *seg)
 {
     tp->conn.local = req->conn.local;
     tp->conn.remote = req->conn.remote;
     tp->passive = true;
     tp->iss = req->iss;
     tp->irs = req->irs;
-    tp->snd_una = tp->snd_nxt = tp->write_seq = tp->pushed_seq = tp->snd_sml = tp->snd_up = req->iss + 1;
+    tp->snd_una = tp->snd_nxt = tp->write_seq = tp->pushed_seq = tp->snd_sml = tp->snd_up =
+        req->iss + 1;
     tp->rcv_nxt = tp->rcv_wup = req->irs + 1;
     tp->rcv_wnd = req->rcv_wnd;
     tp->rcv_ssthresh = req->rcv_wnd;
@@ -329,7 +344,8 @@ static void fill_from_request(struct tcb *tp, const struct tcp_request *req, con
     tp->delivered = 1;             /* the SYN-ACK */
 }
 
-/* Established by the final ACK (the fifth check of RFC 9293 §3.10.7.4 in SYN-RECEIVED). NULL: no memory, the record stays. */
+/* Established by the final ACK (the fifth check of RFC 9293 §3.10.7.4 in SYN-RECEIVED). NULL: no
+ * memory, the record stays. */
 static struct tcb *make_child(struct stack *st, struct tcp_request *req, const struct tcp_seg *seg)
 {
     struct sock *parent = req->listener;
@@ -370,10 +386,12 @@ static struct tcb *make_child(struct stack *st, struct tcp_request *req, const s
     return tp;
 }
 
-/* One answer to a repeated or invalid segment in tcp_invalid_ratelimit; the SYN-ACK itself does not count (Linux: last_oow_ack_time). */
+/* One answer to a repeated or invalid segment in tcp_invalid_ratelimit; the SYN-ACK itself does not
+ * count (Linux: last_oow_ack_time). */
 static bool may_answer(const struct stack *st, struct tcp_request *req)
 {
-    if (req->answered_at && st->now - req->answered_at < (uint64_t)st->tcp.tunables.invalid_ratelimit * 1000)
+    if (req->answered_at &&
+        st->now - req->answered_at < (uint64_t)st->tcp.tunables.invalid_ratelimit * 1000)
         return false;
     req->answered_at = st->now;
     return true;
@@ -385,7 +403,8 @@ static void limited_ack(struct stack *st, struct tcp_request *req)
                           .remote = req->conn.remote,
                           .seq = req->iss + 1,
                           .ack = req->irs + 1,
-                          .window = (req->rcv_wnd < 65535 ? req->rcv_wnd : 65535) >> req->rcv_wscale,
+                          .window =
+                              (req->rcv_wnd < 65535 ? req->rcv_wnd : 65535) >> req->rcv_wscale,
                           .flags = TH_ACK,
                           .has_ts = req->ts_ok,
                           .tsval = tcp_ts_now(st) + req->ts_offset,
@@ -407,11 +426,12 @@ static bool in_window(const struct tcp_request *req, const struct tcp_seg *seg)
     return seq_geq(seg->end_seq, left) && seq_leq(seg->seq, right);
 }
 
-static bool is_old_stamp(const struct stack *st, const struct tcp_request *req, const struct tcp_seg *seg)
+static bool is_old_stamp(const struct stack *st, const struct tcp_request *req,
+                         const struct tcp_seg *seg)
 {
     return req->ts_ok && seg->opt.has_ts &&
-           tcp_paws_reject(req->ts_recent, (uint32_t)(req->sent_at / 1000000), true, (uint32_t)(st->now / 1000000),
-                           seg->opt.tsval, 0);
+           tcp_paws_reject(req->ts_recent, (uint32_t)(req->sent_at / 1000000), true,
+                           (uint32_t)(st->now / 1000000), seg->opt.tsval, 0);
 }
 
 /* RST, SYN and flagless segments inside the window. False: the segment is dealt with. */
@@ -467,7 +487,8 @@ void tcp_request_input(struct stack *st, struct tcp_conn *c, const struct tcp_se
     struct tcp_request *req = request_of(c);
     struct tcb *tp;
 
-    if ((seg->flags & (TH_SYN | TH_ACK | TH_RST)) == TH_SYN && seg->seq == req->irs && !is_old_stamp(st, req, seg)) {
+    if ((seg->flags & (TH_SYN | TH_ACK | TH_RST)) == TH_SYN && seg->seq == req->irs &&
+        !is_old_stamp(st, req, seg)) {
         /* the SYN again: our answer was lost */
         if (may_answer(st, req)) {
             tcp_send_synack(st, req);
@@ -500,7 +521,8 @@ void tcp_request_input(struct stack *st, struct tcp_conn *c, const struct tcp_se
     tcp_established_input(tp, seg);
 }
 
-/* --- a segment for a listener, again: an ACK may bring a cookie back ---------------------------------------- */
+/* --- a segment for a listener, again: an ACK may bring a cookie back
+ * ---------------------------------------- */
 
 static bool cookie_is_welcome(const struct stack *st, const struct listener *l)
 {
@@ -508,7 +530,8 @@ static bool cookie_is_welcome(const struct stack *st, const struct listener *l)
 }
 
 /* The request that a cookie stands for, as if it had been kept. False: it is none of ours. */
-static bool request_from_cookie(struct stack *st, struct tcp_request *req, struct sock *s, const struct tcp_seg *seg)
+static bool request_from_cookie(struct stack *st, struct tcp_request *req, struct sock *s,
+                                const struct tcp_seg *seg)
 {
     const struct tcp_tunables *tun = &st->tcp.tunables;
     struct cookie_options o;
@@ -573,8 +596,10 @@ void tcp_listen_input(struct stack *st, struct sock *s, const struct tcp_seg *se
     listen_syn(st, s, seg, isn);
 }
 
-/* ICMP removes a request only when it quotes our SYN-ACK (RFC 5927 §4.1) and for errors that Linux lets through. */
-void tcp_request_icmp(struct stack *st, struct tcp_conn *c, const struct icmp_error *e, uint32_t seq)
+/* ICMP removes a request only when it quotes our SYN-ACK (RFC 5927 §4.1) and for errors that Linux
+ * lets through. */
+void tcp_request_icmp(struct stack *st, struct tcp_conn *c, const struct icmp_error *e,
+                      uint32_t seq)
 {
     struct tcp_request *req = request_of(c);
 

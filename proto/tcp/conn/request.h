@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A half-open connection of a listener: a small record, not a socket (RFC 4987 §3.2's SYN cache). */
+/* A half-open connection of a listener: a small record, not a socket (RFC 4987 §3.2's SYN cache).
+ */
 #ifndef TS_PROTO_TCP_CONN_REQUEST_H
 #define TS_PROTO_TCP_CONN_REQUEST_H
 
@@ -21,10 +22,10 @@ struct tcp_request {
     uint16_t uto; /**< the SYN's user timeout option, 0: none */
     uint8_t snd_wscale, rcv_wscale, retries, tos, ttl;
     bool wscale_ok, ts_ok, sack_ok;
-    bool cookie; /**< never stored: it lies in the SYN-ACK (cookie.c) */
-    bool acked;  /**< a bare ACK came while TCP_DEFER_ACCEPT waits for data */
+    bool cookie;      /**< never stored: it lies in the SYN-ACK (cookie.c) */
+    bool acked;       /**< a bare ACK came while TCP_DEFER_ACCEPT waits for data */
     uint8_t timeouts; /**< retries, and the time-outs that sent nothing while data was awaited */
-    bool refused; /**< the device had no room for the last SYN-ACK: that was no attempt */
+    bool refused;     /**< the device had no room for the last SYN-ACK: that was no attempt */
 };
 
 #endif

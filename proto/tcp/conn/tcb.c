@@ -2,8 +2,9 @@
 /*
  * Birth, life and death of a connection's control block.
  *
- * A tcb is born with its socket (or at the end of a passive handshake), enters the demultiplexing table when it gets a
- * peer, and leaves all tables in tcp_done(). It is freed when it is done and no socket holds it.
+ * A tcb is born with its socket (or at the end of a passive handshake), enters the demultiplexing
+ * table when it gets a peer, and leaves all tables in tcp_done(). It is freed when it is done and
+ * no socket holds it.
  */
 #include "proto/sock/sock_internal.h"
 
@@ -65,7 +66,8 @@ static void free_segments(struct tcb *tp, struct list *queue)
         pool_put(&tp->st->tcp.segment_pool, container_of(l, struct segment, link));
 }
 
-/* The bytes that are still to be read stay: a reset keeps the receive queue (linux-receiver §14). */
+/* The bytes that are still to be read stay: a reset keeps the receive queue (linux-receiver §14).
+ */
 void tcp_done(struct tcb *tp)
 {
     if (tp->conn.kind == TCP_KIND_FULL && tp->conn.state != TCPS_CLOSED && tp->conn.node.hash)

@@ -2,11 +2,12 @@
 /*
  * A connection's named timers (timers.def) over one wheel entry.
  *
- * The entry is armed at or before the earliest deadline. Moving a deadline later, as each ACK does with the
- * retransmission timer, costs one store: the entry fires at the old time, finds nothing due and arms itself anew.
+ * The entry is armed at or before the earliest deadline. Moving a deadline later, as each ACK does
+ * with the retransmission timer, costs one store: the entry fires at the old time, finds nothing
+ * due and arms itself anew.
  *
- *   rexmt     armed: data in flight; re-armed: ACK of new data, retransmission; stopped: nothing in flight
- *   persist   armed: data queued, nothing in flight, nothing sendable; stopped: data went out
+ *   rexmt     armed: data in flight; re-armed: ACK of new data, retransmission; stopped: nothing in
+ * flight persist   armed: data queued, nothing in flight, nothing sendable; stopped: data went out
  *   delack    armed: an ACK is owed and may wait; stopped: any segment with ACK went out
  *   keepalive armed: SO_KEEPALIVE; re-armed by itself
  *   retry     armed: the device or memory refused; stopped: by itself

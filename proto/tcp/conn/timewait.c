@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TIME-WAIT, and FIN-WAIT-2 without a program: small records that answer for a connection that is over
- * (RFC 9293 §3.6.1, §3.10.7.4; RFC 6191, RFC 1337; linux-receiver §9).
+ * TIME-WAIT, and FIN-WAIT-2 without a program: small records that answer for a connection that is
+ * over (RFC 9293 §3.6.1, §3.10.7.4; RFC 6191, RFC 1337; linux-receiver §9).
  */
 #include "proto/sock/sock_internal.h"
 
@@ -71,12 +71,14 @@ static void fill(struct tcp_timewait *tw, const struct tcb *tp, enum tcp_state s
     tw->bind.timewait = true;
 }
 
-/* The newest record wins a place: the oldest ones have waited longest (Linux closes the new one instead and loses its protection). */
+/* The newest record wins a place: the oldest ones have waited longest (Linux closes the new one
+ * instead and loses its protection). */
 static void make_room(struct stack *st)
 {
     struct list *l;
 
-    while (st->tcp.n_timewait >= (uint64_t)st->tcp.tunables.max_tw_buckets && (l = list_first(&st->tcp.timewaits))) {
+    while (st->tcp.n_timewait >= (uint64_t)st->tcp.tunables.max_tw_buckets &&
+           (l = list_first(&st->tcp.timewaits))) {
         COUNT(st, tcp_time_wait_recycled);
         tcp_timewait_free(st, &container_of(l, struct tcp_timewait, age_link)->conn);
     }
@@ -116,7 +118,8 @@ static void answer(struct stack *st, struct tcp_timewait *tw, bool dataless)
                           .tsval = tcp_ts_now(st) + tw->ts_offset,
                           .tsecr = tw->ts_recent};
 
-    if (dataless && st->now - tw->answered_at < (uint64_t)st->tcp.tunables.invalid_ratelimit * 1000) {
+    if (dataless &&
+        st->now - tw->answered_at < (uint64_t)st->tcp.tunables.invalid_ratelimit * 1000) {
         COUNT(st, tcp_challenge_limited);
         return;
     }
@@ -124,13 +127,16 @@ static void answer(struct stack *st, struct tcp_timewait *tw, bool dataless)
     tcp_send_reply(st, &r);
 }
 
-static bool old_stamp(const struct stack *st, const struct tcp_timewait *tw, const struct tcp_seg *seg)
+static bool old_stamp(const struct stack *st, const struct tcp_timewait *tw,
+                      const struct tcp_seg *seg)
 {
     return tw->ts_ok && seg->opt.has_ts &&
-           tcp_paws_reject(tw->ts_recent, tw->ts_stamp_s, true, (uint32_t)(st->now / 1000000), seg->opt.tsval, 0);
+           tcp_paws_reject(tw->ts_recent, tw->ts_stamp_s, true, (uint32_t)(st->now / 1000000),
+                           seg->opt.tsval, 0);
 }
 
-static void remember_stamp(const struct stack *st, struct tcp_timewait *tw, const struct tcp_seg *seg)
+static void remember_stamp(const struct stack *st, struct tcp_timewait *tw,
+                           const struct tcp_seg *seg)
 {
     if (!tw->ts_ok || !seg->opt.has_ts)
         return;
@@ -141,7 +147,8 @@ static void remember_stamp(const struct stack *st, struct tcp_timewait *tw, cons
 /* FIN-WAIT-2 of an orphan: only the peer's FIN is still wanted. */
 static void fin_wait2_input(struct stack *st, struct tcp_timewait *tw, const struct tcp_seg *seg)
 {
-    bool in_window = seq_geq(seg->end_seq, tw->rcv_nxt) && seq_leq(seg->seq, tw->rcv_nxt + tw->rcv_wnd);
+    bool in_window =
+        seq_geq(seg->end_seq, tw->rcv_nxt) && seq_leq(seg->seq, tw->rcv_nxt + tw->rcv_wnd);
 
     if (old_stamp(st, tw, seg) || !in_window) {
         answer(st, tw, seg->len == 0);
@@ -174,7 +181,8 @@ static void fin_wait2_input(struct stack *st, struct tcp_timewait *tw, const str
     answer(st, tw, false);
 }
 
-/* RFC 6191 §2: a newer timestamp or a higher sequence number tells a new connection from an old duplicate. */
+/* RFC 6191 §2: a newer timestamp or a higher sequence number tells a new connection from an old
+ * duplicate. */
 static bool may_reopen(struct stack *st, const struct tcp_timewait *tw, const struct tcp_seg *seg)
 {
     bool newer_stamp = tw->ts_ok && seg->opt.has_ts && seq_gt(seg->opt.tsval, tw->ts_recent);
@@ -184,13 +192,15 @@ static bool may_reopen(struct stack *st, const struct tcp_timewait *tw, const st
     /* nobody would take it: TIME-WAIT goes on protecting the tuple */
     if (!listener_find(st, &tw->conn.local, &tw->conn.remote))
         return false;
-    /* segments of the old connection have none and stay recognisable (RFC 6191 §2; Linux looks at the sequence number alone) */
+    /* segments of the old connection have none and stay recognisable (RFC 6191 §2; Linux looks at
+     * the sequence number alone) */
     if (st->tcp.tunables.rfc6191 && !tw->ts_ok && seg->opt.has_ts)
         return true;
     return seq_gt(seg->seq, tw->rcv_nxt) || newer_stamp;
 }
 
-bool tcp_timewait_input(struct stack *st, struct tcp_conn *c, const struct tcp_seg *seg, uint32_t *isn)
+bool tcp_timewait_input(struct stack *st, struct tcp_conn *c, const struct tcp_seg *seg,
+                        uint32_t *isn)
 {
     struct tcp_timewait *tw = timewait_of(c);
     bool old = old_stamp(st, tw, seg);

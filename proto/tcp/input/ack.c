@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ACK field (RFC 9293 §3.10.7.4, fifth; RFC 5961 §5): what left the network, the round trip, the peer's window, and whether
- * it is a duplicate. Decisions about loss and the congestion window are loss/ and cc/.
+ * The ACK field (RFC 9293 §3.10.7.4, fifth; RFC 5961 §5): what left the network, the round trip,
+ * the peer's window, and whether it is a duplicate. Decisions about loss and the congestion window
+ * are loss/ and cc/.
  */
 #include "proto/sock/sock_internal.h"
 
-/* RFC 9293: taken only from segments that are newer than the last one that was used (SND.WL1, SND.WL2). */
+/* RFC 9293: taken only from segments that are newer than the last one that was used (SND.WL1,
+ * SND.WL2). */
 static bool may_update_window(const struct tcb *tp, const struct tcp_seg *seg, uint32_t wnd)
 {
     return seq_gt(seg->ack, tp->snd_una) || seq_gt(seg->seq, tp->snd_wl1) ||
@@ -23,7 +25,8 @@ static bool update_window(struct tcb *tp, const struct tcp_seg *seg)
     tp->snd_wl1 = seg->seq;
     if (wnd == tp->snd_wnd)
         return wnd == 0; /* the answer to a probe of a closed window */
-    /* what was sent again behind a closed window was a probe: R2 counts from now (RFC 1122 §4.2.2.17) */
+    /* what was sent again behind a closed window was a probe: R2 counts from now (RFC 1122
+     * §4.2.2.17) */
     if (!tp->snd_wnd)
         tp->retrans_stamp = tp->retransmits = 0;
     tp->snd_wnd = wnd;
@@ -71,7 +74,8 @@ static void note_times(struct tcb *tp, const struct segment *seg, struct tcp_ack
         as->oldest_sent = seg->sent_at;
 }
 
-/* RFC 5927 §7.2: so much in one packet has reached the peer; a segment that a "too big" named has arrived after all. */
+/* RFC 5927 §7.2: so much in one packet has reached the peer; a segment that a "too big" named has
+ * arrived after all. */
 static void note_size(struct tcb *tp, const struct segment *seg)
 {
     uint32_t len = seg_len(seg) < tp->mss_cache ? seg_len(seg) : tp->mss_cache;
@@ -82,7 +86,8 @@ static void note_size(struct tcb *tp, const struct segment *seg)
         tp->ptb_mtu = 0;
 }
 
-/* Drop what is acknowledged from the head of the retransmission queue (Linux: tcp_clean_rtx_queue). */
+/* Drop what is acknowledged from the head of the retransmission queue (Linux: tcp_clean_rtx_queue).
+ */
 static void clean_rtx_queue(struct tcb *tp, struct tcp_ack_state *as)
 {
     struct list *l;
@@ -108,7 +113,8 @@ static void clean_rtx_queue(struct tcb *tp, struct tcp_ack_state *as)
         tcp_chrono_stop(tp, TCP_CHRONO_BUSY);
 }
 
-/* Duplicates have told of some of these packets already: this ACK tells of the hole, and of the rest (Linux: tcp_remove_reno_sacks). */
+/* Duplicates have told of some of these packets already: this ACK tells of the hole, and of the
+ * rest (Linux: tcp_remove_reno_sacks). */
 static uint32_t newly_delivered(const struct tcb *tp, const struct tcp_ack_state *as)
 {
     if (!as->acked_packets)
@@ -127,7 +133,8 @@ static void release_bytes(struct tcb *tp)
         bytestream_give_back(&tp->snd);
 }
 
-/* RFC 6298 §3 (Karn) and RFC 7323 §4: a sample from what was sent once, else from the echoed timestamp. */
+/* RFC 6298 §3 (Karn) and RFC 7323 §4: a sample from what was sent once, else from the echoed
+ * timestamp. */
 static void sample_rtt(struct tcb *tp, const struct tcp_seg *seg, const struct tcp_ack_state *as)
 {
     struct stack *st = tp->st;
@@ -197,7 +204,9 @@ static bool ack_in_range(struct tcb *tp, const struct tcp_seg *seg)
 
 bool tcp_ack(struct tcb *tp, const struct tcp_seg *seg)
 {
-    struct tcp_ack_state as = {.prior_una = tp->snd_una, .prior_in_flight = tcp_in_flight(tp), .prior_ca_state = tp->ca_state};
+    struct tcp_ack_state as = {.prior_una = tp->snd_una,
+                               .prior_in_flight = tcp_in_flight(tp),
+                               .prior_ca_state = tp->ca_state};
     uint32_t prior_delivered = tp->delivered;
     bool window_changed;
 
@@ -214,7 +223,8 @@ bool tcp_ack(struct tcb *tp, const struct tcp_seg *seg)
         advance(tp, seg, &as);
     if (!tp->packets_out)
         tcp_ack_probe(tp);
-    as.dup = !as.una_advanced && !seg->len && !window_changed && tp->packets_out && !(seg->flags & TH_FIN);
+    as.dup = !as.una_advanced && !seg->len && !window_changed && tp->packets_out &&
+             !(seg->flags & TH_FIN);
     if (as.dup)
         COUNT(tp->st, tcp_in_dup_acks);
     if (as.una_advanced || as.dup || tp->ca_state != CA_OPEN) {

@@ -2,9 +2,10 @@
 /*
  * Text (RFC 9293 §3.10.7.4, seventh and eighth): in order, old, and out of order.
  *
- * Data is written at its final offset of the receive stream as soon as it arrives; a tree of ranges says which bytes beyond the
- * first hole are there. Filling the hole only moves rcv_nxt over them: nothing is copied twice. Bytes that are already held are never
- * overwritten, so an overlapping retransmission with other content changes nothing (hostile 14).
+ * Data is written at its final offset of the receive stream as soon as it arrives; a tree of ranges
+ * says which bytes beyond the first hole are there. Filling the hole only moves rcv_nxt over them:
+ * nothing is copied twice. Bytes that are already held are never overwritten, so an overlapping
+ * retransmission with other content changes nothing (hostile 14).
  */
 #include "proto/sock/sock_internal.h"
 
@@ -39,7 +40,8 @@ static uint32_t occupied_end(const struct tcb *tp)
     return n ? range_of(n)->end_seq : tp->rcv_nxt;
 }
 
-/* Growing while bytes are live adds the second and last extent: it must then hold all that was and can be promised. */
+/* Growing while bytes are live adds the second and last extent: it must then hold all that was and
+ * can be promised. */
 static uint64_t growth_end(const struct tcb *tp, uint64_t end_off)
 {
     uint64_t most = tp->read_offset + tp->rcvbuf / 2;
@@ -52,7 +54,8 @@ static uint64_t growth_end(const struct tcb *tp, uint64_t end_off)
     return edge > end_off ? edge : end_off;
 }
 
-/* Room for [.., end). Under memory pressure out-of-order data goes first, never what is in order. */
+/* Room for [.., end). Under memory pressure out-of-order data goes first, never what is in order.
+ */
 static bool make_room(struct tcb *tp, uint32_t end)
 {
     uint64_t end_off = tcp_rcv_offset(tp, end);
@@ -76,7 +79,8 @@ static void refuse(struct tcb *tp)
     tp->ack_flags |= TCP_ACK_SCHED | TCP_ACK_NOW;
 }
 
-/* --- in order ---------------------------------------------------------------------------------------------- */
+/* --- in order
+ * ---------------------------------------------------------------------------------------------- */
 
 static void move_rcv_nxt(struct tcb *tp, uint32_t upto)
 {
@@ -151,11 +155,13 @@ static void in_order(struct tcb *tp, const struct tcp_seg *seg, uint32_t skip, u
         sock_event(tp->sock, SOCK_EV_READABLE);
 }
 
-/* --- out of order ------------------------------------------------------------------------------------------ */
+/* --- out of order
+ * ------------------------------------------------------------------------------------------ */
 
 static bool range_less(const struct rb_node *a, const struct rb_node *b)
 {
-    return seq_lt(container_of(a, const struct ooo_range, node)->seq, container_of(b, const struct ooo_range, node)->seq);
+    return seq_lt(container_of(a, const struct ooo_range, node)->seq,
+                  container_of(b, const struct ooo_range, node)->seq);
 }
 
 /* The last range that starts at or before seq; NULL when there is none. */
@@ -241,11 +247,13 @@ static void out_of_order(struct tcb *tp, const struct tcp_seg *seg, uint32_t len
     write_held(tp, seg->seq, seg->data, len);
     if (!add_range(tp, seg->seq, end))
         COUNT(tp->st, tcp_in_no_memory);
-    /* RFC 5681 §4.2: a duplicate ACK for each segment. Not one for the batch: the sender counts three. */
+    /* RFC 5681 §4.2: a duplicate ACK for each segment. Not one for the batch: the sender counts
+     * three. */
     tcp_send_ack(tp);
 }
 
-/* --- the segment ------------------------------------------------------------------------------------------- */
+/* --- the segment
+ * ------------------------------------------------------------------------------------------- */
 
 /* Bytes beyond the advertised window are cut off; a FIN behind them goes too. */
 static uint32_t trim_right(struct tcb *tp, const struct tcp_seg *seg, bool *fin)

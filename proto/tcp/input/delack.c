@@ -2,9 +2,10 @@
 /*
  * When acknowledgements go out (RFC 9293 §3.8.6.3, RFC 5681 §4.2; linux-receiver §5).
  *
- * Arriving data schedules an ACK; the decision is taken once per batch of input (tcp_ack_decide): at once when more than one full
- * segment is unacknowledged or the connection is in quick mode, else by the delayed-ACK timer. Quick mode starts a
- * connection and follows disturbances; an interactive ("pingpong") session leaves it and lets data carry its ACKs.
+ * Arriving data schedules an ACK; the decision is taken once per batch of input (tcp_ack_decide):
+ * at once when more than one full segment is unacknowledged or the connection is in quick mode,
+ * else by the delayed-ACK timer. Quick mode starts a connection and follows disturbances; an
+ * interactive ("pingpong") session leaves it and lets data carry its ACKs.
  */
 #include "proto/sock/sock_internal.h"
 
@@ -87,14 +88,16 @@ static void arm_delack(struct tcb *tp)
     tcp_timer_set(tp, TCP_TIMER_delack, at ? at : 1);
 }
 
-/* More than one full segment, and the window does not lag (then the reader's update will say it all); two in any case (RFC 5681 §4.2). */
+/* More than one full segment, and the window does not lag (then the reader's update will say it
+ * all); two in any case (RFC 5681 §4.2). */
 static bool window_moved_enough(const struct tcb *tp)
 {
     uint32_t unacked = tp->rcv_nxt - tp->rcv_wup;
 
     if (unacked <= tp->rcv_mss)
         return false;
-    return unacked >= 2u * tp->rcv_mss || tcp_unread(tp) == 0 || tcp_choose_window(tp) >= tp->rcv_wnd;
+    return unacked >= 2u * tp->rcv_mss || tcp_unread(tp) == 0 ||
+           tcp_choose_window(tp) >= tp->rcv_wnd;
 }
 
 void tcp_ack_decide(struct tcb *tp)
@@ -106,7 +109,8 @@ void tcp_ack_decide(struct tcb *tp)
 
         if (err)
             tcp_timer_set(tp, TCP_TIMER_delack, tp->st->now + TCP_DELACK_MAX);
-        /* back-pressure is soon over; the window was chosen and counts as told, so only the flag remembers the ACK */
+        /* back-pressure is soon over; the window was chosen and counts as told, so only the flag
+         * remembers the ACK */
         if (err == -EAGAIN || err == -ENOBUFS) {
             tp->ack_flags |= TCP_ACK_NOW;
             tcp_timer_set(tp, TCP_TIMER_retry, tp->st->now + 1000);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ICMP errors about our segments (RFC 9293 §3.9.2.2, RFC 5927 §4): only for a sequence number that is in flight; hard while
- * connecting, soft afterwards; "fragmentation needed" lowers the path MTU (RFC 1191), with tcp_ptb_patience only when no ACK
- * contradicts it (RFC 5927 §7.2).
+ * ICMP errors about our segments (RFC 9293 §3.9.2.2, RFC 5927 §4): only for a sequence number that
+ * is in flight; hard while connecting, soft afterwards; "fragmentation needed" lowers the path MTU
+ * (RFC 1191), with tcp_ptb_patience only when no ACK contradicts it (RFC 5927 §7.2).
  */
 #include "proto/sock/sock_internal.h"
 
@@ -12,7 +12,8 @@
 
 static uint32_t quoted_seq(const struct icmp_error *e)
 {
-    return (uint32_t)e->quoted[4] << 24 | (uint32_t)e->quoted[5] << 16 | (uint32_t)e->quoted[6] << 8 | e->quoted[7];
+    return (uint32_t)e->quoted[4] << 24 | (uint32_t)e->quoted[5] << 16 |
+           (uint32_t)e->quoted[6] << 8 | e->quoted[7];
 }
 
 static void lower_mtu(struct tcb *tp, uint32_t mtu)
@@ -25,10 +26,12 @@ static void lower_mtu(struct tcb *tp, uint32_t mtu)
     tcp_simple_retransmit(tp);
 }
 
-/* Segments of this size have arrived before: the claim may be forged, a time-out of the quoted segment will tell. */
+/* Segments of this size have arrived before: the claim may be forged, a time-out of the quoted
+ * segment will tell. */
 static bool is_doubtful(const struct tcb *tp, uint32_t mtu)
 {
-    uint32_t headers = (uint32_t)(ip_addr_is_v4(&tp->conn.remote.addr) ? 40 : 60) + (tp->ts_ok ? TCP_TIMESTAMP_SPACE : 0);
+    uint32_t headers = (uint32_t)(ip_addr_is_v4(&tp->conn.remote.addr) ? 40 : 60) +
+                       (tp->ts_ok ? TCP_TIMESTAMP_SPACE : 0);
 
     return tp->st->tcp.tunables.ptb_patience && mtu < tp->size_acked + headers;
 }
@@ -64,7 +67,8 @@ static void connection_error(struct tcb *tp, const struct icmp_error *e, uint32_
         too_big(tp, e->mtu, seq);
         return;
     }
-    if ((tp->conn.state == TCPS_SYN_SENT || tp->conn.state == TCPS_SYN_RECV) && tcp_icmp_ends_syn(tp->st, e)) {
+    if ((tp->conn.state == TCPS_SYN_SENT || tp->conn.state == TCPS_SYN_RECV) &&
+        tcp_icmp_ends_syn(tp->st, e)) {
         COUNT(tp->st, tcp_open_failed);
         tcp_finish(tp, e->error);
         return;
@@ -87,14 +91,16 @@ bool tcp_icmp_input(struct stack *st, const struct icmp_error *e)
         return true;
     }
     tp = tcb_of_conn(c);
-    /* in flight, so below SND.NXT: with nothing in flight no error can be about us (Linux takes SND.NXT itself too) */
+    /* in flight, so below SND.NXT: with nothing in flight no error can be about us (Linux takes
+     * SND.NXT itself too) */
     if (seq_lt(seq, tp->snd_una) || seq_geq(seq, tp->snd_nxt))
         return false;
     connection_error(tp, e, seq);
     return true;
 }
 
-/* The next hop is dead: who is connecting learns it at once, the others keep trying (RFC 1122 §4.2.3.9 soft). */
+/* The next hop is dead: who is connecting learns it at once, the others keep trying (RFC 1122
+ * §4.2.3.9 soft). */
 static void match_unreachable(struct hash_node *n, void *ctx)
 {
     struct tcb *tp = container_of(n, struct tcb, id_node);

@@ -2,8 +2,9 @@
 /*
  * Parsing: wire bytes to a checked struct tcp_seg (RFC 9293 §3.1, §3.2; RFC 7323; RFC 2018).
  *
- * A length below 2 or past the end of the header stops option parsing; what was read before stays (Linux). An option of a
- * known kind with the wrong length is ignored. Options that only a SYN may carry are ignored elsewhere.
+ * A length below 2 or past the end of the header stops option parsing; what was read before stays
+ * (Linux). An option of a known kind with the wrong length is ignored. Options that only a SYN may
+ * carry are ignored elsewhere.
  */
 #include "proto/base/checksum.h"
 #include "proto/tcp/tcp.h"
@@ -11,7 +12,16 @@
 #include <errno.h>
 #include <string.h>
 
-enum { OPT_END = 0, OPT_NOP = 1, OPT_MSS = 2, OPT_WSCALE = 3, OPT_SACK_OK = 4, OPT_SACK = 5, OPT_TS = 8, OPT_UTO = 28 };
+enum {
+    OPT_END = 0,
+    OPT_NOP = 1,
+    OPT_MSS = 2,
+    OPT_WSCALE = 3,
+    OPT_SACK_OK = 4,
+    OPT_SACK = 5,
+    OPT_TS = 8,
+    OPT_UTO = 28
+};
 
 static uint16_t get16(const uint8_t *p)
 {
@@ -34,7 +44,8 @@ static void parse_sack(struct tcp_options *o, const uint8_t *p, uint32_t len)
     }
 }
 
-static void parse_option(struct tcp_options *o, uint8_t kind, const uint8_t *p, uint32_t len, bool syn)
+static void parse_option(struct tcp_options *o, uint8_t kind, const uint8_t *p, uint32_t len,
+                         bool syn)
 {
     switch (kind) {
     case OPT_MSS:
@@ -104,8 +115,8 @@ static bool checksum_ok(const struct packet *p)
 
     if (p->csum != FRAME_CSUM_NONE)
         return true;
-    sum = csum_pseudo(v4 ? ip_addr_v4_bytes(&p->src) : p->src.b, v4 ? ip_addr_v4_bytes(&p->dst) : p->dst.b, v4 ? 4 : 16,
-                      IP_PROTO_TCP, p->len);
+    sum = csum_pseudo(v4 ? ip_addr_v4_bytes(&p->src) : p->src.b,
+                      v4 ? ip_addr_v4_bytes(&p->dst) : p->dst.b, v4 ? 4 : 16, IP_PROTO_TCP, p->len);
     return csum_fold(csum_partial(p->payload, p->len, sum)) == 0;
 }
 

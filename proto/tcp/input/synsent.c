@@ -78,7 +78,8 @@ static void established(struct tcb *tp, const struct tcp_seg *seg)
     tcp_finish_connect(tp);
 }
 
-/* Simultaneous open (RFC 9293 §3.5, figure 8): answer the crossing SYN with a SYN-ACK of the same ISN. */
+/* Simultaneous open (RFC 9293 §3.5, figure 8): answer the crossing SYN with a SYN-ACK of the same
+ * ISN. */
 static void crossing_syn(struct tcb *tp, const struct tcp_seg *seg)
 {
     struct segment *syn = container_of(list_first(&tp->rtxq), struct segment, link);
@@ -96,7 +97,8 @@ void tcp_synsent_input(struct tcb *tp, const struct tcp_seg *seg)
         if (seg->ack != tp->snd_nxt || !tsecr_ok(tp, seg)) {
             COUNT(st, tcp_in_ack_unsent);
             tcp_send_reset(st, seg);
-            /* the peer held an older connection, which our reset has ended: ask again soon (Linux: TCP_TIMEOUT_MIN) */
+            /* the peer held an older connection, which our reset has ended: ask again soon (Linux:
+             * TCP_TIMEOUT_MIN) */
             if (!tp->retransmits)
                 tcp_timer_set(tp, TCP_TIMER_rexmt, st->now + TCP_TIMEOUT_MIN);
             return;

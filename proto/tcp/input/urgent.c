@@ -2,9 +2,10 @@
 /*
  * Urgent data, receiving (RFC 9293 §3.8.5 and §3.10.7.4, sixth; RFC 6093; linux-receiver §12).
  *
- * The pointer names the byte behind the urgent one, as everybody implements it (RFC 6093 §2.2; tcp_stdurg makes it the byte itself).
- * Only the newest mark is remembered. The byte stays in the stream, where reads stop at the mark; a copy of it is kept for MSG_OOB,
- * because the segment may bring it before what precedes it.
+ * The pointer names the byte behind the urgent one, as everybody implements it (RFC 6093 §2.2;
+ * tcp_stdurg makes it the byte itself). Only the newest mark is remembered. The byte stays in the
+ * stream, where reads stop at the mark; a copy of it is kept for MSG_OOB, because the segment may
+ * bring it before what precedes it.
  */
 #include "proto/sock/sock_internal.h"
 
@@ -29,7 +30,8 @@ static void check_pointer(struct tcb *tp, const struct tcp_seg *seg)
         return;
     COUNT(tp->st, tcp_in_urgent);
     /* the reader stands at the old mark and has the byte: it must not come again as data */
-    if (tp->urg_state == TCP_URG_READ && tp->urg_offset == tp->read_offset && tp->sock && !tp->sock->oob_inline)
+    if (tp->urg_state == TCP_URG_READ && tp->urg_offset == tp->read_offset && tp->sock &&
+        !tp->sock->oob_inline)
         sock_recv_consume(tp->sock, 1, tp->held, tp->st->now);
     tp->urg_state = TCP_URG_NOTYET;
     tp->urg_offset = tcp_rcv_offset(tp, seq);

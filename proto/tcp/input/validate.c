@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Is this segment acceptable? PAWS, sequence number, RST, SYN, in the order of RFC 9293 §3.10.7.4 with the
- * hardening of RFC 5961 and RFC 7323 §5 (linux-receiver §7, steps 2 to 5).
+ * Is this segment acceptable? PAWS, sequence number, RST, SYN, in the order of RFC 9293 §3.10.7.4
+ * with the hardening of RFC 5961 and RFC 7323 §5 (linux-receiver §7, steps 2 to 5).
  */
 #include "proto/sock/sock_internal.h"
 
 #include <errno.h>
 
-#define PAWS_IDLE_S 2147u /**< older stamps prove nothing (linux-receiver §7; RFC 7323 §5.5 allows 24 days) */
+#define PAWS_IDLE_S                                                                                \
+    2147u /**< older stamps prove nothing (linux-receiver §7; RFC 7323 §5.5 allows 24 days) */
 
-bool tcp_paws_reject(uint32_t ts_recent, uint32_t stamp_s, bool valid, uint32_t now_s, uint32_t tsval, int32_t tolerance)
+bool tcp_paws_reject(uint32_t ts_recent, uint32_t stamp_s, bool valid, uint32_t now_s,
+                     uint32_t tsval, int32_t tolerance)
 {
     if (!valid || seq_diff(ts_recent, tsval) <= tolerance)
         return false;
@@ -59,7 +61,8 @@ void tcp_replace_ts_recent(struct tcb *tp, const struct tcp_seg *seg)
 
     if (!tp->ts_ok || !seg->opt.has_ts || seq_gt(seg->seq, tp->rcv_wup))
         return;
-    if (tp->ts_recent_valid && seq_lt(seg->opt.tsval, tp->ts_recent) && now_s - tp->ts_recent_stamp_s <= PAWS_IDLE_S)
+    if (tp->ts_recent_valid && seq_lt(seg->opt.tsval, tp->ts_recent) &&
+        now_s - tp->ts_recent_stamp_s <= PAWS_IDLE_S)
         return;
     tp->ts_recent = seg->opt.tsval;
     tp->ts_recent_stamp_s = now_s;
@@ -69,8 +72,9 @@ void tcp_replace_ts_recent(struct tcb *tp, const struct tcp_seg *seg)
 /* A reordered pure ACK carries an old stamp without harm (Linux: tcp_disordered_ack). */
 static bool is_disordered_ack(const struct tcb *tp, const struct tcp_seg *seg)
 {
-    return (seg->flags & (TH_ACK | TH_SYN | TH_FIN | TH_RST)) == TH_ACK && seg->len == 0 && seg->seq == tp->rcv_nxt &&
-           seg->ack == tp->snd_una && (uint32_t)seg->window << tp->snd_wscale == tp->snd_wnd &&
+    return (seg->flags & (TH_ACK | TH_SYN | TH_FIN | TH_RST)) == TH_ACK && seg->len == 0 &&
+           seg->seq == tp->rcv_nxt && seg->ack == tp->snd_una &&
+           (uint32_t)seg->window << tp->snd_wscale == tp->snd_wnd &&
            (uint64_t)(tp->ts_recent - seg->opt.tsval) * 1000 <= (uint64_t)tp->rto * 6 / 5;
 }
 
@@ -80,8 +84,8 @@ static bool paws_ok(struct tcb *tp, const struct tcp_seg *seg)
 
     if (!tp->ts_ok || !seg->opt.has_ts || (seg->flags & TH_RST))
         return true;
-    if (!tcp_paws_reject(tp->ts_recent, tp->ts_recent_stamp_s, tp->ts_recent_valid, (uint32_t)(st->now / 1000000),
-                         seg->opt.tsval, 1))
+    if (!tcp_paws_reject(tp->ts_recent, tp->ts_recent_stamp_s, tp->ts_recent_valid,
+                         (uint32_t)(st->now / 1000000), seg->opt.tsval, 1))
         return true;
     if (is_disordered_ack(tp, seg))
         return true;
@@ -95,10 +99,12 @@ static bool paws_ok(struct tcb *tp, const struct tcp_seg *seg)
     return false;
 }
 
-/* The left edge is the last ACK sent, as in Linux: what we have since received may still be repeated. */
+/* The left edge is the last ACK sent, as in Linux: what we have since received may still be
+ * repeated. */
 static bool sequence_ok(const struct tcb *tp, const struct tcp_seg *seg)
 {
-    return seq_geq(seg->end_seq, tp->rcv_wup) && seq_leq(seg->seq, tp->rcv_nxt + tcp_receive_window(tp));
+    return seq_geq(seg->end_seq, tp->rcv_wup) &&
+           seq_leq(seg->seq, tp->rcv_nxt + tcp_receive_window(tp));
 }
 
 static bool is_exact_reset(const struct tcb *tp, const struct tcp_seg *seg)
@@ -108,7 +114,8 @@ static bool is_exact_reset(const struct tcb *tp, const struct tcp_seg *seg)
     if (seg->seq == tp->rcv_nxt)
         return true;
     /* the peer may have reset without counting its FIN */
-    return seg->seq == tp->rcv_nxt - 1 && (state == TCPS_CLOSE_WAIT || state == TCPS_LAST_ACK || state == TCPS_CLOSING);
+    return seg->seq == tp->rcv_nxt - 1 &&
+           (state == TCPS_CLOSE_WAIT || state == TCPS_LAST_ACK || state == TCPS_CLOSING);
 }
 
 static void outside_window(struct tcb *tp, const struct tcp_seg *seg)
@@ -157,7 +164,8 @@ bool tcp_validate(struct tcb *tp, const struct tcp_seg *seg)
         return false;
     }
     if (seg->flags & TH_SYN) {
-        /* the crossing SYN-ACK of a simultaneous open is the one SYN that is welcome, while ours waits for its ACK */
+        /* the crossing SYN-ACK of a simultaneous open is the one SYN that is welcome, while ours
+         * waits for its ACK */
         if (awaits_synack(tp) && (seg->flags & TH_ACK) && seg->seq + 1 == tp->rcv_nxt) {
             tp->ack_flags |= TCP_ACK_SCHED | TCP_ACK_NOW;
             tcp_touch(tp, TCP_PEND_ACK);

@@ -3,8 +3,8 @@
  * The receive window: what to advertise, how it grows, and when a reader's progress must be told
  * (RFC 9293 §3.8.6, RFC 7323 §2; linux-receiver §3 and §4).
  *
- * Half of the receive buffer is window, the other half stands for the bookkeeping around the bytes, as in Linux with its
- * starting ratio of 128/256. Bytes in the program's pair are unread and count.
+ * Half of the receive buffer is window, the other half stands for the bookkeeping around the bytes,
+ * as in Linux with its starting ratio of 128/256. Bytes in the program's pair are unread and count.
  */
 #include "proto/sock/sock_internal.h"
 
@@ -33,11 +33,12 @@ uint32_t tcp_initial_clamp(const struct tcb *tp)
     return tp->user_clamp;
 }
 
-void tcp_window_initial(struct stack *st, uint32_t rcvbuf, uint32_t mss, bool wscale, uint32_t *wnd, uint8_t *scale,
-                        uint32_t *clamp)
+void tcp_window_initial(struct stack *st, uint32_t rcvbuf, uint32_t mss, bool wscale, uint32_t *wnd,
+                        uint8_t *scale, uint32_t *clamp)
 {
     uint32_t space = RATIO_WINDOW(rcvbuf);
-    uint64_t largest = (uint64_t)st->tcp.tunables.rmem_max > rcvbuf ? (uint64_t)st->tcp.tunables.rmem_max : rcvbuf;
+    uint64_t largest =
+        (uint64_t)st->tcp.tunables.rmem_max > rcvbuf ? (uint64_t)st->tcp.tunables.rmem_max : rcvbuf;
 
     uint32_t most = *clamp ? *clamp : 65535u << TCP_MAX_WSCALE;
 
@@ -85,7 +86,8 @@ void tcp_measure_rcv_mss(struct tcb *tp, const struct tcp_seg *seg)
     tp->ack_flags |= tp->ack_flags & TCP_ACK_PUSHED ? TCP_ACK_PUSHED2 : TCP_ACK_PUSHED;
 }
 
-/* All windows together must fit into the queue that feeds us: it has no back-pressure, what does not fit is lost in bursts. */
+/* All windows together must fit into the queue that feeds us: it has no back-pressure, what does
+ * not fit is lost in bursts. */
 static bool take_budget(struct tcb *tp, uint32_t bytes)
 {
     struct stack *st = tp->st;
@@ -105,7 +107,8 @@ void tcp_window_give_back(struct tcb *tp)
     tp->window_grown = 0;
 }
 
-/* Slow start of the window: it opens as data comes in, so that a small sender never sees a large promise. */
+/* Slow start of the window: it opens as data comes in, so that a small sender never sees a large
+ * promise. */
 void tcp_window_grow(struct tcb *tp, uint32_t len)
 {
     uint64_t used = tcp_unread(tp) + tp->ooo_bytes;
@@ -174,9 +177,10 @@ uint32_t tcp_choose_window(const struct tcb *tp)
 }
 
 /*
- * The old edge in units of the scale. Rounding up moves it right by less than a unit with each ACK: a reader that stays away would
- * let it creep on for ever, so beyond what can be stored the wire says less (RFC 7323 §2.4 expects that of a receiver), while the
- * edge itself, up to which data is accepted, stays where it was promised.
+ * The old edge in units of the scale. Rounding up moves it right by less than a unit with each ACK:
+ * a reader that stays away would let it creep on for ever, so beyond what can be stored the wire
+ * says less (RFC 7323 §2.4 expects that of a receiver), while the edge itself, up to which data is
+ * accepted, stays where it was promised.
  */
 static uint32_t keep_edge(struct tcb *tp, uint32_t current)
 {
@@ -193,7 +197,8 @@ static uint32_t keep_edge(struct tcb *tp, uint32_t current)
     return up >> tp->rcv_wscale;
 }
 
-/* The window for the segment that leaves now; the right edge never moves left (RFC 9293 §3.8.6, SHLD-14). */
+/* The window for the segment that leaves now; the right edge never moves left (RFC 9293 §3.8.6,
+ * SHLD-14). */
 uint32_t tcp_select_window(struct tcb *tp)
 {
     uint32_t current = tcp_receive_window(tp);
@@ -209,9 +214,11 @@ uint32_t tcp_select_window(struct tcb *tp)
     return chosen >> tp->rcv_wscale;
 }
 
-/* --- what the program reads -------------------------------------------------------------------------------- */
+/* --- what the program reads
+ * -------------------------------------------------------------------------------- */
 
-/* Only ever downwards: what took longer may have waited for the program (Linux: tcp_rcv_rtt_measure). */
+/* Only ever downwards: what took longer may have waited for the program (Linux:
+ * tcp_rcv_rtt_measure). */
 void tcp_rcv_rtt_measure(struct tcb *tp)
 {
     uint64_t now = tp->st->now, delta;
@@ -231,7 +238,8 @@ void tcp_rcv_rtt_sample_ts(struct tcb *tp, const struct tcp_seg *seg)
 {
     uint64_t delta;
 
-    if (!tp->ts_ok || !seg->opt.has_ts || seg->opt.tsecr == tp->drs.rtt_last_tsecr || seg->len < tp->rcv_mss)
+    if (!tp->ts_ok || !seg->opt.has_ts || seg->opt.tsecr == tp->drs.rtt_last_tsecr ||
+        seg->len < tp->rcv_mss)
         return;
     tp->drs.rtt_last_tsecr = seg->opt.tsecr;
     delta = (uint64_t)(uint32_t)(tcp_ts_now(tp->st) + tp->ts_offset - seg->opt.tsecr) * 1000;
@@ -245,7 +253,8 @@ void tcp_rcv_rtt_sample_ts(struct tcb *tp, const struct tcp_seg *seg)
         tp->drs.rtt_us += delta - (tp->drs.rtt_us >> 3);
 }
 
-/* Dynamic right-sizing: once per receiver RTT the buffer is made to hold twice what the program took (linux-receiver §4). */
+/* Dynamic right-sizing: once per receiver RTT the buffer is made to hold twice what the program
+ * took (linux-receiver §4). */
 void tcp_rcv_space_adjust(struct tcb *tp)
 {
     struct stack *st = tp->st;
@@ -256,7 +265,8 @@ void tcp_rcv_space_adjust(struct tcb *tp)
     if (!rtt || st->now - tp->drs.time < rtt)
         return;
     copied = consumed > tp->drs.seq ? consumed - tp->drs.seq : 0;
-    if (copied > tp->drs.space && st->tcp.tunables.moderate_rcvbuf && !tp->rcvbuf_locked && !tcp_under_pressure(st)) {
+    if (copied > tp->drs.space && st->tcp.tunables.moderate_rcvbuf && !tp->rcvbuf_locked &&
+        !tcp_under_pressure(st)) {
         want = 2 * copied + 16u * tp->advmss;
         want += 2 * want * (copied - tp->drs.space) / (tp->drs.space ? tp->drs.space : 1);
         want = RATIO_SPACE(want);
@@ -284,7 +294,8 @@ static bool reader_owes_ack(const struct tcb *tp, uint32_t copied)
     if (tp->rcv_nxt - tp->rcv_wup > tp->rcv_mss)
         return true;
     return copied && tcp_unread(tp) == 0 &&
-           ((tp->ack_flags & TCP_ACK_PUSHED2) || ((tp->ack_flags & TCP_ACK_PUSHED) && !tp->pingpong));
+           ((tp->ack_flags & TCP_ACK_PUSHED2) ||
+            ((tp->ack_flags & TCP_ACK_PUSHED) && !tp->pingpong));
 }
 
 void tcp_cleanup_rbuf(struct tcb *tp, uint32_t copied)

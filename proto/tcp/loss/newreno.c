@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Loss detection and recovery without SACK: fast retransmit and NewReno (RFC 5681 §3.2, RFC 6582), in Linux's packet counting.
+ * Loss detection and recovery without SACK: fast retransmit and NewReno (RFC 5681 §3.2, RFC 6582),
+ * in Linux's packet counting.
  *
- * A duplicate ACK says that one packet left the network: it is counted in sacked_out and so leaves in_flight, which makes the
- * window inflation of RFC 5681 implicit. A partial ACK names the next hole; recovery ends only when more than high_seq is acknowledged,
- * so that late duplicates cannot start it again (RFC 6582 §3.2, §6).
+ * A duplicate ACK says that one packet left the network: it is counted in sacked_out and so leaves
+ * in_flight, which makes the window inflation of RFC 5681 implicit. A partial ACK names the next
+ * hole; recovery ends only when more than high_seq is acknowledged, so that late duplicates cannot
+ * start it again (RFC 6582 §3.2, §6).
  */
 #include "proto/tcp/tcp.h"
 
-/* More duplicates than packets that can have caused them: the network reorders (Linux: tcp_check_reno_reordering). */
+/* More duplicates than packets that can have caused them: the network reorders (Linux:
+ * tcp_check_reno_reordering). */
 static void check_reordering(struct tcb *tp)
 {
     uint32_t holes = tp->lost_out ? tp->lost_out : 1;
@@ -152,7 +155,8 @@ void tcp_fastretrans_alert(struct tcb *tp, const struct tcp_ack_state *as)
     }
 }
 
-/* Sent within the last RTO: nothing says yet that it is lost, and it must not go again so early (RFC 6298 §5). */
+/* Sent within the last RTO: nothing says yet that it is lost, and it must not go again so early
+ * (RFC 6298 §5). */
 static bool is_recent(const struct tcb *tp, const struct segment *seg)
 {
     return seg->link.prev != &tp->rtxq && tp->st->now - seg->sent_at < tp->rto;
@@ -170,8 +174,7 @@ void tcp_enter_loss(struct tcb *tp)
     tp->sacked_out = 0;
     tp->retrans_out = 0;
     tp->lost_out = 0;
-    list_for_each(l, &tp->rtxq)
-    {
+    list_for_each (l, &tp->rtxq) {
         struct segment *seg = container_of(l, struct segment, link);
 
         seg->marks = (uint8_t)(seg->marks & ~(SEG_RETRANS | SEG_LOST));
@@ -192,8 +195,7 @@ void tcp_simple_retransmit(struct tcb *tp)
     struct list *l;
     bool any = false;
 
-    list_for_each(l, &tp->rtxq)
-    {
+    list_for_each (l, &tp->rtxq) {
         struct segment *seg = container_of(l, struct segment, link);
 
         if (seg_len(seg) <= mss)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Delivery rate samples (draft-cheng-iccrg-delivery-rate-estimation; linux-sender §12): how many packets the network delivered
- * between the sending of a packet and its acknowledgement, over the longer of the two spans in which they were sent and acknowledged.
+ * Delivery rate samples (draft-cheng-iccrg-delivery-rate-estimation; linux-sender §12): how many
+ * packets the network delivered between the sending of a packet and its acknowledgement, over the
+ * longer of the two spans in which they were sent and acknowledged.
  *
- * A segment remembers what had been delivered when it was sent. Samples of a time in which the program gave too little to send
- * count only when they are not below what is known.
+ * A segment remembers what had been delivered when it was sent. Samples of a time in which the
+ * program gave too little to send count only when they are not below what is known.
  */
 #include "proto/tcp/tcp.h"
 
@@ -20,9 +21,11 @@ void tcp_rate_sent(struct tcb *tp, struct segment *seg)
 }
 
 /* Of several packets the one that was sent last says most. */
-static bool was_sent_after(const struct tcb *tp, const struct segment *seg, const struct tcp_ack_state *as)
+static bool was_sent_after(const struct tcb *tp, const struct segment *seg,
+                           const struct tcp_ack_state *as)
 {
-    return seg->sent_at > tp->rate.first_sent || (seg->sent_at == tp->rate.first_sent && seq_gt(seg->end_seq, as->rate.end_seq));
+    return seg->sent_at > tp->rate.first_sent ||
+           (seg->sent_at == tp->rate.first_sent && seq_gt(seg->end_seq, as->rate.end_seq));
 }
 
 void tcp_rate_acked(struct tcb *tp, const struct segment *seg, struct tcp_ack_state *as)
@@ -56,7 +59,8 @@ void tcp_rate_sample(struct tcb *tp, const struct tcp_ack_state *as, uint32_t pr
     /* shorter than any round trip: the ACK was of a packet that we took for lost */
     if (!interval || interval < tp->min_rtt_us || interval > UINT32_MAX)
         return;
-    if (as->rate.app_limited && (uint64_t)packets * tp->rate.interval_us < (uint64_t)tp->rate.packets * interval)
+    if (as->rate.app_limited &&
+        (uint64_t)packets * tp->rate.interval_us < (uint64_t)tp->rate.packets * interval)
         return;
     tp->rate.packets = packets;
     tp->rate.interval_us = (uint32_t)interval;
@@ -68,7 +72,8 @@ void tcp_rate_check_app_limited(struct tcb *tp)
 {
     uint32_t in_flight = tcp_in_flight(tp);
 
-    if (tp->write_seq - tp->snd_nxt >= tp->mss_cache || tp->device_queued || in_flight >= tp->cwnd || tp->lost_out > tp->retrans_out)
+    if (tp->write_seq - tp->snd_nxt >= tp->mss_cache || tp->device_queued ||
+        in_flight >= tp->cwnd || tp->lost_out > tp->retrans_out)
         return;
     tp->rate.app_limited = tp->delivered + in_flight;
     if (!tp->rate.app_limited)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Retransmission: the bytes are read again from the stream, in pieces of today's MSS (linux-sender §10). */
+/* Retransmission: the bytes are read again from the stream, in pieces of today's MSS (linux-sender
+ * §10). */
 #include "proto/tcp/tcp.h"
 
 #include <errno.h>
@@ -52,8 +53,7 @@ void tcp_xmit_retransmit_queue(struct tcb *tp)
     struct list *l, *next;
     bool head = true;
 
-    list_for_each_safe(l, next, &tp->rtxq)
-    {
+    list_for_each_safe (l, next, &tp->rtxq) {
         struct segment *seg = container_of(l, struct segment, link);
         uint32_t in_flight = tcp_in_flight(tp);
 
@@ -63,7 +63,8 @@ void tcp_xmit_retransmit_queue(struct tcb *tp)
             head = false;
             continue;
         }
-        /* the hole that a third duplicate or a partial ACK names goes at once (RFC 6582 §3.2, steps 2 and 3) */
+        /* the hole that a third duplicate or a partial ACK names goes at once (RFC 6582 §3.2, steps
+         * 2 and 3) */
         if (in_flight >= tp->cwnd && !(head && tp->ca_state == CA_RECOVERY))
             return;
         if (tcp_retransmit_segment(tp, seg, in_flight < tp->cwnd ? tp->cwnd - in_flight : 1) != 0) {

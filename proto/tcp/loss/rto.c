@@ -14,7 +14,8 @@ void tcp_rearm_rto(struct tcb *tp)
         tcp_timer_clear(tp, TCP_TIMER_rexmt);
 }
 
-/* The time that `boundary` doubling time-outs from the floor take, as in linux-sender's formula: R2 does not depend on the RTT. */
+/* The time that `boundary` doubling time-outs from the floor take, as in linux-sender's formula: R2
+ * does not depend on the RTT. */
 static uint64_t model_timeout(const struct tcb *tp, uint32_t boundary)
 {
     uint64_t base = (uint64_t)tp->st->tcp.tunables.rto_min_us;
@@ -42,7 +43,8 @@ static bool syn_given_up(const struct tcb *tp)
 
     if (tp->conn.state == TCPS_SYN_RECV)
         return tp->retransmits >= (uint64_t)tun->synack_retries;
-    if (uto_effective_ms(tp) && tp->st->now - tp->established_at >= (uint64_t)uto_effective_ms(tp) * 1000)
+    if (uto_effective_ms(tp) &&
+        tp->st->now - tp->established_at >= (uint64_t)uto_effective_ms(tp) * 1000)
         return true;
     return tp->retransmits >= retries + (uint64_t)tun->syn_linear_timeouts;
 }
@@ -68,8 +70,9 @@ static bool given_up(struct tcb *tp)
 }
 
 /*
- * A window that closed over data in flight: the head is the probe, and R2 does not count while the peer answers. The user's
- * time-out does: answers without progress do not reset it (Linux: tcp_rtx_probe0_timed_out).
+ * A window that closed over data in flight: the head is the probe, and R2 does not count while the
+ * peer answers. The user's time-out does: answers without progress do not reset it (Linux:
+ * tcp_rtx_probe0_timed_out).
  */
 static bool dead_behind_window(const struct tcb *tp)
 {
@@ -102,7 +105,8 @@ static void time_out(struct tcb *tp)
     tcp_finish(tp, tp->soft_error ? tp->soft_error : ETIMEDOUT);
 }
 
-/* The device has no room: that was no attempt, and the lost segments go out as soon as it has (a SYN alone is not marked lost). */
+/* The device has no room: that was no attempt, and the lost segments go out as soon as it has (a
+ * SYN alone is not marked lost). */
 static void refused(struct tcb *tp)
 {
     uint64_t wait = tp->rto < TCP_PROBE_RETRY ? tp->rto : TCP_PROBE_RETRY;
@@ -117,7 +121,8 @@ static void refused(struct tcb *tp)
     tcp_timer_set(tp, TCP_TIMER_rexmt, tp->st->now + wait);
 }
 
-/* The last time-out ends with TCP_USER_TIMEOUT, not up to twice as late (Linux: tcp_clamp_rto_to_user_timeout). */
+/* The last time-out ends with TCP_USER_TIMEOUT, not up to twice as late (Linux:
+ * tcp_clamp_rto_to_user_timeout). */
 static uint64_t clamped_rto(const struct tcb *tp)
 {
     uint64_t limit = (uint64_t)uto_effective_ms(tp) * 1000, elapsed;
@@ -141,7 +146,8 @@ void tcp_retransmit_timer(struct tcb *tp)
 {
     struct segment *head;
     /* an orphan's patience is R2, whatever the window */
-    bool closed_window = tp->snd_wnd == 0 && tp->sock && tp->conn.state != TCPS_SYN_SENT && tp->conn.state != TCPS_SYN_RECV;
+    bool closed_window = tp->snd_wnd == 0 && tp->sock && tp->conn.state != TCPS_SYN_SENT &&
+                         tp->conn.state != TCPS_SYN_RECV;
 
     if (!tp->packets_out || list_empty(&tp->rtxq))
         return;

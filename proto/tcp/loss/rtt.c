@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Round-trip estimation and the retransmission time-out (RFC 6298), in Linux's form (linux-sender §7): the variance term
- * already holds the factor of four, has a floor of 200 ms and decays once per round.
+ * Round-trip estimation and the retransmission time-out (RFC 6298), in Linux's form (linux-sender
+ * §7): the variance term already holds the factor of four, has a floor of 200 ms and decays once
+ * per round.
  */
 #include "proto/tcp/tcp.h"
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Chronographs: for how long there was something to send, and for how much of it the peer's window or our send buffer was what
- * held it back (linux-sender §14). One runs at a time; a higher one takes over from a lower one.
+ * Chronographs: for how long there was something to send, and for how much of it the peer's window
+ * or our send buffer was what held it back (linux-sender §14). One runs at a time; a higher one
+ * takes over from a lower one.
  *
  *   busy     from the first byte in the write queue until all of it is acknowledged
  *   rwnd     a pass of tcp_write_xmit stopped at the window … until one that did not
- *   sndbuf   the queue ran dry below the congestion window while a writer waits for space … until it gets some
+ *   sndbuf   the queue ran dry below the congestion window while a writer waits for space … until
+ * it gets some
  */
 #include "proto/tcp/tcp.h"
 

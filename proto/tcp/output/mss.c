@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How much fits into one segment, and into one offloaded frame (RFC 9293 §3.7.1, RFC 6691; linux-sender §1). */
+/* How much fits into one segment, and into one offloaded frame (RFC 9293 §3.7.1, RFC 6691;
+ * linux-sender §1). */
 #include "proto/tcp/tcp.h"
 
 #define IPV4_HEADER 20u
@@ -12,7 +13,8 @@ static uint32_t ip_header(const struct ip_addr *a)
     return ip_addr_is_v4(a) ? IPV4_HEADER : IPV6_HEADER;
 }
 
-/* Never more than half of the largest window ever seen, so that two segments are always under way. */
+/* Never more than half of the largest window ever seen, so that two segments are always under way.
+ */
 static uint32_t bound_to_half_window(const struct tcb *tp, uint32_t size)
 {
     uint32_t cutoff = tp->max_window > TCP_DEFAULT_MSS_V4 ? tp->max_window / 2 : tp->max_window;

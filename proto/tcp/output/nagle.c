@@ -11,7 +11,8 @@ static bool minshall_check(const struct tcb *tp)
 }
 
 /* True: seg (of one packet) may go. Else *why says what holds it. */
-bool tcp_nagle_test(const struct tcb *tp, const struct segment *seg, uint32_t mss, uint8_t nonagle, enum tcp_stop *why)
+bool tcp_nagle_test(const struct tcb *tp, const struct segment *seg, uint32_t mss, uint8_t nonagle,
+                    enum tcp_stop *why)
 {
     if ((nonagle & TCP_NAGLE_PUSH) || (seg->flags & SEG_FIN) || tcp_urg_mode(tp))
         return true;
@@ -28,11 +29,12 @@ bool tcp_nagle_test(const struct tcb *tp, const struct segment *seg, uint32_t ms
     return true;
 }
 
-/* Earlier data still waits in the device: its completion will send this with what comes until then. */
+/* Earlier data still waits in the device: its completion will send this with what comes until then.
+ */
 bool tcp_should_autocork(struct tcb *tp, const struct segment *seg, uint32_t size_goal)
 {
-    return tp->st->tcp.tunables.autocorking && seg_len(seg) < size_goal && !(seg->flags & SEG_EOR) &&
-           !list_empty(&tp->rtxq) && tp->device_queued > seg_len(seg);
+    return tp->st->tcp.tunables.autocorking && seg_len(seg) < size_goal &&
+           !(seg->flags & SEG_EOR) && !list_empty(&tp->rtxq) && tp->device_queued > seg_len(seg);
 }
 
 uint32_t tcp_tso_autosize(const struct tcb *tp, uint32_t mss)
@@ -67,7 +69,8 @@ static bool ack_is_far(const struct tcb *tp)
 }
 
 /* Wait a little to send a larger burst? Never when nothing would wake us. */
-bool tcp_tso_should_defer(struct tcb *tp, const struct segment *seg, uint32_t mss, uint32_t max_segs)
+bool tcp_tso_should_defer(struct tcb *tp, const struct segment *seg, uint32_t mss,
+                          uint32_t max_segs)
 {
     const struct tcp_tunables *tun = &tp->st->tcp.tunables;
     uint32_t len = seg_len(seg);
@@ -82,7 +85,8 @@ bool tcp_tso_should_defer(struct tcb *tp, const struct segment *seg, uint32_t ms
     if (limit >= max_segs * mss || (!tail && limit >= len))
         return false;
     if (tun->tso_win_divisor) {
-        uint64_t chunk = min32(tp->snd_wnd, tp->cwnd > UINT32_MAX / mss ? UINT32_MAX : tp->cwnd * mss);
+        uint64_t chunk =
+            min32(tp->snd_wnd, tp->cwnd > UINT32_MAX / mss ? UINT32_MAX : tp->cwnd * mss);
 
         if (limit >= chunk / (uint64_t)tun->tso_win_divisor)
             return false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The persist timer (RFC 9293 §3.8.6.1): data waits, nothing is in flight, and only the peer's window could move it. The same timer is
- * the 200 ms ceiling of corked data (linux-sender §4, §6).
+ * The persist timer (RFC 9293 §3.8.6.1): data waits, nothing is in flight, and only the peer's
+ * window could move it. The same timer is the 200 ms ceiling of corked data (linux-sender §4, §6).
  */
 #include "proto/sock/sock_internal.h"
 
@@ -25,7 +25,8 @@ static uint64_t probe_delay(const struct tcb *tp)
 
 void tcp_check_probe_timer(struct tcb *tp)
 {
-    if (tp->packets_out || tcp_timer_pending(tp, TCP_TIMER_persist) || tcp_timer_pending(tp, TCP_TIMER_retry))
+    if (tp->packets_out || tcp_timer_pending(tp, TCP_TIMER_persist) ||
+        tcp_timer_pending(tp, TCP_TIMER_retry))
         return;
     COUNT(tp->st, tcp_persist);
     tp->probes_since = 0;
@@ -117,7 +118,8 @@ void tcp_probe_timer(struct tcb *tp)
         tcp_timer_set(tp, TCP_TIMER_persist, tp->st->now + TCP_PROBE_RETRY);
         return;
     }
-    /* any other failure (no neighbour, no route) is an unanswered probe: it counts towards giving up */
+    /* any other failure (no neighbour, no route) is an unanswered probe: it counts towards giving
+     * up */
     if (tp->backoff < tp->st->tcp.tunables.retries2)
         tp->backoff++;
     tp->probes_out++;

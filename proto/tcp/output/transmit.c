@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tcp_transmit_segment: header, options, window, checksum offload, and on to IP (send path, step 15; RFC 9293 §3.1;
- * RFC 7323 §3.2; option order as Linux's, linux-receiver §2). The payload stays in the stream: the frame gets spans of it.
+ * tcp_transmit_segment: header, options, window, checksum offload, and on to IP (send path, step
+ * 15; RFC 9293 §3.1; RFC 7323 §3.2; option order as Linux's, linux-receiver §2). The payload stays
+ * in the stream: the frame gets spans of it.
  */
 #include "proto/base/checksum.h"
 #include "proto/sock/sock_internal.h"
@@ -112,15 +113,17 @@ struct header {
     uint16_t urgent;
 };
 
-/* Put the header in front of the frame's options and leave the checksum to the device (or to stack_transmit). */
-static void push_header(struct frame *f, const struct header *h, const uint8_t *options, uint32_t opt_len)
+/* Put the header in front of the frame's options and leave the checksum to the device (or to
+ * stack_transmit). */
+static void push_header(struct frame *f, const struct header *h, const uint8_t *options,
+                        uint32_t opt_len)
 {
     uint32_t len = TCP_HEADER_LEN + opt_len;
     uint8_t *p = frame_push(f, len);
     bool v4 = ip_addr_is_v4(&h->local->addr);
     const struct ip_addr *s = &h->local->addr, *d = &h->remote->addr;
-    uint32_t sum = csum_pseudo(v4 ? ip_addr_v4_bytes(s) : s->b, v4 ? ip_addr_v4_bytes(d) : d->b, v4 ? 4 : 16,
-                               IP_PROTO_TCP, len + f->span_len);
+    uint32_t sum = csum_pseudo(v4 ? ip_addr_v4_bytes(s) : s->b, v4 ? ip_addr_v4_bytes(d) : d->b,
+                               v4 ? 4 : 16, IP_PROTO_TCP, len + f->span_len);
     uint16_t partial = (uint16_t)~csum_fold(sum);
 
     put16(p, h->local->port);
@@ -206,7 +209,8 @@ int tcp_transmit_segment(struct tcb *tp, struct segment *seg, uint32_t mss)
     uint32_t len = seg_len(seg), sent = len, opt_len;
     bool syn = seg->flags & SEG_SYN;
     struct frame f;
-    struct header h = {&tp->conn.local, &tp->conn.remote, seg->seq, tp->rcv_nxt, 0, segment_flags(tp, seg), 0};
+    struct header h = {
+        &tp->conn.local, &tp->conn.remote, seg->seq, tp->rcv_nxt, 0, segment_flags(tp, seg), 0};
     int err;
 
     frame_init(&f);
@@ -289,7 +293,8 @@ int tcp_send_ack(struct tcb *tp)
     return err;
 }
 
-/* An empty ACK with a sequence number that the peer must answer (linux-sender §6): never a byte of data. */
+/* An empty ACK with a sequence number that the peer must answer (linux-sender §6): never a byte of
+ * data. */
 int tcp_xmit_probe(struct tcb *tp, bool urgent)
 {
     return send_bare(tp, tp->snd_una - !urgent, TH_ACK);
@@ -297,13 +302,15 @@ int tcp_xmit_probe(struct tcb *tp, bool urgent)
 
 void tcp_send_active_reset(struct tcb *tp)
 {
-    if (tp->conn.state == TCPS_CLOSED || tp->conn.state == TCPS_SYN_SENT || tp->conn.state == TCPS_LISTEN)
+    if (tp->conn.state == TCPS_CLOSED || tp->conn.state == TCPS_SYN_SENT ||
+        tp->conn.state == TCPS_LISTEN)
         return;
     COUNT(tp->st, tcp_out_rst);
     send_bare(tp, acceptable_seq(tp), TH_RST | TH_ACK);
 }
 
-/* --- without a connection ---------------------------------------------------------------------------------- */
+/* --- without a connection
+ * ---------------------------------------------------------------------------------- */
 
 int tcp_send_reply(struct stack *st, const struct tcp_reply *r)
 {
@@ -321,7 +328,8 @@ int tcp_send_reply(struct stack *st, const struct tcp_reply *r)
 
     frame_init(&f);
     if (r->flags & TH_SYN) {
-        struct syn_options o = {r->mss, r->uto, r->has_ts, r->wscale_ok, r->wscale, r->tsval, r->tsecr};
+        struct syn_options o = {r->mss,    r->uto,   r->has_ts, r->wscale_ok,
+                                r->wscale, r->tsval, r->tsecr};
 
         opt_len = put_syn_options(options, &o);
     } else if (r->has_ts) {
@@ -338,10 +346,12 @@ int tcp_send_reply(struct stack *st, const struct tcp_reply *r)
     return 0;
 }
 
-/* RFC 9293 §3.10.7.1: never for a reset; the sequence number is what the segment itself claims to expect. */
+/* RFC 9293 §3.10.7.1: never for a reset; the sequence number is what the segment itself claims to
+ * expect. */
 void tcp_send_reset(struct stack *st, const struct tcp_seg *seg)
 {
-    struct tcp_reply r = {.local = {seg->packet->dst, seg->dst_port}, .remote = {seg->packet->src, seg->src_port}};
+    struct tcp_reply r = {.local = {seg->packet->dst, seg->dst_port},
+                          .remote = {seg->packet->src, seg->src_port}};
 
     if ((seg->flags & TH_RST) || seg->packet->broadcast)
         return;

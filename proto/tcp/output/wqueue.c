@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The write queue: unsent segments (sendq) and those in flight (rtxq), each a range of the stream in sequence order.
- * Cutting and joining segments moves no byte.
+ * The write queue: unsent segments (sendq) and those in flight (rtxq), each a range of the stream
+ * in sequence order. Cutting and joining segments moves no byte.
  */
 #include "proto/tcp/tcp.h"
 
@@ -75,7 +75,8 @@ static bool in_flight(const struct tcb *tp, const struct segment *seg)
 }
 
 /* The two parts may make one packet more than the whole did. */
-static void recount(struct tcb *tp, const struct segment *a, const struct segment *b, uint16_t before)
+static void recount(struct tcb *tp, const struct segment *a, const struct segment *b,
+                    uint16_t before)
 {
     uint32_t more = (uint32_t)a->pcount + b->pcount - before;
 
@@ -119,7 +120,8 @@ void wqueue_pull(struct tcb *tp, struct segment *seg, uint32_t want, uint32_t ms
 {
     struct segment *next;
 
-    while (seg_len(seg) < want && !(seg->flags & (SEG_EOR | SEG_FIN)) && (next = seg_of(list_next(&tp->sendq, &seg->link)))) {
+    while (seg_len(seg) < want && !(seg->flags & (SEG_EOR | SEG_FIN)) &&
+           (next = seg_of(list_next(&tp->sendq, &seg->link)))) {
         uint32_t n = want - seg_len(seg);
 
         if (n < seg_len(next)) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Urgent data and SO_RCVLOWAT through plain descriptors: from one program, over TCP, to the other. */
+/* Urgent data and SO_RCVLOWAT through plain descriptors: from one program, over TCP, to the other.
+ */
 #include "tests/unit/daemon/rig.h"
 
 #include <errno.h>
@@ -63,7 +64,8 @@ static void option(struct rig *r, int fd, int name, int value)
     struct wire_option o = {.level = SOL_SOCKET, .name = name, .len = sizeof(value)};
 
     memcpy(o.value, &value, sizeof(value));
-    assert_int_equal(rig_call(r, WIRE_OP_SETSOCKOPT, 0, fd, &o, WIRE_OPTION_HEAD + sizeof(value), NULL), 0);
+    assert_int_equal(
+        rig_call(r, WIRE_OP_SETSOCKOPT, 0, fd, &o, WIRE_OPTION_HEAD + sizeof(value), NULL), 0);
 }
 
 static void close_both(struct rig *r, const int fds[2])
@@ -186,7 +188,8 @@ static void urgent_bytes_behind_much_data_keep_their_places(void **state)
         put(fds[0], "U", MSG_OOB);
         want += n + 1;
         rig_run(r); /* only the newest mark is known to a receiver: one at a time */
-        for (ssize_t k; (k = recv(fds[1], got, sizeof(got), MSG_DONTWAIT)) > 0; total += (size_t)k) {
+        for (ssize_t k; (k = recv(fds[1], got, sizeof(got), MSG_DONTWAIT)) > 0;
+             total += (size_t)k) {
             rig_run(r);
             marks += got[0] == 'U';
         }

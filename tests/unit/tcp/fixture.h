@@ -167,8 +167,8 @@ struct peer_seg {
     int fill;              /**< >0: every byte is that */
     bool bad_csum;
     uint16_t urg; /**< urgent pointer; the flag is URG */
-    bool later; /**< in one batch with what follows: do not run yet */
-    int doff;   /**< header length in words instead of the right one */
+    bool later;   /**< in one batch with what follows: do not run yet */
+    int doff;     /**< header length in words instead of the right one */
     uint16_t gso;
 };
 

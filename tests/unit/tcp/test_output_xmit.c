@@ -286,6 +286,23 @@ TEST(send_path_18_a_device_error_is_a_loss_on_the_way)
     expect(PSH | ACK, 1, 1, 100);
 }
 
+TEST(with_the_largest_mtu_no_segment_grows_beyond_a_frame)
+{
+    fx.config.mtu = 65535;
+    fx_restart();
+    fx.c->mss = 65495;
+    passive();
+    assert_int_equal(set_int(SOL_SOCKET, SO_SNDBUF, 2000000), 0);
+    fx.device_room = 0;
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(w(60000), 60000);
+    fx.device_room = -1;
+    advance(10 * MS);
+    for (unsigned i = fx.next; i < fx.n_segs; i++)
+        assert_in_range(fx.segs[i].len, 1, 65535 - 52);
+    assert_int_equal(take_bytes(), 240000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -308,6 +325,7 @@ int main(void)
         T(send_path_14_the_rto_is_armed_with_the_first_segment_out),
         T(send_path_14_a_closed_window_and_nothing_in_flight_start_the_persist_timer),
         T(send_path_18_a_device_error_is_a_loss_on_the_way),
+        T(with_the_largest_mtu_no_segment_grows_beyond_a_frame),
     };
 
     return cmocka_run_group_tests_name("output_xmit", tests, NULL, NULL);

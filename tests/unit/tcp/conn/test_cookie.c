@@ -144,7 +144,8 @@ TEST(the_mss_is_the_largest_of_the_table_that_is_not_above_the_peer_s)
 {
     static const struct {
         int given, got;
-    } c[] = {{0, 536}, {536, 536}, {1299, 536}, {1300, 1300}, {1439, 1300}, {1440, 1440}, {1459, 1440}, {1460, 1460}};
+    } c[] = {{0, 536},     {536, 536},   {1299, 536},  {1300, 1300},
+             {1439, 1300}, {1440, 1440}, {1459, 1440}, {1460, 1460}};
 
     tun.syncookies = 2;
     listening(16);
@@ -238,7 +239,11 @@ TEST(cookies_are_looked_at_only_after_an_overflow)
 TEST(a_stamp_with_options_is_never_from_the_future)
 {
     for (uint32_t now = 0xffffff80; now != 0x100; now++) {
-        struct cookie_options o = {.wscale_ok = now & 1, .wscale = now % 15, .sack_ok = now & 2, .ecn_ok = now & 4}, got;
+        struct cookie_options o = {.wscale_ok = now & 1,
+                                   .wscale = now % 15,
+                                   .sack_ok = now & 2,
+                                   .ecn_ok = now & 4},
+                              got;
         uint32_t ts = cookie_timestamp(now, &o);
 
         assert_true((int32_t)(now - ts) >= 0 && now - ts < 64);
@@ -318,7 +323,8 @@ TEST(a_deferred_connection_that_sends_nothing_is_forgotten)
 
 TEST(the_seconds_of_the_deferral_are_rounded_up_to_time_outs)
 {
-    static const int c[][2] = {{0, 0}, {-1, 0}, {1, 1}, {2, 3}, {3, 3}, {4, 7}, {8, 15}, {127, 127}, {128, 247}};
+    static const int c[][2] = {{0, 0}, {-1, 0}, {1, 1},     {2, 3},    {3, 3},
+                               {4, 7}, {8, 15}, {127, 127}, {128, 247}};
 
     fx.s = fx_socket();
     for (unsigned i = 0; i < sizeof(c) / sizeof(c[0]); i++) {

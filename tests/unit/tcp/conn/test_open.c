@@ -213,7 +213,8 @@ TEST(no_memory_for_the_syn_holds_no_port)
 
     fx.s = fx_socket();
     /* the port has its bucket, the segment has nothing */
-    for (fx.fail_at = fx.allocs + 1; sock_connect(fx.s, &e, fx.now) == -ENOMEM; fx.fail_at = fx.allocs + 1 + (fx.fail_at & 1))
+    for (fx.fail_at = fx.allocs + 1; sock_connect(fx.s, &e, fx.now) == -ENOMEM;
+         fx.fail_at = fx.allocs + 1 + (fx.fail_at & 1))
         assert_int_equal(hash_count(&fx.st->tcp.binds), 0);
     run();
     clear();

@@ -80,7 +80,8 @@ TEST(the_syn_ack_is_resent_at_1_3_7_15_31_s_and_forgotten_at_63_s)
 /* A SYN of peer port 4000 with eight bytes of IP options. */
 static void syn_with_ip_options(const uint8_t option[8])
 {
-    uint8_t b[14 + 28 + 20] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 0x47, 0, 0, 48, 0, 0, 0x40, 0, 64, 6};
+    uint8_t b[14 + 28 + 20] = {2, 0, 0,    0, 0, 1,  2, 0, 0,    0, 0,  2,
+                               8, 0, 0x47, 0, 0, 48, 0, 0, 0x40, 0, 64, 6};
     uint8_t *tcp = b + 42;
     uint16_t sum;
 
@@ -107,7 +108,8 @@ TEST(ip_options_on_a_syn_are_ignored_but_a_source_route_is_refused)
     fx.c->ts = false;
     syn_with_ip_options((const uint8_t[8]){131, 7, 4, 10, 0, 0, 2, 0}); /* loose source route */
     expect_none();
-    syn_with_ip_options((const uint8_t[8]){7, 9, 4, 0, 0, 0, 0, 0}); /* record route, longer than the header */
+    syn_with_ip_options(
+        (const uint8_t[8]){7, 9, 4, 0, 0, 0, 0, 0}); /* record route, longer than the header */
     expect_none();
     assert_int_equal(requests(), 0);
     syn_with_ip_options((const uint8_t[8]){7, 7, 4, 0, 0, 0, 0, 0}); /* record route */

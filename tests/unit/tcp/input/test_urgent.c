@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Urgent data, both ways (RFC 9293 §3.8.5, RFC 6093; linux-receiver §12). Payload is the fixture's pattern by stream offset. */
+/* Urgent data, both ways (RFC 9293 §3.8.5, RFC 6093; linux-receiver §12). Payload is the fixture's
+ * pattern by stream offset. */
 #include "tests/unit/tcp/fixture.h"
 
 #include <poll.h>
@@ -270,7 +271,8 @@ TEST(segments_say_urgent_until_the_pointer_is_acknowledged)
     passive();
     assert_int_equal(wflags(1, MSG_OOB), 1);
     expect(URG | PSH | ACK, 1, 1, 1);
-    assert_int_equal(w(10), 10); /* behind the pointer; sent at once, as long as it is not acknowledged */
+    assert_int_equal(w(10),
+                     10); /* behind the pointer; sent at once, as long as it is not acknowledged */
     assert_int_equal(expect(PSH | ACK, 2, 1, 10)->urg, 0);
     advance(300 * MS);
     assert_int_equal(expect(URG | PSH | ACK, 1, 1, 1)->urg, 1);

@@ -163,7 +163,8 @@ TEST(r1_makes_the_neighbour_suspect)
     assert_true(cnt(arp_out_requests) > before);
 }
 
-/* Linux: tcp_rtx_probe0_timed_out(); an answer that only says "no window" does not reset the user's patience. */
+/* Linux: tcp_rtx_probe0_timed_out(); an answer that only says "no window" does not reset the user's
+ * patience. */
 TEST(a_window_that_closed_over_data_in_flight_ends_with_the_user_timeout)
 {
     active();

@@ -146,7 +146,8 @@ TEST(the_window_edge_may_wrap)
     /* as if 4 GiB less a little had been sent */
     tp->iss += 0xffffff00u - tp->snd_una;
     fx.c->iss = tp->iss - 1 + 1;
-    tp->snd_una = tp->snd_nxt = tp->write_seq = tp->pushed_seq = tp->snd_sml = tp->snd_up = 0xffffff00u;
+    tp->snd_una = tp->snd_nxt = tp->write_seq = tp->pushed_seq = tp->snd_sml = tp->snd_up =
+        0xffffff00u;
     fx.c->iss = 0xffffff00u - 1;
     assert_int_equal(w(1000), 1000);
     expect(PSH | ACK, 1, 1, 1000);
