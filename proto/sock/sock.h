@@ -28,8 +28,9 @@ struct sock;
 #define SOCK_EV_ACCEPT    (1u << 3) /**< a listener has a connection to take */
 #define SOCK_EV_ERROR     (1u << 4) /**< the connection died: sock_error() says why */
 #define SOCK_EV_URGENT    (1u << 6) /**< the urgent byte is here (POLLPRI) */
-#define SOCK_EV_CLOSED    (1u << 5) /**< both directions ended well and everything was acknowledged \
-                                     */
+#define SOCK_EV_CLOSED                                                                             \
+    (1u << 5) /**< both directions ended well and everything was acknowledged                      \
+               */
 
 /** States of RFC 9293 §3.3.2, in Linux's numbering (tcp_info.tcpi_state); list in
  * proto/tcp/states.def. */
