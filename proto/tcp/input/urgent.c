@@ -30,8 +30,8 @@ static void check_pointer(struct tcb *tp, const struct tcp_seg *seg)
         return;
     COUNT(tp->st, tcp_in_urgent);
     /* the reader stands at the old mark and has the byte: it must not come again as data */
-    if (tp->urg_state == TCP_URG_READ && tp->urg_offset == tp->read_offset && tp->sock &&
-        !tp->sock->oob_inline)
+    if (tp->urg_state == TCP_URG_READ && tp->urg_offset == tp->read_offset &&
+        tp->read_offset < tp->rcv_offset && tp->sock && !tp->sock->oob_inline)
         sock_recv_consume(tp->sock, 1, tp->held, tp->st->now);
     tp->urg_state = TCP_URG_NOTYET;
     tp->urg_offset = tcp_rcv_offset(tp, seq);

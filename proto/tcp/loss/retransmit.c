@@ -67,6 +67,9 @@ void tcp_xmit_retransmit_queue(struct tcb *tp)
          * 2 and 3) */
         if (in_flight >= tp->cwnd && !(head && tp->ca_state == CA_RECOVERY))
             return;
+        /* the ACK that opens the window brings us here again; meanwhile the head is the probe */
+        if (outside_window(tp, seg))
+            return;
         if (tcp_retransmit_segment(tp, seg, in_flight < tp->cwnd ? tp->cwnd - in_flight : 1) != 0) {
             tcp_timer_set(tp, TCP_TIMER_retry, tp->st->now + 1000);
             return;

@@ -100,6 +100,24 @@ TEST(psh_and_fin_of_a_burst_stay_at_its_end)
     expect(FIN | ACK, 4001, 1, 0);
 }
 
+TEST(lost_segments_behind_a_closed_window_wait_for_it_without_a_timer_of_their_own)
+{
+    passive();
+    assert_int_equal(w(5 * 1448), 5 * 1448);
+    advance(250 * MS);
+    clear();
+    peer(ACK, 1, 1449, 0, .win = -1);
+    clear();
+    tp->cwnd = 4;
+    tcp_touch(tp, TCP_PEND_RETRANS);
+    run();
+    assert_true(tp->lost_out > tp->retrans_out);
+    assert_false(tcp_timer_pending(tp, TCP_TIMER_retry));
+    clear();
+    peer(ACK, 1, 1449, 0);
+    assert_int_not_equal(clear(), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -111,6 +129,7 @@ int main(void)
         T(back_pressure_during_a_retransmission_is_no_loss),
         T(nothing_beyond_the_window_is_resent_but_the_head),
         T(psh_and_fin_of_a_burst_stay_at_its_end),
+        T(lost_segments_behind_a_closed_window_wait_for_it_without_a_timer_of_their_own),
     };
 
     return cmocka_run_group_tests_name("retransmit", tests, NULL, NULL);
