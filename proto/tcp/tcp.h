@@ -491,7 +491,7 @@ void tcp_fin_acked(struct tcb *tp);
 /** FIN-WAIT-2 and no program. The tcb is gone afterwards. */
 void tcp_fin_wait2_orphan(struct tcb *tp);
 
-/* conn/request.c: half-open records and SYN-ACKs */
+/* conn/request.c: half-open records; conn/synack.c: their SYN-ACKs */
 struct tcp_request;
 /** A segment for a listener. isn: the ISN that a reopened TIME-WAIT tuple must use, 0: a fresh one.
  */

@@ -46,39 +46,6 @@ void tcp_request_free_link(struct stack *st, struct list *link)
 /* --- the SYN-ACK
  * ------------------------------------------------------------------------------------------- */
 
-static uint32_t synack_tsval(const struct stack *st, const struct tcp_request *req)
-{
-    struct cookie_options o = {
-        .wscale_ok = req->wscale_ok, .wscale = req->snd_wscale, .sack_ok = req->sack_ok};
-    uint32_t now = tcp_ts_now(st);
-
-    return (req->cookie ? cookie_timestamp(now, &o) : now) + req->ts_offset;
-}
-
-int tcp_send_synack(struct stack *st, struct tcp_request *req)
-{
-    struct tcp_reply r = {
-        .local = req->conn.local,
-        .remote = req->conn.remote,
-        .seq = req->iss,
-        .ack = req->irs + 1,
-        .window = req->rcv_wnd < 65535 ? req->rcv_wnd : 65535,
-        .flags = TH_SYN | TH_ACK,
-        .tos = req->tos,
-        .ttl = req->ttl,
-        .has_ts = req->ts_ok,
-        .tsval = synack_tsval(st, req),
-        .tsecr = req->ts_recent,
-        .mss = req->advmss,
-        .wscale_ok = req->wscale_ok,
-        .wscale = req->rcv_wscale,
-        .uto = uto_advertise(req->listener->tcb),
-        .sack_ok = false,
-    };
-
-    return tcp_send_reply(st, &r);
-}
-
 static uint64_t synack_timeout(const struct stack *st, const struct tcp_request *req)
 {
     uint64_t most = (uint64_t)st->tcp.tunables.rto_max_ms * 1000;
