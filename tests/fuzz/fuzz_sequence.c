@@ -160,8 +160,11 @@ static void op_world(struct input *in)
         stack_announce(world.st, world.now);
     if (b & 4)
         stack_each(world.st, ignore_info, NULL, world.now);
-    if (b & 8)
+    if (b & 8) {
+        /* what nobody has marked as his own is closed by this */
+        world_reap_calls();
         stack_shutdown(world.st, world.now);
+    }
 }
 
 static void step(struct input *in, enum op op)

@@ -200,7 +200,7 @@ void world_check(void)
 }
 
 /* Calls that have ended are over for their thread, which takes what accept gave it. */
-static void reap_calls(void)
+void world_reap_calls(void)
 {
     for (int i = 0; i < WORLD_CALLS; i++) {
         struct sock *s;
@@ -239,7 +239,7 @@ void world_run(void)
         world.n_arps = 0;
         while (stack_next_event(world.st, &events))
             ;
-        reap_calls();
+        world_reap_calls();
     } while (stack_next_deadline(world.st) <= world.now && --limit);
     if (!limit)
         world_fail("the stack never rests at one moment");
@@ -301,7 +301,7 @@ static void close_all(void)
             continue;
         sock_call_interrupt(world.calls[i], world.now);
     }
-    reap_calls();
+    world_reap_calls();
     for (int i = 0; i < WORLD_SOCKS; i++) {
         if (world.socks[i])
             sock_close(world.socks[i], world.now);

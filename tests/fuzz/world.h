@@ -76,6 +76,8 @@ void world_run(void);
 /** Time passes, at most `deadlines` of them on the way are served. */
 void world_advance(uint64_t us, unsigned deadlines);
 void world_check(void);
+/** Calls that have ended hand over what they accepted. */
+void world_reap_calls(void);
 
 /** A line for FUZZ_TRACE, with the time. */
 #define world_trace(...) (world.trace ? world_trace_line(__VA_ARGS__) : (void)0)
