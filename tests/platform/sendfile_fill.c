@@ -312,7 +312,7 @@ static void a_filling_from_the_shared_file_takes_a_fraction_of_the_memory(void *
     for (int sndbuf = 160; sndbuf <= 208; sndbuf += 48) {
         double by_file = 1, by_write = 0;
         /* The whole machine is measured: what else runs may spoil a round. */
-        for (int round = 0; round < 5 && by_file > by_write / 4; round++) {
+        for (int round = 0; round < 20 && by_file >= by_write / 4; round++) {
             by_file = kib_per_pair(sndbuf * KIB, fill_by_file);
             by_write = kib_per_pair(sndbuf * KIB, fill_by_write);
         }
