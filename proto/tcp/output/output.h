@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* What the rooms of proto/tcp/ may call of the send path (output.c, output/). */
+#ifndef TS_PROTO_TCP_OUTPUT_OUTPUT_H
+#define TS_PROTO_TCP_OUTPUT_OUTPUT_H
+
+#include "proto/tcp/tcb.h"
+
+#include <sys/types.h>
+
+/* output.c: the send path */
+/** Where a write's bytes come from: copies n bytes to dst, returns how many it could (a fault cuts
+ * it short). */
+typedef size_t (*tcp_copy_fn)(void *ctx, void *dst, size_t n);
+/** `copy` NULL: the bytes already lie behind the written end of the stream (sock_send_spans). */
+ssize_t tcp_sendmsg(struct tcb *tp, tcp_copy_fn copy, void *ctx, size_t len, int flags);
+bool tcp_write_xmit(struct tcb *tp, uint32_t mss_now, uint8_t nonagle, int push_one);
+void tcp_push_pending_frames(struct tcb *tp);
+void tcp_output_touched(struct tcb *tp);
+bool tcp_stream_memory_free(const struct tcb *tp);
+bool tcp_is_writable(const struct tcb *tp);
+/** Storage for n more bytes behind what is written. 0, -ENOBUFS, -ENOMEM. */
+int tcp_reserve_send(struct tcb *tp, size_t n);
+/* output/sendmsg parts and mss.c */
+uint32_t tcp_current_mss(struct tcb *tp);
+uint32_t tcp_send_mss(struct tcb *tp, uint32_t *size_goal);
+void tcp_sync_mss(struct tcb *tp, uint32_t pmtu);
+uint32_t tcp_advertise_mss(struct stack *st, const struct ip_addr *dst, uint32_t user_mss);
+/* output/wqueue.c: the write queue */
+struct segment *wqueue_entail(struct tcb *tp);
+/** One segment put by, so that bytes that were granted as spans can always be committed. False: no
+ * memory for it. */
+bool wqueue_have_spare(struct tcb *tp);
+struct segment *wqueue_entail_spare(struct tcb *tp);
+struct segment *wqueue_tail(struct tcb *tp);
+struct segment *wqueue_send_head(struct tcb *tp);
+void wqueue_unlink(struct tcb *tp, struct segment *seg);
+/** Cut seg at `len` payload bytes; the rest becomes a new segment behind it. 0 or -ENOMEM. */
+int tso_fragment(struct tcb *tp, struct segment *seg, uint32_t len, uint32_t mss);
+void wqueue_set_pcount(struct segment *seg, uint32_t mss);
+/** Fill seg up to `want` bytes from the unsent segments behind it (never across MSG_EOR). */
+void wqueue_pull(struct tcb *tp, struct segment *seg, uint32_t want, uint32_t mss);
+/* output/nagle.c */
+bool tcp_nagle_test(const struct tcb *tp, const struct segment *seg, uint32_t mss, uint8_t nonagle,
+                    enum tcp_stop *why);
+bool tcp_should_autocork(struct tcb *tp, const struct segment *seg, uint32_t size_goal);
+bool tcp_tso_should_defer(struct tcb *tp, const struct segment *seg, uint32_t mss,
+                          uint32_t max_segs);
+uint32_t tcp_tso_autosize(const struct tcb *tp, uint32_t mss);
+void tcp_stop(struct tcb *tp, enum tcp_stop why);
+/* output/transmit.c */
+/** Send seg (again). 0; -EAGAIN and -ENOBUFS: not sent, try later. When the device took only a
+ * part, seg is cut there. */
+int tcp_transmit_segment(struct tcb *tp, struct segment *seg, uint32_t mss);
+int tcp_send_ack(struct tcb *tp);
+int tcp_xmit_probe(struct tcb *tp, bool urgent);
+void tcp_send_active_reset(struct tcb *tp);
+int tcp_send_synack(struct stack *st, struct tcp_request *req);
+/* output/reply.c: segments without a full connection */
+struct tcp_reply {
+    struct ip_endpoint local, remote;
+    uint32_t seq, ack, window;
+    uint8_t flags, tos, ttl;
+    bool has_ts;
+    uint32_t tsval, tsecr;
+    uint16_t mss; /**< SYN-ACK: the MSS option; 0: none */
+    uint16_t uto; /**< SYN-ACK: the user timeout option; 0: none */
+    bool wscale_ok, sack_ok;
+    uint8_t wscale;
+};
+int tcp_send_reply(struct stack *st, const struct tcp_reply *r);
+/** RFC 9293 §3.10.7.1: a reset in answer to a segment that belongs to nothing. */
+void tcp_send_reset(struct stack *st, const struct tcp_seg *seg);
+/* output/chrono.c: what held the sender back, and for how long */
+void tcp_chrono_start(struct tcb *tp, enum tcp_chrono kind);
+void tcp_chrono_stop(struct tcb *tp, enum tcp_chrono kind);
+uint64_t tcp_chrono_us(const struct tcb *tp, enum tcp_chrono kind);
+/* output/probe.c: zero windows */
+void tcp_check_probe_timer(struct tcb *tp);
+void tcp_probe_timer(struct tcb *tp);
+void tcp_ack_probe(struct tcb *tp);
+int tcp_write_wakeup(struct tcb *tp);
+
+#endif

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A TCP connection's state (struct tcb). Names are Linux's where Linux has one.
+ */
+#ifndef TS_PROTO_TCP_TCB_H
+#define TS_PROTO_TCP_TCB_H
+
+#include "proto/base/bytestream.h"
+#include "proto/base/list.h"
+#include "proto/base/rbtree.h"
+#include "proto/base/seq.h"
+#include "proto/stack_internal.h"
+#include "proto/tcp/cc/cc.h"
+#include "proto/tcp/segment.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define TCP_DEFAULT_MSS_V4       536 /**< RFC 9293 §3.7.1, MUST-15 */
+#define TCP_MAX_WSCALE           14  /**< RFC 7323 §2.3 */
+#define TCP_INIT_SSTHRESH        0x7fffffffu
+#define TCP_MAX_QUICKACKS        16
+#define TCP_ATO_MIN              40000u
+#define TCP_DELACK_MAX           199000u
+#define TCP_RTO_INIT             1000000u
+#define TCP_RTO_FALLBACK         3000000u /**< no sample from the handshake (RFC 6298 §5.7) */
+#define TCP_TIMEOUT_MIN          2000u    /**< two ticks of Linux at 1000 Hz */
+#define TCP_PROBE_RETRY          500000u  /**< after a local failure to send */
+#define TCP_KEEPALIVE_MAX_PROBES 127
+
+/** Who is in the demultiplexing table. */
+enum tcp_conn_kind { TCP_KIND_FULL, TCP_KIND_REQUEST, TCP_KIND_TIMEWAIT };
+
+struct tcp_conn {
+    struct hash_node node;
+    struct ip_endpoint local, remote;
+    uint8_t kind;
+    uint8_t state; /**< enum tcp_state */
+};
+
+/** One ephemeral or bound port and who holds it. */
+struct bind_bucket {
+    struct hash_node node;
+    uint16_t port;
+    struct list owners; /**< struct bind_owner.link */
+};
+
+struct bind_owner {
+    struct list link;           /**< in bind_bucket.owners */
+    struct bind_bucket *bucket; /**< NULL: holds no port */
+    struct ip_addr addr;
+    bool reuse;     /**< SO_REUSEADDR */
+    bool reuseport; /**< SO_REUSEPORT */
+    bool listening;
+    bool automatic; /**< port chosen by connect(): may be shared by different 4-tuples */
+    bool fixed;     /**< port chosen by the program: stays the socket's when its connection ends */
+    bool timewait;
+    uint32_t
+        owner; /**< who may share the port by SO_REUSEPORT: the host's number (sock_set_owner) */
+};
+
+enum tcp_timer {
+#define TCP_TIMER(name, ss, help) TCP_TIMER_##name,
+#include "proto/tcp/timers.def"
+#undef TCP_TIMER
+    TCP_TIMER_COUNT
+};
+
+/* tcb.nonagle (Linux's bits) */
+#define TCP_NAGLE_OFF  1 /**< TCP_NODELAY */
+#define TCP_NAGLE_CORK 2 /**< TCP_CORK, MSG_MORE for one push */
+#define TCP_NAGLE_PUSH 4 /**< once: send the tail now */
+
+/* tcb.pending: what tcp_output_touched() has to look at */
+#define TCP_PEND_ACK     1 /**< decide about an acknowledgement */
+#define TCP_PEND_OUTPUT  2 /**< windows may have opened: send new data */
+#define TCP_PEND_RETRANS 4 /**< lost segments wait */
+
+/* tcb.chrono */
+enum tcp_chrono {
+    TCP_CHRONO_NONE,
+    TCP_CHRONO_BUSY,
+    TCP_CHRONO_RWND,
+    TCP_CHRONO_SNDBUF,
+    TCP_CHRONO_COUNT
+};
+
+/* tcb.urg_state */
+#define TCP_URG_NONE   0
+#define TCP_URG_NOTYET 1 /**< announced */
+#define TCP_URG_VALID  2 /**< here */
+#define TCP_URG_READ   3 /**< taken by MSG_OOB; the mark stays until the reader has passed it */
+
+/* tcb.ack_flags */
+#define TCP_ACK_SCHED   1 /**< an ACK is owed */
+#define TCP_ACK_NOW     2 /**< … at once */
+#define TCP_ACK_PUSHED  4 /**< a PSH was seen since the last ACK (Linux: ICSK_ACK_PUSHED) */
+#define TCP_ACK_PUSHED2 8
+
+struct tcb {
+    struct tcp_conn conn;
+    struct stack *st;
+    struct sock *sock; /**< NULL: an orphan */
+    struct list dirty; /**< in stack.dirty */
+    uint8_t pending;   /**< TCP_PEND_* */
+    uint8_t ack_flags;
+    uint8_t nonagle;
+    uint8_t ca_state;
+
+    /* Send sequence variables (RFC 9293 §3.3.1) and the write queue. */
+    uint32_t snd_una, snd_nxt, snd_wnd, snd_wl1;
+    uint32_t write_seq;  /**< end of what the program has written, FIN included */
+    uint32_t max_window; /**< largest window ever seen */
+    uint32_t pushed_seq; /**< write_seq at the last push */
+    uint32_t snd_up;     /**< the byte behind the urgent one; at or below snd_una: none */
+    uint32_t snd_sml;    /**< end of the last small segment sent (Minshall) */
+    uint64_t snd_offset; /**< stream offset of the end of the written bytes */
+    struct bytestream snd;
+    struct list sendq, rtxq; /**< unsent; sent and not acknowledged */
+    struct segment *spare;   /**< for a commit that finds no memory (wqueue_have_spare) */
+    uint32_t sndbuf;
+    uint16_t mss_cache, mss_clamp, advmss;
+    uint16_t pmtu;
+    uint16_t size_acked; /**< the largest payload of one segment that was acknowledged (RFC 5927
+                            §7.2: maxsizeacked) */
+    uint16_t ptb_mtu;    /**< what a "too big" about an acknowledged size said, 0: none waits */
+    uint32_t ptb_seq;    /**< the segment that it quoted */
+    uint8_t snd_wscale, rcv_wscale;
+    bool wscale_ok, ts_ok, fin_queued, nospace;
+
+    /* Congestion and loss, in packets. in_flight = packets_out - sacked_out - lost_out +
+     * retrans_out. */
+    uint32_t packets_out, sacked_out, lost_out, retrans_out;
+    uint32_t cwnd, cwnd_cnt, ssthresh, prior_cwnd;
+    uint32_t high_seq; /**< snd_nxt when the present recovery began */
+    uint32_t max_packets_out, cwnd_usage_seq, cwnd_used;
+    uint64_t cwnd_stamp;
+    bool is_cwnd_limited;
+    uint16_t reordering;
+    const struct tcp_cc_ops *cc;
+    uint64_t cc_private[8];
+
+    /* Round trip (RFC 6298, Linux's form), microseconds; srtt is stored times 8. */
+    uint32_t srtt_us, mdev_us, mdev_max_us, rttvar_us, rtt_seq, min_rtt_us;
+    uint32_t rto;
+    uint8_t backoff, retransmits, probes_out, syn_retries;
+    uint64_t retrans_stamp; /**< first retransmission of the present episode, 0: none */
+    uint64_t probes_since;
+    struct {
+        uint64_t first_sent;   /**< the send time of the newest packet that was delivered */
+        uint64_t delivered_at; /**< when tp->delivered last grew */
+        uint32_t app_limited;  /**< until so many are delivered the program was the limit; 0: no */
+        uint32_t packets, interval_us; /**< the last sample */
+        bool sample_app_limited;
+    } rate;
+    uint8_t chrono; /**< enum tcp_chrono: the one that runs */
+    uint64_t chrono_since, chrono_us[TCP_CHRONO_COUNT];
+    uint64_t last_sent, last_received, last_ack_received, last_ack_sent;
+    uint64_t pacing_rate;  /**< bytes per second, ~0: unlimited */
+    uint64_t pacing_until; /**< SO_MAX_PACING_RATE: the next departure */
+
+    /* Receive sequence variables and window. */
+    uint32_t rcv_nxt, rcv_wnd, rcv_wup;
+    uint32_t rcv_ssthresh, window_clamp;
+    uint32_t window_grown; /**< by so much rcv_ssthresh has grown: this connection's part of the
+                              budget */
+    uint64_t rcv_offset;   /**< stream offset of rcv_nxt */
+    uint64_t read_offset;  /**< moved out of the stream by the program's side */
+    uint32_t held;         /**< moved out, but still unread in the pair */
+    struct bytestream rcv;
+    struct rb_root ooo;
+    uint32_t ooo_bytes, n_ooo;
+    uint64_t urg_offset; /**< stream offset of the urgent byte */
+    uint8_t urg_state;   /**< TCP_URG_* */
+    uint8_t urg_byte;
+    uint32_t rcv_fin_seq; /**< sequence number of a FIN that came out of order */
+    bool rcv_fin_pending, rcv_shutdown, peer_fin, send_shutdown;
+    uint32_t rcvbuf;
+    bool rcvbuf_locked, sndbuf_locked;
+    uint16_t rcv_mss; /**< estimate of the peer's segment size */
+    struct {
+        uint64_t rtt_us; /**< times 8 */
+        uint32_t rtt_seq;
+        uint64_t rtt_time;
+        uint32_t rtt_last_tsecr;
+        uint32_t space; /**< bytes that the program took in the last round */
+        uint64_t seq;   /**< read offset when this round began */
+        uint64_t time;
+    } drs;
+
+    /* Acknowledgements. */
+    uint8_t quick;    /**< quick ACKs left */
+    uint8_t pingpong; /**< interactive session */
+    uint32_t ato;
+    uint64_t challenge_at; /**< last ACK to an invalid segment */
+
+    /* Timestamps (RFC 7323). */
+    uint32_t ts_offset, ts_recent, ts_recent_stamp_s;
+    bool ts_recent_valid;
+
+    /* Timers. */
+    struct stack_timer timer;
+    uint64_t deadline[TCP_TIMER_COUNT]; /**< 0: off */
+
+    /* The cold part. */
+    uint32_t iss, irs;
+    struct bind_owner bind;
+    struct list orphan_link;
+    uint64_t id;
+    struct hash_node id_node;
+    uint32_t device_queued; /**< payload bytes in the device's queue */
+    uint8_t tos, ttl;
+    uint16_t ip_id;
+    bool passive; /**< from a listener */
+    bool keepalive;
+    bool quickack_always;
+    int32_t keep_idle_s, keep_intvl_s, keep_cnt; /**< 0: the tunable */
+    int32_t syn_cnt, linger2_s;
+    uint8_t defer_accept; /**< listener: SYN-ACK time-outs during which a bare ACK is ignored */
+    uint32_t user_timeout_ms, notsent_lowat, user_mss;
+    uint32_t uto_adopted_ms; /**< user timeout by the peer's option, 0: none (RFC 5482) */
+    bool uto_pending;        /**< our option waits for a segment */
+    uint32_t user_clamp;     /**< TCP_WINDOW_CLAMP */
+    uint64_t max_pacing_rate;
+    int soft_error;
+    uint64_t bytes_sent, bytes_acked, bytes_received, bytes_retrans;
+    uint32_t segs_in, segs_out, data_segs_in, data_segs_out, total_retrans, rcv_ooopack, delivered,
+        total_rto;
+    uint32_t total_rto_recoveries, total_rto_ms, reord_seen;
+    uint64_t rto_stamp; /**< when the present recovery by time-out began; 0: none */
+    uint64_t established_at;
+    uint64_t stops[TCP_STOP_COUNT];
+};
+
+static inline struct tcb *tcb_of_conn(struct tcp_conn *c)
+{
+    return container_of(c, struct tcb, conn);
+}
+
+static inline uint32_t tcp_in_flight(const struct tcb *tp)
+{
+    return tp->packets_out - (tp->sacked_out + tp->lost_out) + tp->retrans_out;
+}
+
+/** The right edge of the peer's window. */
+static inline uint32_t tcp_wnd_end(const struct tcb *tp)
+{
+    return tp->snd_una + tp->snd_wnd;
+}
+
+/** Urgent data is on its way: segments carry URG, are not held back, and are of one MSS (RFC 9293
+ * §3.8.5). */
+static inline bool tcp_urg_mode(const struct tcb *tp)
+{
+    return seq_gt(tp->snd_up, tp->snd_una);
+}
+
+static inline bool tcp_in_slow_start(const struct tcb *tp)
+{
+    return tp->cwnd < tp->ssthresh;
+}
+
+/** Bytes that the program wrote and the peer has not acknowledged. */
+static inline uint32_t tcp_wmem_queued(const struct tcb *tp)
+{
+    return tp->write_seq - tp->snd_una;
+}
+
+/** The stream offset of a sequence number in the send stream. */
+static inline uint64_t tcp_snd_offset(const struct tcb *tp, uint32_t seq)
+{
+    return tp->snd_offset - (uint32_t)(tp->write_seq - tp->fin_queued - seq);
+}
+
+/** The stream offset of a sequence number at or after the left edge in the receive stream. */
+static inline uint64_t tcp_rcv_offset(const struct tcb *tp, uint32_t seq)
+{
+    return tp->rcv_offset + (uint64_t)(int64_t)(int32_t)(seq - tp->rcv_nxt);
+}
+
+/** What is left of the window that was last advertised (Linux: tcp_receive_window). */
+static inline uint32_t tcp_receive_window(const struct tcb *tp)
+{
+    int32_t win = (int32_t)(tp->rcv_wup + tp->rcv_wnd - tp->rcv_nxt);
+
+    return win < 0 ? 0 : (uint32_t)win;
+}
+
+/**
+ * Memory is short (Linux: tcp_under_memory_pressure): buffers and windows stop growing. Sending
+ * streams may take three quarters of the memory (send path, step 8), so the rest is there for what
+ * has been promised to peers.
+ */
+static inline bool tcp_under_pressure(const struct stack *st)
+{
+    return st->mem.limit && st->mem.used > st->mem.limit / 4 * 3;
+}
+
+/** Bytes that were received in order and that no program has read. */
+static inline uint64_t tcp_unread(const struct tcb *tp)
+{
+    return tp->rcv_offset - tp->read_offset + tp->held;
+}
+
+/** The timestamp clock: milliseconds (RFC 7323 §5.4 allows 1 ms to 1 s). */
+static inline uint32_t tcp_ts_now(const struct stack *st)
+{
+    return (uint32_t)(st->now / 1000);
+}
+
+#endif
