@@ -36,6 +36,8 @@ AR         ?= ar
 PKG_CONFIG ?= pkg-config
 V          ?= 0
 T          ?=
+POINTS     ?=
+PAIRS      ?= 7
 SANITIZE   ?= 0
 MACHINE    := $(shell uname -m)
 
@@ -161,7 +163,7 @@ all: $(PROTO_A) $(LIBRARIES) $(PROGRAMS) $(CONFIGURED) ## Build everything but t
 tests: $(TESTS) $(BUILD)/tests/list ## Build the test programs
 
 # Goals that install what is missing first; every object then waits for that.
-NEED_DEPS := run bench lint fmt check% scripts-kernel fuzz% mutants conformance
+NEED_DEPS := run bench compare lint fmt check% scripts-kernel fuzz% mutants conformance
 DEPS_GATE := $(if $(filter $(NEED_DEPS),$(MAKECMDGOALS)),deps)
 
 # A stamp is a file that changes only when its text does: other flags, another set of files.
@@ -261,6 +263,9 @@ $(call prog,$(PLATFORM_MAIN)): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/libplatform
 $(call prog,$(CORE_TESTS)): $(BUILD)/%: $(BUILD)/obj/%.o $$(call unit-libs,$$*) $(PROTO_A) $(LIB_A)
 	$(call link,-lcmocka -lpthread -lm)
 
+# Of the programs of tests/net, what is pure has unit tests.
+$(call prog,$(filter tests/unit/net/%,$(CORE_TESTS))): $(call obj,$(filter tests/net/relay_%,$(NET_SRC)))
+
 $(call prog,$(CLIENT_TESTS)): $(BUILD)/%: $(BUILD)/obj/%.o $$(call unit-libs,$$*) $(CLI_A) $(LIB_A)
 	$(call link,$(CLI_LIBS) -lcmocka -lpthread -lm)
 
@@ -318,7 +323,7 @@ $(BUILD)/tests/list: FORCE
 RUN_TESTS = tests/run $(if $(T),-k $(call quote,$(T))) $(BUILD)
 MEMCHECK  := valgrind -q --leak-check=full --error-exitcode=99
 
-.PHONY: check check-unit check-sim check-pkt scripts-kernel conformance check-net check-platform check-valgrind bench
+.PHONY: check check-unit check-sim sim-long check-pkt scripts-kernel conformance check-net check-platform check-valgrind bench
 check: deps all tests ## Install what is missing, build, run all tests (T=WORD: those named so)
 	@$(RUN_TESTS)
 
@@ -327,6 +332,9 @@ check-unit: deps tests ## Run tests/unit only
 
 check-sim: deps tests ## Run tests/sim only
 	@$(RUN_TESTS) sim
+
+sim-long: deps $(call prog,$(SIM_MAIN)) ## 20,000 random transfers in virtual time (SIM_COUNT=, SIM_SEED=)
+	@tests/sim/long $(BUILD) $(or $(SIM_COUNT),20000) $(or $(SIM_SEED),1)
 
 check-pkt: deps $(PKT) ## Play tests/scripts/*.pkt against the core, in virtual time
 	@BUILD=$(BUILD) $(PKT) $(if $(T),-k $(call quote,$(T)))
@@ -348,6 +356,10 @@ check-valgrind: deps tests ## Run the unit and simulator suites under valgrind
 
 bench: deps all tests ## Measure beside the kernel's own TCP
 	@BUILD=$(abspath $(BUILD)) tests/bench/run
+
+.PHONY: compare
+compare: deps all tests ## Our TCP against the kernel's over an emulated link (POINTS="cubic short-1M*" PAIRS=7)
+	@BUILD=$(abspath $(BUILD)) POINTS=$(call quote,$(POINTS)) PAIRS=$(PAIRS) $(if $(OUT),OUT=$(abspath $(OUT))) tests/compare/run
 
 .PHONY: run
 run: deps all ## Do the main job on real input: curl over our TCP, checked and explained

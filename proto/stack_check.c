@@ -17,7 +17,9 @@ static const char *check_queue(const struct tcb *tp, const struct list *queue, u
             return "empty segment in the write queue";
         *seq = seg->end_seq;
         *packets += seg->pcount;
-        if (queue == &tp->rtxq && seg_len(seg) > FRAME_MAX_PACKET)
+        /* SACKed runs are joined */
+        if (queue == &tp->rtxq && !(seg->marks & SEG_EVER_RETRANS) && !tp->sack_ok &&
+            seg_len(seg) > FRAME_MAX_PACKET)
             return "segment larger than a frame";
     }
     return NULL;
@@ -57,7 +59,7 @@ static const char *check_send(const struct tcb *tp)
 
 static const char *check_flight(const struct tcb *tp)
 {
-    uint32_t lost = 0, retrans = 0;
+    uint32_t lost = 0, retrans = 0, sacked = 0, waiting = 0;
     const struct list *l;
 
     for (l = tp->rtxq.next; l != &tp->rtxq; l = l->next) {
@@ -65,7 +67,20 @@ static const char *check_flight(const struct tcb *tp)
 
         lost += seg->marks & SEG_LOST ? seg->pcount : 0;
         retrans += seg->marks & SEG_RETRANS ? seg->pcount : 0;
+        sacked += seg->marks & SEG_SACKED ? seg->pcount : 0;
+        waiting += (seg->marks & (SEG_LOST | SEG_RETRANS)) == SEG_LOST;
+        if (scoreboard_find(tp, seg->seq) != seg)
+            return "a segment cannot be found by its sequence number";
+        if (list_linked(&seg->sent_link) == ((seg->marks & SEG_SACKED) ||
+                                             (seg->marks & (SEG_LOST | SEG_RETRANS)) == SEG_LOST))
+            return "the order of sending does not hold just what may be in the network";
     }
+    for (struct rb_node *n = rb_first(&tp->lost); n; n = rb_next(n))
+        waiting--;
+    if (waiting)
+        return "the lost segments that wait are not just those that are marked";
+    if (tp->sack_ok && sacked != tp->sacked_out)
+        return "sacked_out differs from the marks";
     if (lost != tp->lost_out)
         return "lost_out differs from the marks";
     if (retrans != tp->retrans_out)
@@ -77,8 +92,14 @@ static const char *check_flight(const struct tcb *tp)
 
 static const char *check_timers(const struct tcb *tp)
 {
-    if (tp->packets_out && !tcp_timer_pending(tp, TCP_TIMER_rexmt))
+    unsigned running = tcp_timer_pending(tp, TCP_TIMER_rexmt) +
+                       tcp_timer_pending(tp, TCP_TIMER_loss_probe) +
+                       tcp_timer_pending(tp, TCP_TIMER_reorder);
+
+    if (tp->packets_out && !running)
         return "data in flight without a retransmission timer";
+    if (running > 1)
+        return "two of retransmission, loss probe and reordering timer run at once";
     if (!tp->packets_out && !list_empty(&tp->sendq) && !list_linked(&tp->dirty) &&
         !tcp_timer_pending(tp, TCP_TIMER_persist) && !tcp_timer_pending(tp, TCP_TIMER_retry) &&
         tp->pending == 0)

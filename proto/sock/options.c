@@ -345,7 +345,7 @@ static int set_congestion(struct tcb *tp, const void *value, size_t len)
         len = sizeof(name) - 1;
     memcpy(name, value, len);
     name[len] = 0;
-    cc = tcp_cc_find(name);
+    cc = tcp_cc_find(name, strlen(name));
     if (!cc)
         return -ENOENT;
     if (tp->cc != cc) {

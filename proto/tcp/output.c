@@ -397,20 +397,21 @@ static bool small_queue_check(const struct tcb *tp, const struct segment *seg)
         limit = per_ms;
     if (limit > most)
         limit = most;
-    return tp->device_queued > limit && list_first(&((struct tcb *)(uintptr_t)tp)->rtxq) !=
-                                            list_last(&((struct tcb *)(uintptr_t)tp)->rtxq);
+    return tp->device_queued > limit && scoreboard_first(tp) != scoreboard_last(tp);
 }
 
 static void event_new_data_sent(struct tcb *tp, struct segment *seg)
 {
     bool was_idle = tp->packets_out == 0;
 
-    list_del(&seg->link);
-    list_add_tail(&tp->rtxq, &seg->link);
+    if (was_idle && tp->cc->event)
+        tp->cc->event(tp, TCP_CC_TX_START);
+    scoreboard_add(tp, seg);
     tp->snd_nxt = seg->end_seq;
-    tp->packets_out += seg->pcount;
+    if (tcp_in_reduction(tp))
+        tp->prr.out += seg->pcount;
     tcp_timer_clear(tp, TCP_TIMER_persist);
-    if (was_idle || !tcp_timer_pending(tp, TCP_TIMER_rexmt))
+    if (was_idle || tcp_timer_pending(tp, TCP_TIMER_loss_probe))
         tcp_rearm_rto(tp);
 }
 
@@ -432,6 +433,8 @@ static bool may_send(struct tcb *tp, struct segment *seg, uint32_t mss, uint8_t 
     if (pacing_check(tp))
         return tcp_stop(tp, TCP_STOP_pacing), false;
     quota = cwnd_quota(tp);
+    if (push_one == TCP_PUSH_PROBE)
+        quota = 1; /* a loss probe goes whatever the window says (RFC 8985 §7.3) */
     if (!quota) {
         *cwnd_limited = true;
         return tcp_stop(tp, TCP_STOP_cwnd), false;
@@ -498,8 +501,11 @@ bool tcp_write_xmit(struct tcb *tp, uint32_t mss, uint8_t nonagle, int push_one)
         tcp_chrono_start(tp, TCP_CHRONO_RWND);
     else
         tcp_chrono_stop(tp, TCP_CHRONO_RWND);
-    if (sent)
+    if (sent) {
         tcp_cwnd_validate(tp, cwnd_limited || tcp_in_flight(tp) >= tp->cwnd);
+        if (push_one != TCP_PUSH_PROBE)
+            tcp_schedule_loss_probe(tp, false);
+    }
     return !tp->packets_out && wqueue_send_head(tp);
 }
 
@@ -518,12 +524,15 @@ void tcp_output_touched(struct tcb *tp)
     if (tp->conn.state == TCPS_CLOSED || tp->conn.state == TCPS_SYN_SENT ||
         tp->conn.state == TCPS_SYN_RECV)
         return;
-    if ((pending & TCP_PEND_RETRANS) || tp->lost_out > tp->retrans_out)
+    if ((pending & TCP_PEND_NEW) && wqueue_send_head(tp))
+        push_pending_frames(tp, tcp_current_mss(tp), TCP_NAGLE_OFF);
+    if (!(pending & TCP_PEND_NEW) || !tcp_frto_sent_new(tp))
         tcp_xmit_retransmit_queue(tp);
     if (tp->send_shutdown && !tp->fin_queued)
         tcp_send_fin(tp);
     if (pending & TCP_PEND_OUTPUT) {
         tcp_push_pending_frames(tp);
+        tcp_6675_send_more(tp);
         tcp_tell_writer(tp);
     }
     tcp_ack_decide(tp);

@@ -7,6 +7,7 @@
 
 #include "proto/base/bytestream.h"
 #include "proto/base/list.h"
+#include "proto/base/minmax.h"
 #include "proto/base/rbtree.h"
 #include "proto/base/seq.h"
 #include "proto/stack_internal.h"
@@ -75,6 +76,7 @@ enum tcp_timer {
 #define TCP_PEND_ACK     1 /**< decide about an acknowledgement */
 #define TCP_PEND_OUTPUT  2 /**< windows may have opened: send new data */
 #define TCP_PEND_RETRANS 4 /**< lost segments wait */
+#define TCP_PEND_NEW     8 /**< new data goes before retransmissions (F-RTO) */
 
 /* tcb.chrono */
 enum tcp_chrono {
@@ -117,6 +119,9 @@ struct tcb {
     uint64_t snd_offset; /**< stream offset of the end of the written bytes */
     struct bytestream snd;
     struct list sendq, rtxq; /**< unsent; sent and not acknowledged */
+    struct rb_root rtx_tree; /**< rtxq by sequence number (loss/scoreboard.c) */
+    struct rb_root lost;     /**< lost and not yet sent again, by sequence number */
+    struct list sent_order;  /**< what may be in the network, oldest transmission first */
     struct segment *spare;   /**< for a commit that finds no memory (wqueue_have_spare) */
     uint32_t sndbuf;
     uint16_t mss_cache, mss_clamp, advmss;
@@ -126,22 +131,58 @@ struct tcb {
     uint16_t ptb_mtu;    /**< what a "too big" about an acknowledged size said, 0: none waits */
     uint32_t ptb_seq;    /**< the segment that it quoted */
     uint8_t snd_wscale, rcv_wscale;
-    bool wscale_ok, ts_ok, fin_queued, nospace;
+    bool wscale_ok, ts_ok, sack_ok, fin_queued, nospace;
 
     /* Congestion and loss, in packets. in_flight = packets_out - sacked_out - lost_out +
      * retrans_out. */
     uint32_t packets_out, sacked_out, lost_out, retrans_out;
-    uint32_t cwnd, cwnd_cnt, ssthresh, prior_cwnd;
-    uint32_t high_seq; /**< snd_nxt when the present recovery began */
+    uint32_t lost_total; /**< packets ever marked lost */
+    uint32_t cwnd, cwnd_cnt, ssthresh, prior_cwnd, prior_ssthresh;
+    uint32_t high_seq;       /**< snd_nxt when the present recovery began */
+    uint32_t highest_sacked; /**< end of the highest SACKed range; means nothing without sacked_out */
+    uint32_t undo_marker;    /**< snd_una when the present reduction began */
+    int32_t undo_retrans;    /**< retransmissions since then that no D-SACK has answered; -1: cannot be
+                                undone */
+    bool undo_ok;            /**< undo_marker means something: the reduction may be undone */
+    bool loss_cut;           /**< it was made by a time-out (RFC 4015 answers, not RFC 3708) */
+    struct {
+        uint32_t pipe, srtt_us, rttvar_us; /**< before the first time-out of the episode (RFC 4015 §3.1) */
+        uint32_t until;                    /**< the RTO adapts with the first sample from behind this */
+        bool adapt;
+    } eifel;
+    bool frto;               /**< the last time-out may have been spurious (RFC 5682) */
+    struct {
+        uint32_t delivered, out, recover_fs; /**< packets since the reduction began (RFC 9937) */
+    } prr;
+    struct {
+        uint64_t sent_at;        /**< of the newest transmission that was delivered, 0: none */
+        uint32_t rtt_us;         /**< its round trip */
+        uint32_t end_seq;
+        uint32_t last_delivered; /**< tcb.delivered when the window was last widened */
+        uint8_t reo_wnd_steps, reo_wnd_persist;
+        bool dsack_seen, advanced;
+    } rack;
+    uint32_t tlp_high_seq; /**< snd_nxt when the loss probe went out */
+    bool tlp_out;          /**< one is outstanding … */
+    bool tlp_retrans;      /**< … and it was a retransmission */
+    bool tlp_sampled;      /**< a round trip was measured since the last one */
+    struct {
+        uint32_t high_rxt;   /**< end of the highest retransmission of this recovery */
+        uint32_t lost_below; /**< everything below was looked at */
+        uint8_t dup_acks;    /**< with news, since snd_una last moved */
+        bool rescued;        /**< the one rescue retransmission is spent */
+    } sack_count;            /**< RFC 6675 without RACK (loss/rfc6675.c) */
+    uint32_t acked_since_rto; /**< packets (RFC 4015 §3.2, step 5) */
     uint32_t max_packets_out, cwnd_usage_seq, cwnd_used;
     uint64_t cwnd_stamp;
     bool is_cwnd_limited;
     uint16_t reordering;
     const struct tcp_cc_ops *cc;
-    uint64_t cc_private[8];
+    uint64_t cc_private[16];
 
     /* Round trip (RFC 6298, Linux's form), microseconds; srtt is stored times 8. */
     uint32_t srtt_us, mdev_us, mdev_max_us, rttvar_us, rtt_seq, min_rtt_us;
+    struct minmax min_rtt; /**< what min_rtt_us is taken from */
     uint32_t rto;
     uint8_t backoff, retransmits, probes_out, syn_retries;
     uint64_t retrans_stamp; /**< first retransmission of the present episode, 0: none */
@@ -225,7 +266,7 @@ struct tcb {
     int soft_error;
     uint64_t bytes_sent, bytes_acked, bytes_received, bytes_retrans;
     uint32_t segs_in, segs_out, data_segs_in, data_segs_out, total_retrans, rcv_ooopack, delivered,
-        total_rto;
+        delivered_ce, dsack_dups, total_rto;
     uint32_t total_rto_recoveries, total_rto_ms, reord_seen;
     uint64_t rto_stamp; /**< when the present recovery by time-out began; 0: none */
     uint64_t established_at;

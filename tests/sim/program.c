@@ -330,7 +330,10 @@ static void set_options(struct program *p)
 {
     int one = 1;
     uint64_t now = p->host->sim->now;
+    const char *cc = p->plan.congestion;
 
+    if (cc && sock_setsockopt(p->s, IPPROTO_TCP, TCP_CONGESTION, cc, strlen(cc), now))
+        sim_fail(p->host->sim, "there is no %s", cc);
     if (p->plan.nodelay)
         sock_setsockopt(p->s, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one), now);
     if (p->plan.sndbuf)

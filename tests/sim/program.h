@@ -29,7 +29,8 @@ struct program_plan {
     uint32_t pair_bytes; /**< its size */
     enum program_close close;
     bool nodelay, cork;
-    int sndbuf, rcvbuf; /**< 0: the default */
+    const char *congestion; /**< TCP_CONGESTION; NULL: the default */
+    int sndbuf, rcvbuf;     /**< 0: the default */
 };
 
 struct program {

@@ -62,7 +62,9 @@ struct sim_host {
     struct sim_host_config config;
     struct ip_addr addr;
     uint8_t mac[6];
-    struct stack *st;
+    struct stack *st; /**< NULL: a peer that the test plays itself, by … */
+    void (*receive)(struct sim_host *h, const struct sim_packet *p);
+    void *receive_ctx;
     struct link out;
     uint32_t queued; /**< bytes in the device's queue */
     bool waiting;    /**< the device said -EAGAIN for want of room */
@@ -99,6 +101,14 @@ void sim_destroy(struct sim *sim);
 
 /** Add a host with address 10.0.0.(1 + index)/24. */
 struct sim_host *sim_add_host(struct sim *sim, const struct sim_host_config *config);
+
+/** Add a host without a core: what reaches it goes to receive(), what it sends comes by sim_send().
+ */
+struct sim_host *sim_add_peer(struct sim *sim, const struct sim_host_config *config,
+                              void (*receive)(struct sim_host *h, const struct sim_packet *p),
+                              void *ctx);
+/** A complete frame of such a host. */
+void sim_send(struct sim_host *h, const uint8_t *data, uint32_t len);
 
 /** Note a failure (the first one stays). */
 void sim_fail(struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));

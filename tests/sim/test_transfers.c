@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random transfers over random wires: every byte arrives, and both cores end as empty as they
- * began.
+ * Random transfers over random wires, to cores and to scripted peers that renege, shrink and lie:
+ * every byte arrives, and the cores end as empty as they began.
  *
  *     test_transfers [--seed N] [--count N] [--capture FILE]
  *
  * TAPSTACK_SIM_COUNT changes how many there are (4,000), TAPSTACK_SIM_SEED the first seed. A
  * failure prints its seed and parameters, and the same transfer runs again to leave a capture.
+ * `make sim-long` runs 20,000.
  */
+#include "tests/sim/choose.h"
 #include "tests/sim/transfer.h"
 
 #include <setjmp.h>
@@ -45,7 +47,7 @@ static uint64_t totals[CNT_COUNT];
 
 static void add_counters(void)
 {
-    for (unsigned i = 0; i < transfer.sim.n_hosts; i++) {
+    for (unsigned i = 0; i < transfer.sim.n_hosts && transfer.sim.host[i].st; i++) {
         for (unsigned c = 0; c < CNT_COUNT; c++)
             totals[c] += stack_counters(transfer.sim.host[i].st)->v[c];
     }
@@ -113,6 +115,7 @@ int main(int argc, char **argv)
                  (unsigned long long)(first_seed + count * i / BATCHES));
         tests[i] = (struct CMUnitTest){names[i], random_transfers_are_exact, NULL, NULL, (void *)i};
     }
+    choose_print_missing(stdout);
     one = (uint64_t)cmocka_run_group_tests(tests, NULL, NULL);
     if (getenv("TAPSTACK_SIM_COUNTERS"))
         print_counters();

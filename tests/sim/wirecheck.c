@@ -19,6 +19,21 @@
  * -----------------------------------------------------------------------------------------------
  */
 
+static void parse_option(const uint8_t *p, struct wire_packet *out)
+{
+    if (p[0] == 2 && p[1] == 4)
+        out->mss = wire_get16(p + 2);
+    if (p[0] == 3 && p[1] == 3)
+        out->wscale = p[2];
+    if (p[0] == 4)
+        out->sack_ok = true;
+    if (p[0] == 8 && p[1] == 10) {
+        out->has_ts = true;
+        out->tsval = wire_get32(p + 2);
+        out->tsecr = wire_get32(p + 6);
+    }
+}
+
 static const char *parse_options(const uint8_t *p, const uint8_t *end, struct wire_packet *out)
 {
     while (p < end && *p != 0) {
@@ -28,8 +43,7 @@ static const char *parse_options(const uint8_t *p, const uint8_t *end, struct wi
         }
         if (end - p < 2 || p[1] < 2 || p[1] > end - p)
             return "malformed TCP option";
-        if (p[0] == 3)
-            out->wscale = p[2];
+        parse_option(p, out);
         p += p[1];
     }
     return NULL;

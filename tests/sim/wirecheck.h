@@ -25,6 +25,9 @@ struct wire_packet {
     uint32_t seq, ack, window, len;
     uint8_t flags;
     int wscale; /**< -1: no such option */
+    bool sack_ok, has_ts;
+    uint16_t mss; /**< 0: no such option */
+    uint32_t tsval, tsecr;
     const uint8_t *frame;
     const uint8_t *payload;
 };

@@ -6,7 +6,7 @@
  */
 #include "proto/sock/sock_internal.h"
 
-static bool is_cwnd_limited(const struct tcb *tp)
+bool tcp_is_cwnd_limited(const struct tcb *tp)
 {
     if (tp->is_cwnd_limited)
         return true;
@@ -38,7 +38,7 @@ void tcp_cwnd_validate(struct tcb *tp, bool limited)
         tp->max_packets_out = tp->packets_out;
         tp->cwnd_usage_seq = tp->snd_nxt;
     }
-    if (is_cwnd_limited(tp)) {
+    if (tcp_is_cwnd_limited(tp)) {
         tp->cwnd_used = 0;
         tp->cwnd_stamp = tp->st->now;
         return;
@@ -117,18 +117,9 @@ void tcp_update_pacing_rate(struct tcb *tp)
     tp->pacing_rate = rate < tp->max_pacing_rate ? rate : tp->max_pacing_rate;
 }
 
-void tcp_cong_control(struct tcb *tp, const struct tcp_ack_state *as)
+uint32_t tcp_init_cwnd(const struct tcb *tp)
 {
-    bool growing =
-        tp->ca_state == CA_OPEN || tp->ca_state == CA_DISORDER || tp->ca_state == CA_LOSS;
-
-    /* the ACK that ends a recovery counts packets that duplicates had counted (RFC 6582 §3.2, step
-     * 3: cwnd is ssthresh) */
-    if (as->prior_ca_state == CA_RECOVERY)
-        growing = false;
-    if (growing && as->acked_packets && is_cwnd_limited(tp))
-        tp->cc->cong_avoid(tp, as->acked_packets);
-    tcp_update_pacing_rate(tp);
+    return (uint32_t)tp->st->tcp.tunables.initial_cwnd;
 }
 
 /* The buffer holds twice what may be in flight, so that the program can refill while the peer

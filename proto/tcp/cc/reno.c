@@ -4,12 +4,12 @@
 
 #include <string.h>
 
-static uint32_t reno_ssthresh(struct tcb *tp)
+uint32_t reno_ssthresh(struct tcb *tp)
 {
     return tp->cwnd / 2 > 2 ? tp->cwnd / 2 : 2;
 }
 
-static void reno_cong_avoid(struct tcb *tp, uint32_t acked)
+void reno_cong_avoid(struct tcb *tp, uint32_t acked)
 {
     if (tcp_in_slow_start(tp)) {
         acked = tcp_slow_start(tp, acked);
@@ -19,7 +19,7 @@ static void reno_cong_avoid(struct tcb *tp, uint32_t acked)
     tcp_cong_avoid_ai(tp, tp->cwnd, acked);
 }
 
-static uint32_t reno_undo_cwnd(struct tcb *tp)
+uint32_t reno_undo_cwnd(struct tcb *tp)
 {
     return tp->cwnd > tp->prior_cwnd ? tp->cwnd : tp->prior_cwnd;
 }
@@ -33,10 +33,10 @@ const struct tcp_cc_ops tcp_cc_reno = {
 
 static const struct tcp_cc_ops *const algorithms[] = {&tcp_cc_reno};
 
-const struct tcp_cc_ops *tcp_cc_find(const char *name)
+const struct tcp_cc_ops *tcp_cc_find(const char *name, size_t len)
 {
     for (size_t i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++) {
-        if (!strcmp(algorithms[i]->name, name))
+        if (strlen(algorithms[i]->name) == len && !memcmp(algorithms[i]->name, name, len))
             return algorithms[i];
     }
     return NULL;

@@ -64,8 +64,7 @@ static int queue_syn(struct tcb *tp)
 /* A SYN that the device refused was no attempt: again as soon as the device may take it. */
 void tcp_retry_syn(struct tcb *tp)
 {
-    struct list *l = list_first(&tp->rtxq);
-    struct segment *syn = l ? container_of(l, struct segment, link) : NULL;
+    struct segment *syn = scoreboard_first(tp);
     int err;
 
     if (!syn || syn->sent_at)
@@ -81,10 +80,8 @@ static void send_syn(struct tcb *tp)
 {
     struct segment *seg = wqueue_send_head(tp);
 
-    list_del(&seg->link);
-    list_add_tail(&tp->rtxq, &seg->link);
+    scoreboard_add(tp, seg);
     tp->snd_nxt = tp->iss + 1;
-    tp->packets_out = 1;
     tcp_retry_syn(tp);
 }
 

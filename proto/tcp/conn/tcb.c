@@ -28,6 +28,7 @@ struct tcb *tcb_new(struct stack *st)
     list_init(&tp->orphan_link);
     list_init(&tp->sendq);
     list_init(&tp->rtxq);
+    list_init(&tp->sent_order);
     bytestream_init(&tp->snd, &st->extents, 0, MAX_STREAM);
     bytestream_init(&tp->rcv, &st->extents, 0, MAX_STREAM);
     tp->rcvbuf = (uint32_t)tun->rmem_default;
@@ -36,6 +37,7 @@ struct tcb *tcb_new(struct stack *st)
     tp->ssthresh = TCP_INIT_SSTHRESH;
     tp->cwnd = (uint32_t)tun->initial_cwnd;
     tp->cc = &tcp_cc_reno;
+    tp->rack.reo_wnd_steps = 1;
     tp->pacing_rate = UINT64_MAX;
     tp->max_pacing_rate = UINT64_MAX;
     tp->mss_clamp = UINT16_MAX;
@@ -77,11 +79,10 @@ void tcp_done(struct tcb *tp)
     list_del(&tp->dirty);
     tp->pending = 0;
     free_segments(tp, &tp->sendq);
-    free_segments(tp, &tp->rtxq);
+    scoreboard_clear(tp);
     pool_put(&tp->st->tcp.segment_pool, tp->spare);
     tp->spare = NULL;
     tcp_chrono_stop(tp, TCP_CHRONO_BUSY);
-    tp->packets_out = tp->sacked_out = tp->lost_out = tp->retrans_out = 0;
     tp->snd_una = tp->snd_nxt = tp->write_seq;
     bytestream_destroy(&tp->snd);
     tcp_ooo_purge(tp);

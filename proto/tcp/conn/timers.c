@@ -8,6 +8,7 @@
  *
  *   rexmt     armed: data in flight; re-armed: ACK of new data, retransmission; stopped: nothing in
  * flight persist   armed: data queued, nothing in flight, nothing sendable; stopped: data went out
+ *   loss_probe, reorder  stand in for rexmt (RFC 8985 §8); stopped: when one of the three is armed
  *   delack    armed: an ACK is owed and may wait; stopped: any segment with ACK went out
  *   keepalive armed: SO_KEEPALIVE; re-armed by itself
  *   retry     armed: the device or memory refused; stopped: by itself
@@ -58,6 +59,12 @@ static void dispatch(struct tcb *tp, enum tcp_timer t)
     switch (t) {
     case TCP_TIMER_rexmt:
         tcp_retransmit_timer(tp);
+        break;
+    case TCP_TIMER_loss_probe:
+        tcp_tlp_timer(tp);
+        break;
+    case TCP_TIMER_reorder:
+        tcp_rack_timer(tp);
         break;
     case TCP_TIMER_persist:
         tcp_probe_timer(tp);

@@ -37,41 +37,27 @@ static bool update_window(struct tcb *tp, const struct tcp_seg *seg)
     return true;
 }
 
-static void forget_counts(struct tcb *tp, const struct segment *seg)
+/* seg (or the part of it that is acknowledged) was delivered by this cumulative ACK. */
+static void note_delivered(struct tcb *tp, const struct segment *seg, struct tcp_ack_state *as)
 {
-    tp->packets_out -= seg->pcount;
-    if (seg->marks & SEG_LOST)
-        tp->lost_out -= seg->pcount;
-    if (seg->marks & SEG_RETRANS)
-        tp->retrans_out -= seg->pcount;
-}
-
-/* The head is acknowledged in part: an offloaded segment shrinks from its left. */
-static void trim_head(struct tcb *tp, struct segment *seg, struct tcp_ack_state *as)
-{
-    uint32_t left = tp->snd_una - seg->seq;
-    uint16_t before = seg->pcount;
-
-    forget_counts(tp, seg);
-    seg->seq += left;
-    wqueue_set_pcount(seg, tp->mss_cache);
-    if (seg->pcount > before)
-        seg->pcount = before;
-    tp->packets_out += seg->pcount;
-    if (seg->marks & SEG_LOST)
-        tp->lost_out += seg->pcount;
-    if (seg->marks & SEG_RETRANS)
-        tp->retrans_out += seg->pcount;
-    as->acked_packets += before - seg->pcount;
-}
-
-static void note_times(struct tcb *tp, const struct segment *seg, struct tcp_ack_state *as)
-{
-    tcp_rate_acked(tp, seg, as);
     if (seg->marks & SEG_EVER_RETRANS)
         as->retrans_acked = true;
-    else if (!as->oldest_sent)
+    if (seg->marks & SEG_SACKED)
+        return;
+    tcp_rate_delivered(tp, seg, as);
+    if (tp->sack_ok)
+        tcp_rack_advance(tp, seg, as);
+    if (seg->marks & SEG_EVER_RETRANS)
+        return;
+    if (!as->oldest_sent)
         as->oldest_sent = seg->sent_at;
+    as->newest_sent = seg->sent_at;
+    if (!as->hole_filled || seq_lt(seg->seq, as->hole_seq)) {
+        as->hole_filled = true;
+        as->hole_seq = seg->seq;
+    }
+    if (seq_leq(seg->end_seq, tp->high_seq))
+        as->orig_delivered = true;
 }
 
 /* RFC 5927 §7.2: so much in one packet has reached the peer; a segment that a "too big" named has
@@ -86,40 +72,36 @@ static void note_size(struct tcb *tp, const struct segment *seg)
         tp->ptb_mtu = 0;
 }
 
+/* So many packets are the peer's now; SACK has told of some of them before. */
+static void count_delivered(struct tcb *tp, const struct segment *seg, uint32_t packets,
+                            struct tcp_ack_state *as)
+{
+    as->acked_packets += packets;
+    if (tp->sack_ok && !(seg->marks & SEG_SACKED))
+        tp->delivered += packets;
+}
+
 /* Drop what is acknowledged from the head of the retransmission queue (Linux: tcp_clean_rtx_queue).
  */
 static void clean_rtx_queue(struct tcb *tp, struct tcp_ack_state *as)
 {
-    struct list *l;
+    struct segment *seg;
 
-    while ((l = list_first(&tp->rtxq))) {
-        struct segment *seg = container_of(l, struct segment, link);
-
-        if (seq_gt(seg->end_seq, tp->snd_una)) {
-            if (seq_lt(seg->seq, tp->snd_una)) {
-                note_times(tp, seg, as);
-                trim_head(tp, seg, as);
-            }
-            break;
-        }
-        note_times(tp, seg, as);
+    while ((seg = scoreboard_first(tp)) && seq_leq(seg->end_seq, tp->snd_una)) {
+        note_delivered(tp, seg, as);
         note_size(tp, seg);
-        as->acked_packets += seg->pcount;
-        forget_counts(tp, seg);
-        list_del(l);
-        pool_put(&tp->st->tcp.segment_pool, seg);
+        count_delivered(tp, seg, seg->pcount, as);
+        scoreboard_remove(tp, seg);
     }
-    if (list_empty(&tp->rtxq))
+    if (!seg) {
         tcp_chrono_stop(tp, TCP_CHRONO_BUSY);
-}
-
-/* Duplicates have told of some of these packets already: this ACK tells of the hole, and of the
- * rest (Linux: tcp_remove_reno_sacks). */
-static uint32_t newly_delivered(const struct tcb *tp, const struct tcp_ack_state *as)
-{
-    if (!as->acked_packets)
-        return 0;
-    return as->acked_packets > tp->sacked_out ? as->acked_packets - tp->sacked_out : 1;
+        return;
+    }
+    if (seq_lt(seg->seq, tp->snd_una)) {
+        note_delivered(tp, seg, as);
+        count_delivered(tp, seg, scoreboard_trim_head(tp, seg), as);
+    }
+    as->renege = seg->marks & SEG_SACKED;
 }
 
 /* The bytes are the peer's now: give their room back. */
@@ -133,21 +115,17 @@ static void release_bytes(struct tcb *tp)
         bytestream_give_back(&tp->snd);
 }
 
-/* RFC 6298 §3 (Karn) and RFC 7323 §4: a sample from what was sent once, else from the echoed
- * timestamp. */
-static void sample_rtt(struct tcb *tp, const struct tcp_seg *seg, const struct tcp_ack_state *as)
+/* What a cumulative ACK says beyond its number: which packets it was for. */
+static void after_cleaning(struct tcb *tp, struct tcp_ack_state *as)
 {
-    struct stack *st = tp->st;
-
-    if (as->oldest_sent && !as->retrans_acked) {
-        tcp_rtt_sample(tp, (uint32_t)(st->now - as->oldest_sent));
-        return;
-    }
-    if (as->una_advanced && tp->ts_ok && seg->opt.has_ts && seg->opt.tsecr) {
-        uint32_t delta = tcp_ts_now(st) + tp->ts_offset - seg->opt.tsecr;
-
-        if (delta < TCP_RTO_INIT / 1000 * 120)
-            tcp_rtt_sample(tp, delta ? delta * 1000 : 1000);
+    if (!tp->sack_ok) {
+        tcp_reno_remove(tp, as->acked_packets);
+        /* without SACK it may have been the retransmission all the same */
+        if (as->retrans_acked)
+            as->orig_delivered = false;
+    } else if (as->hole_filled && seq_lt(as->hole_seq, as->prior_highest_sacked) &&
+               as->prior_sacked_out) {
+        tcp_reordering_below(tp, as->hole_seq, as->prior_highest_sacked);
     }
 }
 
@@ -157,16 +135,21 @@ static void advance(struct tcb *tp, const struct tcp_seg *seg, struct tcp_ack_st
     as->acked_bytes = seg->ack - tp->snd_una;
     tp->bytes_acked += as->acked_bytes;
     tp->snd_una = seg->ack;
+    tp->retransmits = 0;
     if (!tcp_urg_mode(tp))
         tp->snd_up = tp->snd_una; /* or it would look new again half a sequence space on */
-    clean_rtx_queue(tp, as);
-    tp->delivered += newly_delivered(tp, as);
-    release_bytes(tp);
-    tp->retransmits = 0;
-    sample_rtt(tp, seg, as);
-    if (as->oldest_sent && !as->retrans_acked)
-        tp->backoff = 0;
-    tcp_rearm_rto(tp);
+}
+
+/* Does the time-out begin anew? With progress; and when a SACK times something younger than the head
+ * (else the time-out would move on for ever in a long recovery). */
+static void decide_timer(struct tcb *tp, struct tcp_ack_state *as, bool sampled)
+{
+    const struct segment *head = scoreboard_first(tp);
+
+    if (as->acked_packets)
+        as->rearm = true;
+    else if (head && sampled && as->oldest_sack_sent > head->sent_at)
+        as->rearm = true;
 }
 
 /* Space appeared: the program hears of it once a third is free (Linux: sk_stream_write_space). */
@@ -202,36 +185,105 @@ static bool ack_in_range(struct tcb *tp, const struct tcp_seg *seg)
     return true;
 }
 
+/* Only news about loss and order go through the state machine (Linux: tcp_ack_is_dubious). */
+static bool is_dubious(const struct tcb *tp, const struct tcp_ack_state *as)
+{
+    return tcp_ack_is_dup(as) || as->new_sack || as->ece || as->dsack || tp->ca_state != CA_OPEN;
+}
+
+/* The window and the pacing rate after this ACK (Linux: tcp_cong_control). */
+static void cong_control(struct tcb *tp, struct tcp_ack_state *as)
+{
+    uint32_t delivered = tp->delivered - as->prior_delivered;
+    bool in_order = as->acked_packets;
+
+    if (tp->cc->acked && delivered) {
+        struct tcp_cc_ack ack = {delivered, as->prior_in_flight, as->rtt_us};
+
+        tp->cc->acked(tp, &ack);
+    }
+    tcp_rate_sample(tp, as);
+    if (tp->cc->cong_control) {
+        tp->cc->cong_control(tp, &as->rate);
+        return;
+    }
+    /* a network that is known to reorder: SACKed data is progress as well */
+    if (tp->reordering > (uint64_t)tp->st->tcp.tunables.reordering)
+        in_order = in_order || as->new_sack;
+    if (tcp_in_reduction(tp))
+        tcp_prr_ack(tp, as, delivered);
+    else if (in_order && delivered && !as->ece && as->prior_ca_state != CA_RECOVERY &&
+             tcp_is_cwnd_limited(tp))
+        tp->cc->cong_avoid(tp, delivered);
+    tcp_update_pacing_rate(tp);
+}
+
+static void process(struct tcb *tp, struct tcp_ack_state *as)
+{
+    bool sampled;
+
+    clean_rtx_queue(tp, as);
+    release_bytes(tp);
+    sampled = tcp_ack_update_rtt(tp, as);
+    if (as->acked_packets)
+        after_cleaning(tp, as);
+    decide_timer(tp, as, sampled);
+    tcp_rack_update_reo_wnd(tp, as);
+    if (tp->tlp_out)
+        tcp_tlp_ack(tp, as);
+    if (is_dubious(tp, as))
+        tcp_fastretrans_alert(tp, as);
+    if (as->rearm && !as->timer_kept && !as->renege)
+        tcp_rearm_xmit_timer(tp);
+    cong_control(tp, as);
+}
+
+static void note_options(const struct tcb *tp, const struct tcp_seg *seg, struct tcp_ack_state *as)
+{
+    as->data = seg->len || (seg->flags & TH_FIN);
+    as->has_tsecr = tp->ts_ok && seg->opt.has_ts && seg->opt.tsecr;
+    as->tsecr = seg->opt.tsecr;
+}
+
+/* Below snd_una: the blocks may still tell something, the rest is old. */
+static void old_ack(struct tcb *tp, const struct tcp_seg *seg, struct tcp_ack_state *as)
+{
+    as->old = true;
+    if (!seg->opt.n_sack || !tp->packets_out)
+        return;
+    tcp_sack_input(tp, seg, as);
+    if (as->new_sack || as->dsack)
+        tcp_fastretrans_alert(tp, as);
+}
+
 bool tcp_ack(struct tcb *tp, const struct tcp_seg *seg)
 {
-    struct tcp_ack_state as = {.prior_una = tp->snd_una,
-                               .prior_in_flight = tcp_in_flight(tp),
-                               .prior_ca_state = tp->ca_state};
-    uint32_t prior_delivered = tp->delivered;
-    bool window_changed;
+    struct tcp_ack_state as = tcp_ack_begin(tp);
 
     if (!ack_in_range(tp, seg))
         return false;
     tcp_replace_ts_recent(tp, seg);
-    if (seq_lt(seg->ack, tp->snd_una))
-        return true; /* an old ACK: only its data is of use */
+    note_options(tp, seg, &as);
+    if (seq_lt(seg->ack, tp->snd_una)) {
+        old_ack(tp, seg, &as);
+        return true;
+    }
     tp->last_ack_received = tp->st->now;
     tp->soft_error = 0;
     tp->probes_out = 0;
-    window_changed = update_window(tp, seg);
+    as.window_changed = update_window(tp, seg);
     if (seq_gt(seg->ack, tp->snd_una))
         advance(tp, seg, &as);
+    tcp_sack_input(tp, seg, &as);
+    if (tcp_ack_is_dup(&as) && tp->packets_out)
+        COUNT(tp->st, tcp_in_dup_acks);
+    if (tp->packets_out) {
+        process(tp, &as);
+    } else if (as.dsack) {
+        tcp_fastretrans_alert(tp, &as);
+    }
     if (!tp->packets_out)
         tcp_ack_probe(tp);
-    as.dup = !as.una_advanced && !seg->len && !window_changed && tp->packets_out &&
-             !(seg->flags & TH_FIN);
-    if (as.dup)
-        COUNT(tp->st, tcp_in_dup_acks);
-    if (as.una_advanced || as.dup || tp->ca_state != CA_OPEN) {
-        tcp_fastretrans_alert(tp, &as);
-        tcp_rate_sample(tp, &as, prior_delivered);
-        tcp_cong_control(tp, &as);
-    }
     tcp_touch(tp, TCP_PEND_OUTPUT);
     return true;
 }

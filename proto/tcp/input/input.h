@@ -34,6 +34,8 @@ void tcp_tell_writer(struct tcb *tp);
 void tcp_data_queue(struct tcb *tp, const struct tcp_seg *seg);
 /** The range of bytes held beyond a hole, for tests and SACK. */
 void tcp_ooo_purge(struct tcb *tp);
+/* input/icmp.c: the "too big" that waited for a time-out is believed now */
+void tcp_ptb_believe(struct tcb *tp);
 /* input/urgent.c: RFC 9293 §3.10.7.4, sixth */
 void tcp_urgent_input(struct tcb *tp, const struct tcp_seg *seg);
 /** rcv_nxt has moved: perhaps over the urgent byte. */

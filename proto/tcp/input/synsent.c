@@ -29,8 +29,10 @@ static void take_options(struct tcb *tp, const struct tcp_seg *seg)
         tp->snd_wscale = o->wscale;
         return;
     }
-    /* RFC 7323 §2.2: both or none */
+    /* RFC 7323 §2.2: both or none; no more than the SYN could say was promised */
     tp->snd_wscale = tp->rcv_wscale = 0;
+    if (tp->rcv_wnd > 65535)
+        tp->rcv_wnd = 65535;
     if (tp->window_clamp > 65535)
         tp->window_clamp = 65535;
 }
@@ -48,14 +50,12 @@ static void take_irs(struct tcb *tp, const struct tcp_seg *seg)
 
 static void syn_acked(struct tcb *tp)
 {
-    struct segment *syn = container_of(list_first(&tp->rtxq), struct segment, link);
+    struct segment *syn = scoreboard_first(tp);
     bool clean = !(syn->marks & SEG_EVER_RETRANS);
     uint64_t sent = syn->sent_at;
 
-    list_del(&syn->link);
-    pool_put(&tp->st->tcp.segment_pool, syn);
+    scoreboard_remove(tp, syn);
     tp->snd_una = tp->snd_nxt;
-    tp->packets_out = tp->lost_out = tp->retrans_out = tp->sacked_out = 0;
     tp->ca_state = CA_OPEN;
     tp->delivered++;
     tp->retransmits = tp->backoff = 0;
@@ -82,7 +82,7 @@ static void established(struct tcb *tp, const struct tcp_seg *seg)
  * ISN. */
 static void crossing_syn(struct tcb *tp, const struct tcp_seg *seg)
 {
-    struct segment *syn = container_of(list_first(&tp->rtxq), struct segment, link);
+    struct segment *syn = scoreboard_first(tp);
 
     take_irs(tp, seg);
     tcp_set_state(tp, TCPS_SYN_RECV);

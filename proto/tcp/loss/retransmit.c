@@ -19,11 +19,37 @@ static void note_retransmission(struct tcb *tp, struct segment *seg, uint32_t le
     tp->bytes_retrans += len;
     if (!tp->retrans_stamp)
         tp->retrans_stamp = tp->st->now ? tp->st->now : 1;
-    if (!(seg->marks & SEG_RETRANS)) {
-        seg->marks |= SEG_RETRANS;
-        tp->retrans_out += seg->pcount;
+    if (tp->undo_retrans < 0)
+        tp->undo_retrans = 0;
+    tp->undo_retrans += (int32_t)seg->pcount;
+    if (tcp_in_reduction(tp))
+        tp->prr.out += seg->pcount;
+    tp->sack_count.high_rxt = seq_max(tp->sack_count.high_rxt, seg->end_seq);
+    scoreboard_mark_retransmitted(tp, seg);
+}
+
+/* May what follows ride in the same packet? */
+static bool may_join(const struct segment *seg, const struct segment *next, uint32_t most)
+{
+    return next && next->pcount == 1 && next->marks == seg->marks &&
+           !((seg->flags | next->flags) & (SEG_SYN | SEG_FIN)) && !(seg->flags & SEG_EOR) &&
+           seg_len(seg) + seg_len(next) <= most;
+}
+
+/* Small segments go again together (tunable tcp_retrans_collapse). */
+static void collapse(struct tcb *tp, struct segment *seg, uint32_t most)
+{
+    struct segment *next;
+
+    if (!tp->st->tcp.tunables.retrans_collapse || seg->pcount != 1 || tcp_urg_mode(tp))
+        return;
+    while (may_join(seg, next = scoreboard_next(tp, seg), most)) {
+        uint32_t end = next->end_seq;
+
+        seg->flags |= next->flags;
+        scoreboard_remove(tp, next);
+        seg->end_seq = end;
     }
-    seg->marks |= SEG_EVER_RETRANS;
 }
 
 int tcp_retransmit_segment(struct tcb *tp, struct segment *seg, uint32_t segs)
@@ -41,6 +67,10 @@ int tcp_retransmit_segment(struct tcb *tp, struct segment *seg, uint32_t segs)
         most = mss * 44;
     if (seg_len(seg) > most && most && (err = tso_fragment(tp, seg, most, mss)) != 0)
         return err;
+    if (seg_len(seg) < mss && seg_len(seg) < most)
+        collapse(tp, seg, most < mss ? most : mss);
+    if (seg->mss != mss)
+        scoreboard_repack(tp, seg, mss);
     err = tcp_transmit_segment(tp, seg, mss);
     if (err == -EAGAIN || err == -ENOBUFS || err == -ENOMEM)
         return err;
@@ -48,36 +78,61 @@ int tcp_retransmit_segment(struct tcb *tp, struct segment *seg, uint32_t segs)
     return 0;
 }
 
+/* One lost segment; false: stop here. */
+static bool send_lost(struct tcb *tp, struct segment *seg)
+{
+    uint32_t in_flight = tcp_in_flight(tp);
+    uint32_t segs = tp->cwnd > in_flight ? tp->cwnd - in_flight : 0;
+    uint32_t burst = tcp_tso_autosize(tp, tcp_current_mss(tp));
+    bool head = seg == scoreboard_first(tp);
+
+    if (!segs) {
+        tcp_stop(tp, TCP_STOP_cwnd);
+        return false;
+    }
+    /* the ACK that opens the window brings us here again; meanwhile the head is the probe */
+    if (outside_window(tp, seg))
+        return false;
+    if (tcp_retransmit_segment(tp, seg, segs < burst ? segs : burst) != 0) {
+        tcp_timer_set(tp, TCP_TIMER_retry, tp->st->now + 1000);
+        return false;
+    }
+    if (tp->ca_state == CA_RECOVERY)
+        COUNT(tp->st, tcp_out_fast_retrans);
+    if (head && !tcp_timer_pending(tp, TCP_TIMER_reorder))
+        tcp_rearm_rto(tp);
+    return true;
+}
+
 void tcp_xmit_retransmit_queue(struct tcb *tp)
 {
-    struct list *l, *next;
-    bool head = true;
+    struct segment *seg;
 
-    list_for_each_safe (l, next, &tp->rtxq) {
-        struct segment *seg = container_of(l, struct segment, link);
-        uint32_t in_flight = tcp_in_flight(tp);
-
-        if (tp->lost_out <= tp->retrans_out)
+    while ((seg = scoreboard_first_lost(tp))) {
+        if (!send_lost(tp, seg))
             return;
-        if ((seg->marks & (SEG_LOST | SEG_RETRANS)) != SEG_LOST) {
-            head = false;
-            continue;
-        }
-        /* the hole that a third duplicate or a partial ACK names goes at once (RFC 6582 §3.2, steps
-         * 2 and 3) */
-        if (in_flight >= tp->cwnd && !(head && tp->ca_state == CA_RECOVERY))
-            return;
-        /* the ACK that opens the window brings us here again; meanwhile the head is the probe */
-        if (outside_window(tp, seg))
-            return;
-        if (tcp_retransmit_segment(tp, seg, in_flight < tp->cwnd ? tp->cwnd - in_flight : 1) != 0) {
-            tcp_timer_set(tp, TCP_TIMER_retry, tp->st->now + 1000);
-            return;
-        }
-        if (tp->ca_state == CA_RECOVERY)
-            COUNT(tp->st, tcp_out_fast_retrans);
-        if (head)
-            tcp_rearm_rto(tp);
-        head = false;
     }
+}
+
+/* Too large for the path as it is now: whatever was thought of it, it did not arrive. */
+void tcp_simple_retransmit(struct tcb *tp)
+{
+    uint32_t mss = tcp_current_mss(tp), before = tp->lost_out;
+    struct segment *seg;
+
+    for (seg = scoreboard_first(tp); seg; seg = scoreboard_next(tp, seg)) {
+        if (seg->mss > mss && seg_len(seg) > mss)
+            scoreboard_mark_lost(tp, seg);
+    }
+    if (tp->lost_out == before)
+        return;
+    if (!tp->sack_ok)
+        tcp_reno_limit(tp);
+    if (tp->ca_state != CA_LOSS) {
+        tp->high_seq = tp->snd_nxt;
+        tcp_undo_forget(tp);
+        tp->undo_ok = false;
+        tcp_set_ca_state(tp, CA_LOSS);
+    }
+    tcp_touch(tp, TCP_PEND_RETRANS | TCP_PEND_OUTPUT);
 }

@@ -6,12 +6,38 @@
 
 #include <errno.h>
 
-void tcp_rearm_rto(struct tcb *tp)
+/* One of the three runs at a time (RFC 8985 §8). */
+static void arm(struct tcb *tp, uint64_t at)
 {
+    tcp_timer_clear(tp, TCP_TIMER_reorder);
+    tcp_timer_clear(tp, TCP_TIMER_loss_probe);
     if (tp->packets_out)
-        tcp_timer_set(tp, TCP_TIMER_rexmt, tp->st->now + tp->rto);
+        tcp_timer_set(tp, TCP_TIMER_rexmt, at);
     else
         tcp_timer_clear(tp, TCP_TIMER_rexmt);
+}
+
+void tcp_rearm_rto_from_head(struct tcb *tp)
+{
+    struct segment *head = scoreboard_first(tp);
+    uint64_t at = head ? head->sent_at + tp->rto : 0;
+
+    arm(tp, at > tp->st->now ? at : tp->st->now + 1);
+}
+
+void tcp_rearm_rto(struct tcb *tp)
+{
+    /* probe and reordering timer stood in for it: the time since the head went out counts */
+    if (tcp_timer_pending(tp, TCP_TIMER_reorder) || tcp_timer_pending(tp, TCP_TIMER_loss_probe))
+        tcp_rearm_rto_from_head(tp);
+    else
+        arm(tp, tp->st->now + tp->rto);
+}
+
+void tcp_rearm_xmit_timer(struct tcb *tp)
+{
+    if (!tcp_schedule_loss_probe(tp, true))
+        tcp_rearm_rto(tp);
 }
 
 /* The time that `boundary` doubling time-outs from the floor take, as in linux-sender's formula: R2
@@ -144,12 +170,12 @@ void tcp_rto_recovered(struct tcb *tp)
 
 void tcp_retransmit_timer(struct tcb *tp)
 {
-    struct segment *head;
+    struct segment *head = scoreboard_first(tp);
     /* an orphan's patience is R2, whatever the window */
     bool closed_window = tp->snd_wnd == 0 && tp->sock && tp->conn.state != TCPS_SYN_SENT &&
                          tp->conn.state != TCPS_SYN_RECV;
 
-    if (!tp->packets_out || list_empty(&tp->rtxq))
+    if (!tp->packets_out || !head)
         return;
     if (closed_window ? dead_behind_window(tp) : given_up(tp)) {
         time_out(tp);
@@ -165,7 +191,6 @@ void tcp_retransmit_timer(struct tcb *tp)
     }
     tp->retransmits++;
     tp->total_rto++;
-    head = container_of(list_first(&tp->rtxq), struct segment, link);
     if (tcp_retransmit_segment(tp, head, 1) != 0) {
         refused(tp);
         return;

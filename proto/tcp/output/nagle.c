@@ -65,7 +65,7 @@ static uint32_t min32(uint32_t a, uint32_t b)
 /* Would the head's ACK come too late to wait for it? */
 static bool ack_is_far(const struct tcb *tp)
 {
-    const struct segment *head = container_of(tp->rtxq.next, const struct segment, link);
+    const struct segment *head = scoreboard_first(tp);
     uint64_t srtt = tp->srtt_us >> 3;
     uint64_t due = head->sent_at + srtt;
     uint64_t threshold = srtt / 2 < 1000 ? srtt / 2 : 1000;

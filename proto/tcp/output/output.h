@@ -13,6 +13,8 @@
 typedef size_t (*tcp_copy_fn)(void *ctx, void *dst, size_t n);
 /** `copy` NULL: the bytes already lie behind the written end of the stream (sock_send_spans). */
 ssize_t tcp_sendmsg(struct tcb *tp, tcp_copy_fn copy, void *ctx, size_t len, int flags);
+#define TCP_PUSH_ONE   1 /**< tcp_write_xmit's push_one: one segment */
+#define TCP_PUSH_PROBE 2 /**< one packet, beyond the congestion window (a loss probe) */
 bool tcp_write_xmit(struct tcb *tp, uint32_t mss_now, uint8_t nonagle, int push_one);
 void tcp_push_pending_frames(struct tcb *tp);
 void tcp_output_touched(struct tcb *tp);

@@ -74,10 +74,8 @@ int tcp_write_wakeup(struct tcb *tp)
     err = tcp_transmit_segment(tp, seg, mss);
     if (err)
         return err;
-    list_del(&seg->link);
-    list_add_tail(&tp->rtxq, &seg->link);
+    scoreboard_add(tp, seg);
     tp->snd_nxt = seg->end_seq;
-    tp->packets_out += seg->pcount;
     if (seg_len(seg) % mss)
         tp->snd_sml = seg->end_seq;
     tcp_rearm_rto(tp);

@@ -28,8 +28,8 @@ void wqueue_set_pcount(struct segment *seg, uint32_t mss)
 
     uint32_t packets = len > mss ? (len + mss - 1) / mss : 1;
 
-    /* only an unsent segment that took a whole grant can be so long: it is cut before it leaves */
-    seg->pcount = packets < UINT16_MAX ? (uint16_t)packets : UINT16_MAX;
+    seg->pcount = packets;
+    seg->mss = (uint16_t)mss;
 }
 
 static struct segment *entail(struct tcb *tp, struct segment *seg)
@@ -74,23 +74,10 @@ static bool in_flight(const struct tcb *tp, const struct segment *seg)
     return seq_lt(seg->seq, tp->snd_nxt) && tp->packets_out;
 }
 
-/* The two parts may make one packet more than the whole did. */
-static void recount(struct tcb *tp, const struct segment *a, const struct segment *b,
-                    uint16_t before)
-{
-    uint32_t more = (uint32_t)a->pcount + b->pcount - before;
-
-    tp->packets_out += more;
-    if (a->marks & SEG_LOST)
-        tp->lost_out += more;
-    if (a->marks & SEG_RETRANS)
-        tp->retrans_out += more;
-}
-
 int tso_fragment(struct tcb *tp, struct segment *seg, uint32_t len, uint32_t mss)
 {
     struct segment *rest = pool_get(&tp->st->tcp.segment_pool);
-    uint16_t before = seg->pcount;
+    uint32_t before = seg->pcount;
     bool flying = in_flight(tp, seg);
 
     if (!rest)
@@ -98,12 +85,8 @@ int tso_fragment(struct tcb *tp, struct segment *seg, uint32_t len, uint32_t mss
     COUNT(tp->st, tcp_out_split);
     rest->seq = seg->seq + len;
     rest->end_seq = seg->end_seq;
-    rest->marks = seg->marks;
     rest->sent_at = seg->sent_at;
-    rest->rate_first_sent = seg->rate_first_sent;
-    rest->rate_delivered_at = seg->rate_delivered_at;
-    rest->rate_delivered = seg->rate_delivered;
-    rest->rate_app_limited = seg->rate_app_limited;
+    rest->rate = seg->rate;
     /* the end's flags stay with the end */
     rest->flags = seg->flags & (SEG_FIN | SEG_PSH | SEG_EOR);
     seg->flags &= (uint8_t) ~(SEG_FIN | SEG_PSH | SEG_EOR);
@@ -112,7 +95,7 @@ int tso_fragment(struct tcb *tp, struct segment *seg, uint32_t len, uint32_t mss
     wqueue_set_pcount(rest, mss);
     list_add_after(&seg->link, &rest->link);
     if (flying)
-        recount(tp, seg, rest, before);
+        scoreboard_split(tp, seg, rest, before);
     return 0;
 }
 
