@@ -163,7 +163,7 @@ all: $(PROTO_A) $(LIBRARIES) $(PROGRAMS) $(CONFIGURED) ## Build everything but t
 tests: $(TESTS) $(BUILD)/tests/list ## Build the test programs
 
 # Goals that install what is missing first; every object then waits for that.
-NEED_DEPS := run bench compare lint fmt check% scripts-kernel fuzz% mutants conformance
+NEED_DEPS := run bench compare sim-long goodput cost lint fmt check% scripts-kernel fuzz% mutants conformance
 DEPS_GATE := $(if $(filter $(NEED_DEPS),$(MAKECMDGOALS)),deps)
 
 # A stamp is a file that changes only when its text does: other flags, another set of files.
@@ -323,7 +323,7 @@ $(BUILD)/tests/list: FORCE
 RUN_TESTS = tests/run $(if $(T),-k $(call quote,$(T))) $(BUILD)
 MEMCHECK  := valgrind -q --leak-check=full --error-exitcode=99
 
-.PHONY: check check-unit check-sim sim-long check-pkt scripts-kernel conformance check-net check-platform check-valgrind bench
+.PHONY: check check-unit check-sim sim-long goodput cost check-pkt scripts-kernel conformance check-net check-platform check-valgrind bench
 check: deps all tests ## Install what is missing, build, run all tests (T=WORD: those named so)
 	@$(RUN_TESTS)
 
@@ -335,6 +335,12 @@ check-sim: deps tests ## Run tests/sim only
 
 sim-long: deps $(call prog,$(SIM_MAIN)) ## 20,000 random transfers in virtual time (SIM_COUNT=, SIM_SEED=)
 	@tests/sim/long $(BUILD) $(or $(SIM_COUNT),20000) $(or $(SIM_SEED),1)
+
+goodput: deps $(call prog,$(SIM_MAIN)) ## Measure goodput by loss, round trip and algorithm; write docs/goodput.{tsv,md}
+	@$(BUILD)/tests/sim/goodput
+
+cost: deps $(call prog,$(SIM_MAIN)) ## Instructions for a segment, bytes for a connection, among 1 to 100,000
+	@tests/sim/cost $(BUILD)
 
 check-pkt: deps $(PKT) ## Play tests/scripts/*.pkt against the core, in virtual time
 	@BUILD=$(BUILD) $(PKT) $(if $(T),-k $(call quote,$(T)))

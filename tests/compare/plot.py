@@ -61,7 +61,7 @@ def ratios(points, path):
         color = "#777" if p["low"] is None or p["low"] <= 1 <= p["high"] else OURS if p["ratio"] > 1 else KERNEL
         svg.text(left - 14, y + 4, f"{p['name']} ({p['cc']})", anchor="end")
         for r in p["ratios"]:
-            svg.dot(x(r), y, color, r=1.8, opacity=0.4)
+            svg.dot(x(r), y + 7, color, r=1.6, opacity=0.6)
         if p["low"]:
             svg.line(x(p["low"]), y, x(p["high"]), y, stroke=color, stroke_width=3)
         svg.dot(x(p["ratio"]), y, color, r=4.5)
@@ -79,12 +79,12 @@ def goodput_over_loss(points, path):
     """A panel for each congestion control and round trip time: goodput of both over the loss."""
     plain = [p for p in points if p["unit"] == "Mbit/s" and p["group"] in ("cubic", "bbr")]
     keys = list(dict.fromkeys((p["cc"], p["group"], p["rtt"]) for p in plain))
-    panel, high, top = 250, 190, 60
-    svg = Svg(max(1, len(keys)) * panel + 40, top + high + 60, "Goodput over random loss, Mbit/s")
-    svg.dot(300, 18, OURS)
-    svg.text(310, 22, "ours")
-    svg.dot(360, 18, KERNEL)
-    svg.text(370, 22, "kernel; median, least and most")
+    panel, high, top = 250, 190, 86
+    svg = Svg(max(1, len(keys)) * panel + 40, top + high + 32, "Goodput over random loss, Mbit/s")
+    svg.dot(20, 40, OURS)
+    svg.text(30, 44, "ours")
+    svg.dot(80, 40, KERNEL)
+    svg.text(90, 44, "kernel; median of the pairs, least and most")
     for i, key in enumerate(keys):
         here = sorted((p for p in plain if (p["cc"], p["group"], p["rtt"]) == key), key=lambda p: p["loss"])
         left = 50 + i * panel

@@ -7,7 +7,7 @@ report.py report RUNS.TSV FOLDER: a table (also FOLDER/table.md) and plots of al
 
 A ratio is ours over the kernel's within a pair, for times the other way round: above 1 we are better.
 What is shown is the geometric mean of the pairs' ratios and its 95 % interval by Student's t on their
-logarithms.
+logarithms. A short flow's time is the median of its run; the 90th percentile of all runs' flows stands beside it.
 """
 
 import csv
@@ -23,7 +23,7 @@ import plot
 FIELDS = ["group", "point", "cc", "way", "work", "data", "acks", "pair", "seed", "who",
           "value", "unit", "count", "payload", "unique", "retransmitted", "data_segments", "ack_segments",
           "sacks", "lost", "queue_drops", "policer_drops", "outage_drops", "gaps", "strays",
-          "queue_max_bytes", "late_p99_us", "late_max_us"]
+          "queue_max_bytes", "late_p99_us", "late_max_us", "each"]
 # Student's t, two-sided 95 %, by degrees of freedom.
 T95 = [None, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160,
        2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086]
@@ -48,7 +48,8 @@ def row(path, who, group, point, cc, way, work, data, acks, pair, seed, measured
               there["dropped_queue"], there["dropped_policer"],
               there["dropped_outage"] + back["dropped_outage"], there["gaps"] + back["gaps"],
               there["strays"] + back["strays"], there["queue_max_bytes"],
-              link["late_us"]["p99"], link["late_us"]["max"]]
+              link["late_us"]["p99"], link["late_us"]["max"],
+              ",".join(f"{took / 1000:.2f}" for _, took, _ in flows)]
     new = not os.path.exists(path)
     with open(path, "a", encoding="ascii") as f:
         if new:
@@ -69,6 +70,11 @@ def interval(ratios):
     return math.exp(mean), math.exp(mean - half), math.exp(mean + half)
 
 
+def percentile90(values):
+    values = sorted(values)
+    return values[min(len(values) - 1, int(0.9 * len(values)))]
+
+
 def collect(runs):
     """The points in the order of their first run, each with its pairs."""
     points = {}
@@ -86,6 +92,7 @@ def collect(runs):
             continue
         for who in "ours", "kernel":
             p[who] = [float(x[who]["value"]) for x in p["pairs"]]
+            p[who + "_p90"] = percentile90([float(t) for x in p["pairs"] for t in x[who]["each"].split(",")])
             p[who + "_retransmitted"] = 100 * (sum(int(x[who]["retransmitted"]) for x in p["pairs"]) /
                                                max(1, sum(int(x[who]["unique"]) for x in p["pairs"])))
         p["ratios"] = [k / o if p["unit"] == "ms" else o / k for o, k in zip(p["ours"], p["kernel"])]
@@ -99,13 +106,15 @@ def collect(runs):
 
 
 def table(points):
-    lines = ["| point | control | pairs | ours | kernel | ratio (95 %) | retransmitted: ours | kernel |",
-             "| --- | --- | --- | --- | --- | --- | --- | --- |"]
+    lines = ["| point | control | pairs | ours | kernel | ratio (95 %) | retransmitted: ours | kernel | "
+             "p90 of all flows: ours | kernel |",
+             "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"]
     for p in points:
         span = f" ({p['low']:.2f}–{p['high']:.2f})" if p["low"] else ""
         lines.append(f"| {p['name']} | {p['cc']} | {len(p['pairs'])} | {statistics.median(p['ours']):.4g} {p['unit']} | "
                      f"{statistics.median(p['kernel']):.4g} {p['unit']} | {p['ratio']:.2f}{span} | "
-                     f"{p['ours_retransmitted']:.2f} % | {p['kernel_retransmitted']:.2f} % |")
+                     f"{p['ours_retransmitted']:.2f} % | {p['kernel_retransmitted']:.2f} % | "
+                     + (f"{p['ours_p90']:.4g} ms | {p['kernel_p90']:.4g} ms |" if p["unit"] == "ms" else " | |"))
     return "\n".join(lines) + "\n"
 
 
@@ -121,6 +130,8 @@ def warnings(points):
 
 
 def report(path, folder):
+    if not os.path.exists(path):
+        sys.exit("compare: no runs")
     with open(path, encoding="ascii", newline="") as f:
         points = collect(csv.DictReader(f, delimiter="\t"))
     if not points:

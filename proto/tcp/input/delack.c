@@ -104,7 +104,9 @@ void tcp_ack_decide(struct tcb *tp)
 {
     if (!(tp->ack_flags & TCP_ACK_SCHED))
         return;
-    if ((tp->ack_flags & TCP_ACK_NOW) || in_quick_mode(tp) || window_moved_enough(tp)) {
+    /* with a gap in the queue, the segment was in it or beyond it (RFC 5681 §4.2) */
+    if ((tp->ack_flags & TCP_ACK_NOW) || in_quick_mode(tp) || window_moved_enough(tp) ||
+        !rb_empty(&tp->ooo)) {
         int err = tcp_send_ack(tp);
 
         if (err)
