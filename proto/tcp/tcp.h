@@ -473,6 +473,8 @@ void uto_schedule(struct tcb *tp);
 void uto_received(struct tcb *tp, uint16_t option);
 /** The user timeout in force: the program's, else the adopted one; 0: none. */
 uint32_t uto_effective_ms(const struct tcb *tp);
+/** How much of it is over, when the trouble began at `since`. */
+uint64_t uto_elapsed(const struct tcb *tp, uint64_t since);
 
 /* conn/close.c */
 /** Queue a FIN behind the data (send path, §3 of linux-sender: set on the unsent tail if there is
@@ -483,6 +485,8 @@ void tcp_shutdown_write(struct tcb *tp);
 /** The program is gone. */
 void tcp_close(struct tcb *tp, bool linger_zero);
 void tcp_abort(struct tcb *tp);
+/** Send our FIN behind what is queued: in SYN-RECEIVED too, where tcp_shutdown_write() waits. */
+void tcp_close_write(struct tcb *tp);
 /** The peer's FIN is in order: acknowledge, change state, tell the program (RFC 9293 §3.10.7.4,
  * eighth). */
 void tcp_fin(struct tcb *tp);
@@ -722,6 +726,8 @@ void tcp_rate_check_app_limited(struct tcb *tp);
 uint64_t tcp_rate_bytes_per_second(const struct tcb *tp);
 /* loss/retransmit.c */
 void tcp_xmit_retransmit_queue(struct tcb *tp);
+/** A retransmission was refused: the retry timer. */
+void tcp_retry_soon(struct tcb *tp);
 /** The path MTU fell: what is in flight and too large for it goes again, without a penalty (RFC
  * 1191 §6.5). */
 void tcp_simple_retransmit(struct tcb *tp);

@@ -74,16 +74,13 @@ static void note_times(struct tcb *tp, const struct segment *seg, struct tcp_ack
         as->oldest_sent = seg->sent_at;
 }
 
-/* RFC 5927 §7.2: so much in one packet has reached the peer; a segment that a "too big" named has
- * arrived after all. */
+/* RFC 5927 §7.2: so much in one packet has reached the peer. */
 static void note_size(struct tcb *tp, const struct segment *seg)
 {
     uint32_t len = seg_len(seg) < tp->mss_cache ? seg_len(seg) : tp->mss_cache;
 
     if (len > tp->size_acked)
         tp->size_acked = (uint16_t)len;
-    if (tp->ptb_mtu && seq_lt(tp->ptb_seq, seg->end_seq))
-        tp->ptb_mtu = 0;
 }
 
 /* Drop what is acknowledged from the head of the retransmission queue (Linux: tcp_clean_rtx_queue).
@@ -159,6 +156,8 @@ static void advance(struct tcb *tp, const struct tcp_seg *seg, struct tcp_ack_st
     tp->snd_una = seg->ack;
     if (!tcp_urg_mode(tp))
         tp->snd_up = tp->snd_una; /* or it would look new again half a sequence space on */
+    if (tp->ptb_mtu && seq_gt(tp->snd_una, tp->ptb_seq))
+        tp->ptb_mtu = 0; /* what a "too big" named has arrived after all (RFC 5927 §7.2) */
     clean_rtx_queue(tp, as);
     tp->delivered += newly_delivered(tp, as);
     release_bytes(tp);

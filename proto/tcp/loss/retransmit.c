@@ -48,6 +48,12 @@ int tcp_retransmit_segment(struct tcb *tp, struct segment *seg, uint32_t segs)
     return 0;
 }
 
+/* The device has room again within a millisecond; memory takes longer. */
+void tcp_retry_soon(struct tcb *tp)
+{
+    tcp_timer_set(tp, TCP_TIMER_retry, tp->st->now + (tp->st->device_blocked ? 1000 : 10000));
+}
+
 void tcp_xmit_retransmit_queue(struct tcb *tp)
 {
     struct list *l, *next;
@@ -71,7 +77,7 @@ void tcp_xmit_retransmit_queue(struct tcb *tp)
         if (outside_window(tp, seg))
             return;
         if (tcp_retransmit_segment(tp, seg, in_flight < tp->cwnd ? tp->cwnd - in_flight : 1) != 0) {
-            tcp_timer_set(tp, TCP_TIMER_retry, tp->st->now + 1000);
+            tcp_retry_soon(tp);
             return;
         }
         if (tp->ca_state == CA_RECOVERY)

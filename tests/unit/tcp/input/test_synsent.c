@@ -119,6 +119,21 @@ TEST(simultaneous_open_ended_by_the_peer_s_syn_ack)
     assert_int_equal(r(10), 10);
 }
 
+TEST(simultaneous_open_text_and_fin_of_the_peer_s_syn_ack_come_again)
+{
+    syn_sent();
+    peer(SYN, 0, 0, 0);
+    expect(SYN | ACK, 0, 1, 0);
+    peer(SYN | FIN | PSH | ACK, 0, 1, 10);
+    assert_state(ESTABLISHED);
+    expect(ACK, 1, 1, 0);
+    assert_int_equal(r(20), -EAGAIN);
+    peer(FIN | PSH | ACK, 1, 1, 10);
+    assert_state(CLOSE_WAIT);
+    assert_int_equal(r(20), 10);
+    assert_int_equal(r(20), 0);
+}
+
 TEST(simultaneous_open_the_syn_ack_is_resent)
 {
     syn_sent();
@@ -223,6 +238,7 @@ int main(void)
         T(hostile_05_a_tiny_mss_has_a_floor),
         T(simultaneous_open),
         T(simultaneous_open_ended_by_the_peer_s_syn_ack),
+        T(simultaneous_open_text_and_fin_of_the_peer_s_syn_ack_come_again),
         T(simultaneous_open_the_syn_ack_is_resent),
         T(simultaneous_open_refused),
         T(simultaneous_open_with_a_wrong_ack_is_reset),
