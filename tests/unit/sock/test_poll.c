@@ -64,6 +64,24 @@ TEST(rcvlowat)
     assert_poll(fx.s, IN | OUT);
 }
 
+TEST(rcvlowat_gives_way_beyond_seven_eighths_of_the_memory)
+{
+    uint64_t used, before;
+
+    passive();
+    assert_int_equal(set_int(SOL_SOCKET, SO_RCVLOWAT, 100), 0);
+    peer(PSH | ACK, 1, 1, 10);
+    before = fx.st->mem.used;
+    used = fx.st->mem.used - fx.st->extents.cached;
+    used += (7 - used % 7) % 7;
+    fx.st->mem.limit = used / 7 * 8; /* so that an eighth is a whole number */
+    fx.st->mem.used = used + fx.st->extents.cached;
+    assert_poll(fx.s, OUT);
+    fx.st->mem.used++;
+    assert_poll(fx.s, IN | OUT);
+    fx.st->mem.used = before;
+}
+
 TEST(a_full_send_buffer_is_writable_again_when_a_third_is_free)
 {
     passive();
@@ -192,6 +210,7 @@ int main(void)
         T(a_refused_connect),
         T(established_readable_and_writable),
         T(rcvlowat),
+        T(rcvlowat_gives_way_beyond_seven_eighths_of_the_memory),
         T(a_full_send_buffer_is_writable_again_when_a_third_is_free),
         T(notsent_lowat),
         T(the_peer_s_fin),

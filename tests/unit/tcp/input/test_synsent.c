@@ -207,6 +207,21 @@ TEST(close_before_a_simultaneous_open_is_complete)
     assert_state(TIME_WAIT);
 }
 
+TEST(close_before_the_crossing_syn_ack)
+{
+    syn_sent();
+    peer(SYN, 0, 0, 0);
+    clear();
+    close_it();
+    assert_state(FIN_WAIT1);
+    peer(SYN | ACK, 0, 1, 0); /* the one SYN that is welcome: no challenge, our FIN follows */
+    expect(FIN | ACK, 1, 1, 0);
+    assert_int_equal(cnt(tcp_challenge_acks), 0);
+    assert_int_equal(cnt(tcp_in_syn_in_window), 0);
+    peer(SYN | ACK, 0, 1, 0); /* … once */
+    assert_int_equal(cnt(tcp_in_syn_in_window), 1);
+}
+
 TEST(text_in_the_syn_ack_is_ignored_and_comes_again)
 {
     syn_sent();
@@ -245,6 +260,7 @@ int main(void)
         T(simultaneous_open_with_a_wrong_syn_ack_is_reset_and_leaves_no_ack_owed),
         T(shutdown_before_a_simultaneous_open_is_complete_sends_the_fin_after_it),
         T(close_before_a_simultaneous_open_is_complete),
+        T(close_before_the_crossing_syn_ack),
         T(text_in_the_syn_ack_is_ignored_and_comes_again),
         T(shutdown_while_connecting_aborts),
     };
