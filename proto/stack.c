@@ -84,16 +84,9 @@ void stack_free(struct stack *st)
     free(st);
 }
 
-/* A host's clock may be read by several hands: time never goes backwards in here. */
-static void set_time(struct stack *st, uint64_t now)
-{
-    if (now > st->now)
-        st->now = now;
-}
-
 void stack_input(struct stack *st, struct frame *f, uint64_t now)
 {
-    set_time(st, now);
+    stack_set_now(st, now);
     eth_input(st, f);
 }
 
@@ -127,7 +120,7 @@ void stack_run(struct stack *st, uint64_t now)
     struct list batch;
     struct list *l;
 
-    set_time(st, now);
+    stack_set_now(st, now);
     ip_run_local(st);
     while ((n = wheel_expire(&st->wheel, st->now)))
         fire(st, container_of(n, struct stack_timer, node));
@@ -150,14 +143,14 @@ uint64_t stack_next_deadline(const struct stack *st)
  * them quiet. */
 void stack_device_ready(struct stack *st, uint64_t now)
 {
-    set_time(st, now);
+    stack_set_now(st, now);
     st->device_blocked = false;
     stack_timer_stop(st, &st->device_timer);
 }
 
 void stack_transmitted(struct stack *st, uint64_t owner, uint32_t bytes, uint64_t now)
 {
-    set_time(st, now);
+    stack_set_now(st, now);
     tcp_transmitted(st, owner, bytes);
 }
 
@@ -181,7 +174,7 @@ const struct counters *stack_counters(const struct stack *st)
 
 void stack_announce(struct stack *st, uint64_t now)
 {
-    set_time(st, now);
+    stack_set_now(st, now);
     arp_announce(st);
 }
 

@@ -58,6 +58,13 @@ struct stack {
 #define COUNT(st, name)        ((st)->counters.v[CNT_##name]++)
 #define COUNT_ADD(st, name, n) ((st)->counters.v[CNT_##name] += (n))
 
+/** A host's clock may be read by several hands: time never goes backwards in here. */
+static inline void stack_set_now(struct stack *st, uint64_t now)
+{
+    if (now > st->now)
+        st->now = now;
+}
+
 /** Arm t at an absolute time; re-arms. */
 static inline void stack_timer_arm(struct stack *st, struct stack_timer *t, uint64_t at)
 {

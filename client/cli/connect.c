@@ -74,7 +74,7 @@ int connect_main(int argc, char **argv)
 {
     static const struct option options[] = {
         {"verbose", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'}, {0}};
-    int c, fd, r, family = AF_UNSPEC;
+    int c, fd, family = AF_UNSPEC;
     bool verbose = false;
 
     optind = 0;
@@ -93,8 +93,7 @@ int connect_main(int argc, char **argv)
             usage(stdout);
             return 0;
         default:
-            fprintf(stderr, "Try 'tapstack connect --help'.\n");
-            return 2;
+            return cli_wrong_usage("connect");
         }
     }
     if (argc - optind != 2) {
@@ -106,7 +105,5 @@ int connect_main(int argc, char **argv)
     fd = connect_to(argv[optind], argv[optind + 1], family, verbose);
     if (fd < 0)
         return 1;
-    r = relay("connect", fd, verbose);
-    close(fd);
-    return r < 0;
+    return relay("connect", fd, verbose) < 0;
 }

@@ -67,7 +67,7 @@ static int serve(int listener, bool verbose)
     struct sockaddr_storage peer;
     socklen_t len = sizeof(peer);
     char text[ADDRESS_TEXT];
-    int r, fd;
+    int fd;
 
     do {
         len = sizeof(peer);
@@ -80,9 +80,7 @@ static int serve(int listener, bool verbose)
     if (verbose)
         fprintf(stderr, "tapstack listen: connection from %s\n",
                 address_text_of((struct sockaddr *)&peer, len, text));
-    r = relay("listen", fd, verbose);
-    close(fd);
-    return r;
+    return relay("listen", fd, verbose);
 }
 
 int listen_main(int argc, char **argv)
@@ -107,8 +105,7 @@ int listen_main(int argc, char **argv)
             usage(stdout);
             return 0;
         default:
-            fprintf(stderr, "Try 'tapstack listen --help'.\n");
-            return 2;
+            return cli_wrong_usage("listen");
         }
     }
     if (argc - optind != 1) {

@@ -202,5 +202,6 @@ int relay(const char *who, int fd, bool verbose)
     show(&progress, &out, &in, true);
     free(out.data);
     free(in.data);
+    close(fd);
     return r;
 }

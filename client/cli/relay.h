@@ -11,7 +11,7 @@
 /**
  * Relay until the peer has ended. The end of standard input is a half-close; what the peer still
  * sends is written out. verbose: bytes and rates on stderr, each second on a terminal, and at the
- * end. Returns 0, or -1 having complained.
+ * end. Closes fd. Returns 0, or -1 having complained.
  */
 int relay(const char *who, int fd, bool verbose);
 

@@ -238,8 +238,7 @@ int ss_main(int argc, char **argv)
             return 0;
         default:
             json_decref(show.json);
-            fprintf(stderr, "Try 'tapstack ss --help'.\n");
-            return 2;
+            return cli_wrong_usage("ss");
         }
     }
     if (optind != argc) {

@@ -74,8 +74,7 @@ int stats_main(int argc, char **argv)
             usage(stdout);
             return 0;
         default:
-            fprintf(stderr, "Try 'tapstack stats --help'.\n");
-            return 2;
+            return cli_wrong_usage("stats");
         }
     }
     if (optind != argc) {

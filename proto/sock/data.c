@@ -10,12 +10,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-static void set_now(struct stack *st, uint64_t now)
-{
-    if (now > st->now)
-        st->now = now;
-}
-
 /* --- sending
  * -----------------------------------------------------------------------------------------------
  */
@@ -91,7 +85,7 @@ ssize_t sock_sendmsg(struct sock *s, const struct iovec *iov, int iovcnt, int fl
     size_t len = 0;
     int err;
 
-    set_now(s->st, now);
+    stack_set_now(s->st, now);
     if (flags & ~SEND_FLAGS)
         return -EOPNOTSUPP;
     for (int i = 0; i < iovcnt; i++)
@@ -161,7 +155,7 @@ ssize_t sock_send_spans(struct sock *s, size_t want, struct iovec out[4], int *n
 
 ssize_t sock_send_commit(struct sock *s, size_t n, int flags, uint64_t now)
 {
-    set_now(s->st, now);
+    stack_set_now(s->st, now);
     if (!n)
         return 0;
     return tcp_sendmsg(s->tcb, NULL, NULL, n, flags);
@@ -169,6 +163,9 @@ ssize_t sock_send_commit(struct sock *s, size_t n, int flags, uint64_t now)
 
 size_t sock_unacked(const struct sock *s)
 {
+    /* the SYN is no byte of the program's (tcp(7), SIOCOUTQ) */
+    if (s->tcb->conn.state == TCPS_SYN_SENT || s->tcb->conn.state == TCPS_SYN_RECV)
+        return 0;
     return tcp_wmem_queued(s->tcb) - (s->tcb->fin_queued && tcp_wmem_queued(s->tcb) ? 1 : 0);
 }
 
@@ -219,7 +216,7 @@ void sock_recv_consume(struct sock *s, size_t n, size_t held, uint64_t now)
     struct tcb *tp = s->tcb;
     uint64_t before = tcp_unread(tp), after;
 
-    set_now(s->st, now);
+    stack_set_now(s->st, now);
     tp->read_offset += n;
     tp->held = (uint32_t)held;
     if (tp->urg_offset < tp->read_offset)
@@ -254,11 +251,13 @@ static ssize_t nothing_to_read(struct sock *s)
         s->error = 0;
         return -error;
     }
-    if (s->listener || (tp->conn.state == TCPS_CLOSED && !s->was_connected))
+    if (s->listener)
         return -ENOTCONN;
-    if (tp->rcv_shutdown || tp->conn.state == TCPS_CLOSED)
+    /* what ended is shut; what never began is not, unless the program shut it (linux-receiver §14)
+     */
+    if (tp->rcv_shutdown)
         return 0;
-    return -EAGAIN;
+    return tp->conn.state == TCPS_CLOSED ? -ENOTCONN : -EAGAIN;
 }
 
 /* recv(2) with MSG_OOB never waits (Linux: tcp_recv_urg). */
@@ -315,7 +314,7 @@ ssize_t sock_recvmsg(struct sock *s, const struct iovec *iov, int iovcnt, int fl
     uint64_t avail = tp->rcv_offset - tp->read_offset;
     size_t hole = 0, done;
 
-    set_now(s->st, now);
+    stack_set_now(s->st, now);
     if (flags & ~(MSG_OOB | MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT | MSG_WAITALL))
         return -EOPNOTSUPP;
     if (flags & MSG_OOB)

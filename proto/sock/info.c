@@ -119,11 +119,10 @@ static void fill_tcb(const struct tcb *tp, struct sock_info *out)
 
 void sock_get_info(struct sock *s, struct sock_info *out, uint64_t now)
 {
-    if (now > s->st->now)
-        s->st->now = now;
+    stack_set_now(s->st, now);
     memset(out, 0, sizeof(*out));
     fill_tcb(s->tcb, out);
-    out->has_handle = !s->parent;
+    out->has_handle = !s->parent && !s->lingers;
     out->user = s->user;
     if (!s->listener)
         return;
@@ -162,8 +161,7 @@ void stack_each(struct stack *st, void (*cb)(void *ctx, const struct sock_info *
     struct sock_info info;
     struct list *l;
 
-    if (now > st->now)
-        st->now = now;
+    stack_set_now(st, now);
     list_for_each (l, &st->tcp.all_socks) {
         sock_get_info(container_of(l, struct sock, all_link), &info, now);
         cb(ctx, &info);

@@ -5,15 +5,11 @@
 
 #include <errno.h>
 
-static void set_now(struct stack *st, uint64_t now)
-{
-    if (now > st->now)
-        st->now = now;
-}
-
 /* An AF_INET6 socket may name IPv4 by mapped addresses; :: means both families (RFC 3493 §3.7). */
 static int check_local(const struct sock *s, const struct ip_addr *a)
 {
+    if (s->v6only && ip_addr_is_v4(a))
+        return -EINVAL;
     if (ip_addr_is_any(a) || ip_is_ours(s->st, a))
         return 0;
     return -EADDRNOTAVAIL;
@@ -50,7 +46,7 @@ int sock_bind(struct sock *s, const struct ip_endpoint *local, uint64_t now)
     struct ip_addr old = tp->conn.local.addr;
     int err;
 
-    set_now(s->st, now);
+    stack_set_now(s->st, now);
     if (tp->bind.bucket || tp->conn.state != TCPS_CLOSED || s->listener)
         return -EINVAL;
     err = check_local(s, &local->addr);
@@ -108,9 +104,9 @@ int sock_listen(struct sock *s, int backlog, uint64_t now)
     uint32_t most = (uint32_t)s->st->tcp.tunables.somaxconn;
     int err;
 
-    set_now(s->st, now);
+    stack_set_now(s->st, now);
     if (!s->listener) {
-        if (tp->conn.state != TCPS_CLOSED || s->was_connected)
+        if (tp->conn.state != TCPS_CLOSED || s->was_connected || s->connecting)
             return -EINVAL;
         err = listener_create(s);
         if (err)
@@ -197,7 +193,7 @@ int sock_accept(struct sock *s, struct sock **out, uint64_t now)
     struct sock *child;
     struct list *n;
 
-    set_now(s->st, now);
+    stack_set_now(s->st, now);
     if (!s->listener)
         return -EINVAL;
     n = list_pop(&s->listener->accepted);
@@ -245,7 +241,7 @@ int sock_connect(struct sock *s, const struct ip_endpoint *remote, uint64_t now)
     struct ip_endpoint peer = *remote;
     int err;
 
-    set_now(s->st, now);
+    stack_set_now(s->st, now);
     if (s->listener)
         return -EISCONN;
     err = connect_again(s);
@@ -255,13 +251,18 @@ int sock_connect(struct sock *s, const struct ip_endpoint *remote, uint64_t now)
         return -ECONNREFUSED;
     if (!ip_addr_is_v4(&peer.addr) && !ip_addr_is_any(&peer.addr))
         return -ENETUNREACH;
+    if (s->v6only && ip_addr_is_v4(&peer.addr))
+        return -ENETUNREACH;
     /* the unspecified address means this host (Linux) */
     if (ip_addr_is_any(&peer.addr))
         peer.addr = s->st->config.address.addr;
     s->tcb->conn.local.addr = neutral(s, &s->tcb->conn.local.addr);
     err = tcp_connect(s->tcb, &peer);
     s->connecting = !err;
-    return err ? err : -EINPROGRESS;
+    if (err)
+        return err;
+    s->error = 0; /* of an attempt that shutdown() gave up */
+    return -EINPROGRESS;
 }
 
 int sock_getsockname(const struct sock *s, struct ip_endpoint *out)

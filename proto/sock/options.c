@@ -330,7 +330,12 @@ static int set_timeout(uint64_t *out, const void *value, size_t len)
     memcpy(&tv, value, sizeof(tv));
     if (tv.usec < 0 || tv.usec >= 1000000)
         return -EDOM;
-    *out = tv.sec < 0 ? 0 : (uint64_t)tv.sec * 1000000 + (uint64_t)tv.usec;
+    if (tv.sec < 0)
+        *out = SOCK_NEVER_WAITS;
+    else if (tv.sec > INT64_MAX / 1000000 - 1)
+        *out = 0;
+    else
+        *out = (uint64_t)tv.sec * 1000000 + (uint64_t)tv.usec;
     return 0;
 }
 
@@ -402,8 +407,7 @@ int sock_setsockopt(struct sock *s, int level, int name, const void *value, size
 {
     const struct option *o = option_find(level, name);
 
-    if (now > s->st->now)
-        s->st->now = now;
+    stack_set_now(s->st, now);
     if (!o || !o->set)
         return -ENOPROTOOPT;
     switch ((enum option_kind)o->kind) {
@@ -504,6 +508,9 @@ static int get_socket_int(struct sock *s, int name, int *v)
     case SO_RCVBUF:
         *v = (int)s->tcb->rcvbuf;
         return 0;
+    case SO_SNDLOWAT:
+        *v = 1;
+        return 0;
     case SO_RCVLOWAT:
         *v = (int)s->rcvlowat;
         return 0;
@@ -553,6 +560,8 @@ static int put_timeout(void *value, size_t *len, uint64_t us)
 {
     int64_t tv[2] = {(int64_t)(us / 1000000), (int64_t)(us % 1000000)};
 
+    if (us == SOCK_NEVER_WAITS)
+        tv[0] = tv[1] = 0;
     return put(value, len, tv, sizeof(tv));
 }
 
@@ -587,8 +596,7 @@ int sock_getsockopt(struct sock *s, int level, int name, void *value, size_t *le
     const struct option *o = option_find(level, name);
     int v, err = -ENOPROTOOPT;
 
-    if (now > s->st->now)
-        s->st->now = now;
+    stack_set_now(s->st, now);
     if (!o || !o->get)
         return -ENOPROTOOPT;
     if (level == SOL_SOCKET)

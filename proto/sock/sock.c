@@ -93,7 +93,7 @@ void sock_event(struct sock *s, uint32_t events)
     s->events |= events;
     if (events & SOCK_EV_CONNECTED)
         s->was_connected = true;
-    if (!list_linked(&s->event_link) && !s->parent)
+    if (!list_linked(&s->event_link) && !s->parent && !s->lingers)
         list_add_tail(&s->st->events, &s->event_link);
     sock_calls_wake(s);
 }
@@ -104,28 +104,60 @@ void sock_dead(struct sock *s, int error)
     sock_event(s, error ? SOCK_EV_ERROR | SOCK_EV_READABLE | SOCK_EV_WRITABLE : SOCK_EV_CLOSED);
 }
 
-static void set_now(struct stack *st, uint64_t now)
-{
-    if (now > st->now)
-        st->now = now;
-}
-
 void sock_close(struct sock *s, uint64_t now)
 {
     struct tcb *tp = s->tcb;
     bool linger_zero = s->linger && s->linger_s == 0;
 
-    set_now(s->st, now);
+    stack_set_now(s->st, now);
     sock_free(s);
     tp->sock = NULL;
     tcp_close(tp, linger_zero);
+}
+
+bool sock_is_closing(const struct sock *s)
+{
+    switch (s->tcb->conn.state) {
+    case TCPS_FIN_WAIT1:
+    case TCPS_CLOSING:
+    case TCPS_LAST_ACK:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Bytes that nobody read are a reset, which does not wait (linux-receiver §9). */
+static bool has_fin_to_wait_for(const struct sock *s)
+{
+    switch (s->tcb->conn.state) {
+    case TCPS_SYN_RECV:
+    case TCPS_ESTABLISHED:
+    case TCPS_CLOSE_WAIT:
+        return !tcp_unread(s->tcb);
+    default:
+        return sock_is_closing(s) && !tcp_unread(s->tcb);
+    }
+}
+
+bool sock_linger(struct sock *s)
+{
+    if (!s->linger || !s->linger_s || !has_fin_to_wait_for(s))
+        return false;
+    sock_calls_cancel(s);
+    list_del(&s->event_link);
+    s->lingers = true;
+    s->user = NULL;
+    s->tcb->rcv_shutdown = true;
+    tcp_close_write(s->tcb);
+    return sock_is_closing(s);
 }
 
 void sock_abort(struct sock *s, uint64_t now)
 {
     struct tcb *tp = s->tcb;
 
-    set_now(s->st, now);
+    stack_set_now(s->st, now);
     sock_free(s);
     tp->sock = NULL;
     if (tp->conn.state == TCPS_CLOSED)
@@ -134,20 +166,30 @@ void sock_abort(struct sock *s, uint64_t now)
         tcp_abort(tp);
 }
 
+/* As if it had never been connected, but for the error (Linux: tcp_disconnect). */
+static void give_up_connecting(struct sock *s)
+{
+    tcp_finish(s->tcb, ECONNRESET);
+    s->connecting = false;
+    s->tcb->send_shutdown = s->tcb->rcv_shutdown = false;
+}
+
 int sock_shutdown(struct sock *s, int how, uint64_t now)
 {
     struct tcb *tp = s->tcb;
 
-    set_now(s->st, now);
+    stack_set_now(s->st, now);
     if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR)
         return -EINVAL;
     if (s->listener) {
-        if (how != SHUT_WR)
-            listener_destroy(s);
+        if (how == SHUT_WR)
+            return 0;
+        listener_destroy(s);
+        sock_event(s, SOCK_EV_ACCEPT); /* who waits in accept(2) learns that nobody will come */
         return 0;
     }
     if (tp->conn.state == TCPS_SYN_SENT) {
-        tcp_finish(tp, ECONNABORTED);
+        give_up_connecting(s);
         return 0;
     }
     if (how != SHUT_WR)
@@ -192,7 +234,7 @@ void stack_shutdown(struct stack *st, uint64_t now)
 {
     struct list *l, *next;
 
-    set_now(st, now);
+    stack_set_now(st, now);
     while (destroy_one_listener(st))
         ;
     list_for_each_safe (l, next, &st->tcp.all_socks) {

@@ -111,7 +111,8 @@ uint64_t sock_id(const struct sock *s);
 /**
  * close(2): the handle is gone when it returns. Unread bytes or SO_LINGER 0 send a reset, else a
  * FIN follows what is queued (RFC 9293 §3.10.4, RFC 1122 §4.2.2.13). A listener's queued children
- * are reset.
+ * are reset. SO_LINGER of n seconds makes no difference: waiting is SOCK_CALL_CLOSE's
+ * (proto/sock/wait.h).
  */
 void sock_close(struct sock *s, uint64_t now);
 

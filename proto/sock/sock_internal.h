@@ -17,6 +17,9 @@ struct listener {
     struct sock *sock;
 };
 
+/** A negative SO_RCVTIMEO or SO_SNDTIMEO (Linux: sock_set_timeout). */
+#define SOCK_NEVER_WAITS UINT64_MAX
+
 struct sock {
     struct stack *st;
     struct tcb *tcb; /**< always there; CLOSED when unconnected */
@@ -29,10 +32,11 @@ struct sock {
     struct list calls;       /**< struct sock_call: blocked calls */
     uint32_t events;         /**< SOCK_EV_* not yet reported */
     int error;               /**< pending, positive; 0: none */
-    bool v6, v6only, want_write, connecting, linger, rcv_eof_seen, was_connected;
+    bool v6, v6only, want_write, connecting, linger, was_connected;
+    bool lingers; /**< closed, but the closer waits (sock/wait.c): no handle any more */
     int32_t linger_s;
     uint32_t rcvlowat;
-    uint64_t rcv_timeout_us, snd_timeout_us; /**< 0: for ever */
+    uint64_t rcv_timeout_us, snd_timeout_us; /**< 0: for ever; SOCK_NEVER_WAITS */
     bool reuse_addr, reuse_port, bound_addr;
     bool oob_inline; /**< SO_OOBINLINE */
 };
@@ -45,6 +49,14 @@ struct sock *sock_wrap(struct stack *st, struct tcb *tp);
 void sock_free(struct sock *s);
 /** Tell the program's side that the connection died; 0: it ended well. */
 void sock_dead(struct sock *s, int error);
+/**
+ * close(2) with SO_LINGER of n seconds (socket(7)): the handle is gone, our FIN on its way. True:
+ * the closer has to wait for it, then sock_close(). False: there is nothing to wait for, and
+ * nothing was done.
+ */
+bool sock_linger(struct sock *s);
+/** The FIN is not acknowledged yet (Linux: sk_stream_closing). */
+bool sock_is_closing(const struct sock *s);
 /**
  * The listener for a peer's segment: the exact address first, then the wildcard. Of several with
  * SO_REUSEPORT the tuple's hash chooses, the same one as long as it is there.

@@ -15,6 +15,7 @@ struct sock_call {
     struct sock_call_args args;
     size_t done_bytes;
     ssize_t result;
+    int unfinished; /**< what a connect says when its time is over */
     bool over;
 };
 
@@ -92,6 +93,11 @@ static void try_recv(struct sock_call *c)
 
     if (tp->read_offset == tp->rcv_offset && error_can_wait(c))
         return;
+    /* the mark came to where this read waits: what stands behind it belongs to the next one */
+    if (have && recv_is_cut(c, tp->read_offset)) {
+        end(c, (ssize_t)have);
+        return;
+    }
     n = sock_recvmsg(c->sock, &iov, 1, c->args.flags & (MSG_OOB | MSG_PEEK | MSG_TRUNC),
                      c->st->now);
     if (n == -EAGAIN && !(c->args.flags & MSG_OOB))
@@ -110,9 +116,10 @@ static void try_connect(struct sock_call *c)
 {
     int r = sock_connect(c->sock, &c->args.remote, c->st->now);
 
-    if (r == -EINPROGRESS || r == -EALREADY)
-        return;
-    end(c, r);
+    if (r != -EINPROGRESS && r != -EALREADY)
+        end(c, r);
+    else if (!c->unfinished)
+        c->unfinished = -r;
 }
 
 static void try_accept(struct sock_call *c)
@@ -121,6 +128,21 @@ static void try_accept(struct sock_call *c)
 
     if (r != -EAGAIN)
         end(c, r);
+}
+
+/* Whoever wakes us may be in the midst of the connection's input: the socket goes in a moment of
+ * its own (Linux: sk_stream_wait_close). */
+static void try_close(struct sock_call *c)
+{
+    struct sock *s = c->sock;
+
+    if (s->lingers) {
+        if (!sock_is_closing(s))
+            stack_timer_arm(c->st, &c->timer, c->st->now);
+    } else if (!sock_linger(s)) {
+        sock_close(s, c->st->now);
+        end(c, 0);
+    }
 }
 
 static void attempt(struct sock_call *c)
@@ -138,6 +160,9 @@ static void attempt(struct sock_call *c)
     case SOCK_CALL_ACCEPT:
         try_accept(c);
         break;
+    case SOCK_CALL_CLOSE:
+        try_close(c);
+        break;
     }
 }
 
@@ -145,7 +170,23 @@ static uint64_t time_limit(const struct sock_call *c)
 {
     bool writes = c->args.op == SOCK_CALL_SEND || c->args.op == SOCK_CALL_CONNECT;
 
+    if (c->args.op == SOCK_CALL_CLOSE)
+        return (uint64_t)c->sock->linger_s * 1000000;
     return writes ? c->sock->snd_timeout_us : c->sock->rcv_timeout_us;
+}
+
+/* The handshake goes on: EINPROGRESS, or EALREADY from the second connect() on (linux-receiver
+ * §14). */
+static int out_of_time(const struct sock_call *c)
+{
+    return c->args.op == SOCK_CALL_CONNECT ? c->unfinished : EAGAIN;
+}
+
+/* close(2) waits even when the socket does not block (linux-receiver §9). */
+static bool never_waits(const struct sock_call *c)
+{
+    return c->args.op != SOCK_CALL_CLOSE &&
+           ((c->args.flags & MSG_DONTWAIT) || time_limit(c) == SOCK_NEVER_WAITS);
 }
 
 int sock_call_start(struct sock *s, const struct sock_call_args *args, uint64_t now,
@@ -155,8 +196,7 @@ int sock_call_start(struct sock *s, const struct sock_call_args *args, uint64_t 
 
     if (!c)
         return -ENOMEM;
-    if (now > s->st->now)
-        s->st->now = now;
+    stack_set_now(s->st, now);
     c->st = s->st;
     c->sock = s;
     c->args = *args;
@@ -166,8 +206,8 @@ int sock_call_start(struct sock *s, const struct sock_call_args *args, uint64_t 
     attempt(c);
     if (c->over)
         return 0;
-    if (args->flags & MSG_DONTWAIT) {
-        cut_short(c, args->op == SOCK_CALL_CONNECT ? EINPROGRESS : EAGAIN);
+    if (never_waits(c)) {
+        cut_short(c, out_of_time(c));
         return 0;
     }
     list_add_tail(&s->calls, &c->link);
@@ -188,21 +228,39 @@ struct sock *sock_call_accepted(const struct sock_call *c)
     return c->over && c->result == 0 ? c->args.accepted : NULL;
 }
 
-void sock_call_interrupt(struct sock_call *c, uint64_t now)
+/* The wait is over; a close still has to happen. */
+static void give_up(struct sock_call *c, int error)
 {
-    if (now > c->st->now)
-        c->st->now = now;
-    if (!c->over)
-        cut_short(c, EINTR);
+    struct sock *s = c->sock;
+
+    if (c->args.op != SOCK_CALL_CLOSE) {
+        cut_short(c, error);
+        return;
+    }
+    end(c, 0);
+    sock_close(s, c->st->now);
 }
 
-/* A time-out of connect() is EINPROGRESS: the handshake goes on (linux-receiver §14). */
+void sock_call_interrupt(struct sock_call *c, uint64_t now)
+{
+    stack_set_now(c->st, now);
+    if (!c->over)
+        give_up(c, EINTR);
+}
+
+void sock_call_restart(struct sock_call *c, uint64_t now)
+{
+    stack_set_now(c->st, now);
+    if (!c->over && (c->done_bytes || time_limit(c)))
+        give_up(c, EINTR);
+}
+
 void sock_call_timer(struct stack *st, struct stack_timer *t)
 {
     struct sock_call *c = container_of(t, struct sock_call, timer);
 
     (void)st;
-    cut_short(c, c->args.op == SOCK_CALL_CONNECT ? EINPROGRESS : EAGAIN);
+    give_up(c, out_of_time(c));
 }
 
 void sock_calls_wake(struct sock *s)
@@ -213,18 +271,24 @@ void sock_calls_wake(struct sock *s)
         attempt(container_of(l, struct sock_call, link));
 }
 
-/* The descriptor was closed under the call. */
+/* The descriptor was closed under the call; a close itself has what it wanted. */
 void sock_calls_cancel(struct sock *s)
 {
     struct list *l;
 
-    while ((l = list_first(&s->calls)))
-        cut_short(container_of(l, struct sock_call, link), EBADF);
+    while ((l = list_first(&s->calls))) {
+        struct sock_call *c = container_of(l, struct sock_call, link);
+
+        if (c->args.op == SOCK_CALL_CLOSE)
+            end(c, 0);
+        else
+            cut_short(c, EBADF);
+    }
 }
 
 void sock_call_free(struct sock_call *c)
 {
     if (!c->over)
-        end(c, -EINTR);
+        give_up(c, EINTR);
     pool_put(&c->st->tcp.call_pool, c);
 }

@@ -129,7 +129,11 @@ static void conn_input(struct tcb *tp, const struct tcp_seg *seg)
         uto_received(tp, seg->opt.uto);
     if (!ack_step(tp, seg))
         return;
-    tcp_established_input(tp, seg);
+    /* text and FIN of a crossing SYN-ACK come again, as those of every SYN that we took */
+    if (seg->flags & TH_SYN)
+        tcp_touch(tp, TCP_PEND_OUTPUT | TCP_PEND_ACK);
+    else
+        tcp_established_input(tp, seg);
     /* last, so that a FIN in the very segment that acknowledges ours is not lost */
     if (hash_first(&st->tcp.by_id, id) && tp->conn.state == TCPS_FIN_WAIT2 && !tp->sock)
         tcp_fin_wait2_orphan(tp);

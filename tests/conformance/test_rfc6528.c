@@ -109,7 +109,8 @@ TEST(rfc6528_04_isn_monotonic_same_tuple)
     }
 }
 
-/* The secret is 128 bits that the host draws from getrandom(2), and each of them counts. */
+/* The secret is 128 bits that the host draws from getrandom(2), and each of them counts. (That each
+ * daemon draws its own: tests/net/test_secret.sh.) */
 TEST(rfc6528_05_random_secret_quality)
 {
     uint32_t isn = isn_of(7000);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* OP_CALL, OP_OPTION, OP_BLOCKING: what programs do. */
+/* OP_CALL, OP_BLOCKING: what programs do. */
 #include "tests/fuzz/ops.h"
 #include "tests/fuzz/world.h"
 
@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 
 /* The socket in this slot; made when there is none. NULL: no memory. */
-static struct sock *in_slot(uint8_t slot)
+struct sock *op_socket(uint8_t slot)
 {
     struct sock **s = &world.socks[slot % WORLD_SOCKS];
 
@@ -42,6 +42,13 @@ static size_t size_of(struct input *in)
     return b & 0x80 ? (size_t)(b & 0x7f) * 512 : b;
 }
 
+static int flags_of(uint8_t b)
+{
+    return (b & 1 ? MSG_MORE : 0) | (b & 2 ? MSG_EOR : 0) | (b & 4 ? MSG_DONTWAIT : 0) |
+           (b & 8 ? MSG_OOB : 0) | (b & 16 ? MSG_PEEK : 0) | (b & 32 ? MSG_TRUNC : 0) |
+           (b & 64 ? MSG_WAITALL : 0) | (b & 128 ? MSG_NOSIGNAL : 0);
+}
+
 static void spans_out(struct sock *s, struct input *in)
 {
     struct iovec iov[4];
@@ -49,9 +56,11 @@ static void spans_out(struct sock *s, struct input *in)
     int n = 0;
     ssize_t room = sock_send_spans(s, size_of(in), iov, &n);
     size_t take, filled = 0;
+    int flags;
 
     if (room <= 0)
         return;
+    world_sends(s);
     for (int i = 0; i < n; i++) {
         world_fill(iov[i].iov_base, seq + (uint32_t)filled, iov[i].iov_len);
         filled += iov[i].iov_len;
@@ -61,7 +70,9 @@ static void spans_out(struct sock *s, struct input *in)
     take = input_u8(in);
     if (take > filled || take == 255)
         take = filled;
-    sock_send_commit(s, take, 0, world.now);
+    flags = flags_of(input_u8(in) & 0x8b);
+    if (sock_send_commit(s, take, flags, world.now) != (ssize_t)take)
+        world_fail("bytes in granted spans were refused");
 }
 
 static void spans_in(struct sock *s, struct input *in)
@@ -70,6 +81,10 @@ static void spans_in(struct sock *s, struct input *in)
     uint32_t seq = s->tcb->irs + 1 + (uint32_t)s->tcb->read_offset;
     int n = 0;
     size_t got = sock_recv_spans(s, iov, &n), sum = 0, take = size_of(in);
+
+    if (sock_at_mark(s) && got > 1)
+        world_fail("the spans go on behind the urgent byte");
+    world_reads(s);
 
     for (int i = 0; i < n; i++) {
         const uint8_t *b = iov[i].iov_base;
@@ -90,24 +105,36 @@ static void ask(struct sock *s)
     struct sock_info info;
     struct ip_endpoint e;
 
+    if (sock_user(s) != &world || !sock_id(s))
+        world_fail("a socket has lost its owner or its number");
     sock_get_info(s, &info, world.now);
+    if (info.id != sock_id(s) || info.state >= TCPS_COUNT)
+        world_fail("a socket is described as another one");
     sock_getsockname(s, &e);
     sock_getpeername(s, &e);
     sock_poll(s);
-    sock_unacked(s);
-    sock_send_space(s);
+    sock_readable(s);
+    if (sock_inq(s) > info.recv_queue && !s->listener)
+        world_fail("more to read than is there");
+    if (sock_unacked(s) > info.send_queue && !s->listener)
+        world_fail("more unacknowledged than was sent");
+    if (sock_send_space(s) > s->tcb->sndbuf)
+        world_fail("more space than the buffer has");
 }
 
 static void bind_or_connect(struct sock *s, uint8_t what, struct input *in)
 {
     static const uint8_t self[4] = {10, 0, 0, 1}, other[4] = {10, 0, 0, 77};
+    static const struct ip_addr six = {.b = {0x20, 1, 0xd, 0xb8, [15] = 1}};
     struct ip_endpoint e = {ip_addr_any(false), 0};
     uint8_t b = input_u8(in);
 
     if (what == CALL_CONNECT) {
         e = world_peer(b % WORLD_FLOWS);
         if (b >= 0xf0)
-            e.addr = b == 0xff ? ip_addr_any(true) : ip_addr_v4(other);
+            e.addr = b == 0xff ? ip_addr_any(true) : b == 0xfe ? six : ip_addr_v4(other);
+        if (b == 0xfd)
+            e.port = 0;
     } else if (what == CALL_CONNECT_SELF) {
         e = (struct ip_endpoint){ip_addr_v4(self), (uint16_t)(WORLD_PORT + (b & 3))};
     } else {
@@ -142,17 +169,20 @@ static void accept_from(struct sock *s)
         keep(child);
 }
 
-static int flags_of(uint8_t b)
+static void usage(void)
 {
-    return (b & 1 ? MSG_MORE : 0) | (b & 2 ? MSG_EOR : 0) | (b & 4 ? MSG_DONTWAIT : 0) |
-           (b & 8 ? MSG_OOB : 0) | (b & 16 ? MSG_PEEK : 0) | (b & 32 ? MSG_TRUNC : 0) |
-           (b & 64 ? MSG_WAITALL : 0) | (b & 128 ? MSG_NOSIGNAL : 0);
+    struct stack_usage u;
+
+    stack_usage(world.st, &u);
+    if (u.orphans > u.connections || u.memory_used != world.st->mem.used)
+        world_fail("the stack's use of itself does not add up");
 }
 
 static void drop(uint8_t slot, bool abort)
 {
     struct sock **s = &world.socks[slot % WORLD_SOCKS];
 
+    world_closes(*s);
     if (abort)
         sock_abort(*s, world.now);
     else
@@ -191,7 +221,7 @@ static void data_call(struct sock *s, uint8_t what, uint8_t slot, struct input *
 void op_call(struct input *in)
 {
     uint8_t what = input_u8(in) % CALL_COUNT, slot = input_u8(in);
-    struct sock *s = in_slot(slot);
+    struct sock *s = op_socket(slot);
 
     if (!s)
         return;
@@ -217,50 +247,34 @@ void op_call(struct input *in)
     case CALL_ERROR:
         sock_error(s, input_u8(in) & 1);
         break;
+    case CALL_OWNER:
+        sock_set_owner(s, input_u8(in) & 3);
+        break;
+    case CALL_USAGE:
+        usage();
+        break;
     default:
         data_call(s, what, slot, in);
     }
 }
 
-void op_option(struct input *in)
+static int waiting_flags(enum sock_call_op op, uint8_t what)
 {
-    static const struct {
-        int level, name;
-    } options[] = {
-#define SOCK_OPTION(level, name, kind, set, get, help) {level, name},
-#include "proto/sock/options.def"
-#undef SOCK_OPTION
-        {SOL_SOCKET, SO_BROADCAST},
-        {IPPROTO_TCP, 255},
-    };
-    struct sock *s = in_slot(input_u8(in));
-    uint8_t which = input_u8(in), size = input_u8(in), value[400] = {0};
-    int level = options[which % (sizeof(options) / sizeof(options[0]))].level;
-    int name = options[which % (sizeof(options) / sizeof(options[0]))].name;
-    size_t len = size & 0x0f ? size & 0x0f : sizeof(int);
-    uint8_t *exact;
+    static const int reads[] = {0, MSG_WAITALL, MSG_PEEK, MSG_OOB};
+    int flags = what & 32 ? MSG_DONTWAIT : 0;
 
-    if (!s)
-        return;
-    if (size & 0x80) {
-        len = size & 0x40 ? sizeof(value) : len;
-        exact = malloc(len);
-        if (!exact)
-            world_fail("the machine is out of memory");
-        sock_getsockopt(s, level, name, exact, &len, world.now);
-        free(exact);
-        return;
+    if (op == SOCK_CALL_SEND)
+        return flags | (what & 4 ? MSG_MORE : 0) | (what & 8 ? MSG_OOB : 0);
+    return op == SOCK_CALL_CONNECT ? 0 : flags | reads[what >> 2 & 3];
+}
+
+static bool reader_waits(const struct sock *s)
+{
+    for (int i = 0; i < WORLD_CALLS; i++) {
+        if (world.waits[i].s == s && !world.waits[i].sends)
+            return true;
     }
-    input_bytes(in, value, size & 0x10 ? len : 2); /* mostly small numbers */
-    if (level == IPPROTO_TCP && name == TCP_USER_TIMEOUT)
-        value[2] = value[3] = 0; /* an orphan lives as long as its time-out: up to 24 days */
-    world_trace("option %d/%d = %u %u", level, name, value[0], value[1]);
-    exact = malloc(len);
-    if (!exact)
-        world_fail("the machine is out of memory");
-    memcpy(exact, value, len);
-    sock_setsockopt(s, level, name, exact, len, world.now);
-    free(exact);
+    return false;
 }
 
 void op_blocking(struct input *in)
@@ -268,9 +282,10 @@ void op_blocking(struct input *in)
     static uint8_t buffers[WORLD_CALLS][8192];
     uint8_t slot = input_u8(in), what = input_u8(in);
     unsigned i = what >> 6;
-    struct sock *s = in_slot(slot);
+    struct sock *s = op_socket(slot);
     struct sock_call_args args = {.op = (enum sock_call_op)(what & 3), .buf = buffers[i]};
-    ssize_t result;
+    bool closes = (slot & 0x70) == 0x70;
+    struct world_wait wait = {0};
 
     if (world.calls[i]) {
         sock_call_interrupt(world.calls[i], world.now);
@@ -278,18 +293,32 @@ void op_blocking(struct input *in)
     }
     if (!s)
         return;
-    world_trace("blocking call %u in place %u", what & 3u, i);
+    if (closes)
+        args.op = SOCK_CALL_CLOSE;
+    world_trace("blocking call %d in place %u", args.op, i);
     args.len = size_of(in) % sizeof(buffers[i]);
-    args.flags = what & 4 ? MSG_WAITALL : what & 8 ? MSG_PEEK : 0;
-    if (args.op == SOCK_CALL_SEND)
-        args.flags = what & 4 ? MSG_MORE : 0;
+    args.flags = waiting_flags(args.op, what);
     args.remote = world_peer(what >> 3 & 7);
-    world_fill(buffers[i], s->tcb->write_seq, args.len);
+    if (args.op == SOCK_CALL_SEND) {
+        world_sends(s);
+        world_fill(buffers[i], s->tcb->write_seq, args.len);
+    }
+    wait.spoilt = reader_waits(s) || (args.flags & (MSG_PEEK | MSG_OOB));
+    if (args.op == SOCK_CALL_RECV && !(args.flags & (MSG_PEEK | MSG_OOB)))
+        world_reads(s);
     if (sock_call_start(s, &args, world.now, &world.calls[i]) != 0) {
         world.calls[i] = NULL;
         return;
     }
-    /* Others may write before a call that waits has its turn. */
-    if (args.op == SOCK_CALL_SEND && !sock_call_done(world.calls[i], &result))
-        world.raw = true;
+    if (closes) { /* the handle is gone, however long it takes */
+        world_closes(s);
+        world.socks[slot % WORLD_SOCKS] = NULL;
+    }
+    if (args.op != SOCK_CALL_SEND && args.op != SOCK_CALL_RECV)
+        return;
+    wait.s = s;
+    wait.buf = buffers[i];
+    wait.sends = args.op == SOCK_CALL_SEND;
+    world.waits[i] = wait;
+    world_reap_calls();
 }

@@ -13,6 +13,17 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static void begin_tunables(struct input *in, unsigned n)
+{
+    if (n == 15) {
+        for (unsigned i = 0; i < TUNABLE_COUNT; i++)
+            op_tunable(in, i);
+        return;
+    }
+    while (n--)
+        op_tunable(in, TUNABLE_COUNT);
+}
+
 static void begin(struct input *in)
 {
     static const uint32_t mtus[] = {1500, 576, 9000, 65535},
@@ -23,6 +34,7 @@ static void begin(struct input *in)
         .mtu = mtus[mtu & 3],
         .features = features & 7u,
         .memory_limit = rooms[room & 3],
+        .window_budget = features & 8 ? 100000 : 0,
         .max_sockets = room & 4 ? 6 : 0,
     };
     struct tcp_tunables *t;
@@ -49,6 +61,7 @@ static void begin(struct input *in)
         t->rmem_default = t->rmem_max = t->wmem_default = t->wmem_max = 4096;
     if (tunables & 128)
         t->slow_start_after_idle = t->autocorking = t->moderate_rcvbuf = 0;
+    begin_tunables(in, room >> 4);
     stack_announce(world.st, world.now);
     world_run();
 }
@@ -165,6 +178,8 @@ static void op_world(struct input *in)
         world_reap_calls();
         stack_shutdown(world.st, world.now);
     }
+    if (b & 16)
+        op_tunable(in, TUNABLE_COUNT);
 }
 
 static void step(struct input *in, enum op op)
@@ -232,6 +247,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         step(&in, (enum op)((b & 15) % OP_COUNT));
         world_check();
+        world_reap_calls();
         if (b >> 4 != 15)
             world_run();
     }

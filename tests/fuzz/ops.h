@@ -2,9 +2,10 @@
 /*
  * What fuzz_sequence reads: a header, then steps. The seeds are written with the same names.
  *
- *   header   MTU, features, tunables, room for memory: one byte each
- *   step     an enum op in the low four bits (the upper four: do not run the stack yet, when all
- * set), then what the op takes
+ *   header   MTU, features, switches, room for memory: one byte each, the upper half of the last
+ * one the number of tunables that follow (15: all of them, in order, without their places) step an
+ * enum op in the low four bits (the upper four: do not run the stack yet, when all set), then what
+ * the op takes
  */
 #ifndef TS_TESTS_FUZZ_OPS_H
 #define TS_TESTS_FUZZ_OPS_H
@@ -24,8 +25,8 @@ enum op {
     OP_RAW,      /**< length, sums fixed or not, offload, bytes: a frame as it is */
     OP_PACKET,   /**< protocol, length, bytes: behind a good IP header */
     OP_MEMORY,   /**< n: the nth allocation from now fails */
-    OP_BLOCKING, /**< slot, operation: a call that waits */
-    OP_WORLD,    /**< deaf, announce, shutdown, list, tunables */
+    OP_BLOCKING, /**< slot (0x70: close), operation: a call that waits; when one does: a signal */
+    OP_WORLD,    /**< deaf, announce, list, shutdown, tunables: place, how, value */
     OP_COUNT
 };
 
@@ -57,13 +58,42 @@ enum call {
     CALL_HELD,
     CALL_CONNECT_SELF,
     CALL_ERROR,
+    CALL_OWNER,
+    CALL_USAGE,
     CALL_COUNT
 };
 
+/** OP_OPTION's second byte. */
+enum option_place {
+#define SOCK_OPTION(level, name, kind, set, get, help) PLACE_##name,
+#include "proto/sock/options.def"
+#undef SOCK_OPTION
+    PLACE_COUNT
+};
+
+/** A tunable's place. */
+enum tunable_place {
+#define TCP_TUNABLE(name, sysctl, def, min, max, unit, help) TUNABLE_##name,
+#include "proto/tcp/tunables.def"
+#undef TCP_TUNABLE
+    TUNABLE_COUNT
+};
+#define TUNABLE_TEXT 0xf0 /**< places from here on: a name and a text, as a person writes them */
+
+/* OP_OPTION's third byte: the length in the low four bits, 0 for what the option takes. */
+#define OPTION_BYTES 0x10 /**< all bytes of the value follow, not only two */
+#define OPTION_EDGE  0x20 /**< a number at an edge, or a name that exists */
+#define OPTION_ROOM  0x40 /**< of getsockopt: more than enough */
+#define OPTION_GET   0x80
+
 /** One step, or a world call, of the input. */
 void op_segment(struct input *in);
+/** The program's socket in this slot; made when there is none. NULL: no memory. */
+struct sock *op_socket(uint8_t slot);
 void op_call(struct input *in);
 void op_option(struct input *in);
+/** One tunable at a place, or at the one that the input names (place: TUNABLE_COUNT). */
+void op_tunable(struct input *in, unsigned place);
 void op_blocking(struct input *in);
 
 #endif

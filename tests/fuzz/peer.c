@@ -140,9 +140,6 @@ void world_segment(const struct world_segment *s)
     uint32_t n = world_build(bytes, s);
     uint32_t end = s->seq + s->len + !!(s->flags & TH_SYN) + !!(s->flags & TH_FIN);
 
-    /* the urgent byte may be taken out of the stream */
-    if (s->flags & TH_URG)
-        world.raw = true;
     if (s->flags & TH_SYN)
         fl->next = end;
     else if (s->seq == fl->next)
@@ -176,33 +173,116 @@ struct ip_endpoint world_peer(unsigned flow)
                                 (uint16_t)(WORLD_PEER + flow)};
 }
 
+/* Odd lengths go and come in three pieces, the second of them empty. */
+static int pieces(struct iovec iov[3], uint8_t *bytes, size_t n)
+{
+    if (n > WORLD_BUF)
+        n = WORLD_BUF;
+    if (!(n & 1)) {
+        iov[0] = (struct iovec){bytes, n};
+        return 1;
+    }
+    iov[0] = (struct iovec){bytes, n / 3};
+    iov[1] = (struct iovec){NULL, 0};
+    iov[2] = (struct iovec){bytes + n / 3, n - n / 3};
+    return 3;
+}
+
 ssize_t world_send(struct sock *s, size_t n, int flags)
 {
     static uint8_t bytes[WORLD_BUF];
-    struct iovec iov = {bytes, n < sizeof(bytes) ? n : sizeof(bytes)};
+    struct iovec iov[3];
+    int n_iov = pieces(iov, bytes, n);
 
-    if (flags & MSG_OOB)
-        world.raw = true;
-    world_fill(bytes, s->tcb->write_seq, iov.iov_len);
-    return sock_sendmsg(s, &iov, 1, flags, world.now);
+    world_sends(s);
+    world_fill(bytes, s->tcb->write_seq, n < sizeof(bytes) ? n : sizeof(bytes));
+    return sock_sendmsg(s, iov, n_iov, flags, world.now);
+}
+
+static uint32_t reader_seq(const struct sock *s, uint64_t offset)
+{
+    return s->tcb->irs + 1 + (uint32_t)offset;
+}
+
+void world_compare(const uint8_t *bytes, size_t n, uint32_t seq)
+{
+    for (size_t i = 0; i < n && !world.raw; i++) {
+        if (bytes[i] != world_pattern(seq + (uint32_t)i))
+            world_fail("recv(2) gave a wrong byte");
+    }
 }
 
 ssize_t world_recv(struct sock *s, size_t n, int flags)
 {
     static uint8_t bytes[WORLD_BUF];
-    struct iovec iov = {bytes, n < sizeof(bytes) ? n : sizeof(bytes)};
-    uint32_t seq = s->tcb->irs + 1 + (uint32_t)s->tcb->read_offset;
+    const struct tcb *tp = s->tcb;
+    uint64_t from = tp->read_offset, mark = tp->urg_offset;
+    bool urgent = tp->urg_state != TCP_URG_NONE, hole = sock_at_mark(s) && !s->oob_inline;
+    struct iovec iov[3];
+    int n_iov = pieces(iov, bytes, n);
     ssize_t got;
 
-    memset(bytes, 0, iov.iov_len);
-    got = sock_recvmsg(s, &iov, 1, flags, world.now);
-    if (flags & MSG_TRUNC)
-        return got;
-    if (got > (ssize_t)iov.iov_len)
+    if (!(flags & MSG_PEEK))
+        world_reads(s);
+    memset(bytes, 0, n < sizeof(bytes) ? n : sizeof(bytes));
+    got = sock_recvmsg(s, iov, n_iov, flags, world.now);
+    if (got > (ssize_t)(n < sizeof(bytes) ? n : sizeof(bytes)))
         world_fail("recv(2) gave more than it was asked for");
-    for (ssize_t i = 0; i < got && !world.raw; i++) {
-        if (bytes[i] != world_pattern(seq + (uint32_t)i))
-            world_fail("recv(2) gave a wrong byte");
+    if ((flags & MSG_TRUNC) || got <= 0)
+        return got;
+    if (flags & MSG_OOB) {
+        if (got != 1 || !urgent)
+            world_fail("recv(2) gave an urgent byte that is none");
+        world_compare(bytes, 1, reader_seq(s, mark));
+        return got;
     }
+    from += hole;
+    if (urgent && from < mark && from + (uint64_t)got > mark)
+        world_fail("recv(2) read across the urgent mark");
+    if (!(flags & MSG_PEEK) && tp->read_offset != from + (uint64_t)got)
+        world_fail("recv(2) took other bytes than it gave");
+    world_compare(bytes, (size_t)got, reader_seq(s, from));
     return got;
+}
+
+/* --- calls that wait ------------------------------------------------------------------------- */
+
+void world_sends(struct sock *s)
+{
+    for (int i = 0; i < WORLD_CALLS; i++) {
+        if (world.waits[i].s == s && world.waits[i].sends)
+            world.raw = true; /* the bytes of the one that waits were made for another place */
+    }
+}
+
+void world_reads(struct sock *s)
+{
+    for (int i = 0; i < WORLD_CALLS; i++) {
+        if (world.waits[i].s == s && !world.waits[i].sends)
+            world.waits[i].spoilt = true;
+    }
+}
+
+void world_closes(struct sock *s)
+{
+    for (int i = 0; i < WORLD_CALLS; i++) {
+        if (world.waits[i].s == s)
+            world.waits[i].s = NULL;
+    }
+}
+
+/* A read in pieces never joins what stands on both sides of the urgent byte. That byte may have
+ * been passed since the call ended, when the next mark came. */
+void world_waited(const struct world_wait *w, ssize_t result)
+{
+    uint64_t end;
+    uint32_t seq;
+
+    if (!w->s || w->sends || w->spoilt || result <= 0 || world.raw)
+        return;
+    end = w->s->tcb->read_offset;
+    seq = reader_seq(w->s, end) - (uint32_t)result;
+    if (w->s->tcb->urg_state == TCP_URG_NOTYET || w->s->tcb->urg_state == TCP_URG_VALID)
+        seq -= w->buf[0] != world_pattern(seq);
+    world_compare(w->buf, (size_t)result, seq);
 }

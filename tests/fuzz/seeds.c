@@ -48,7 +48,10 @@ static void write_seed(const char *target, const char *name, const uint8_t *byte
 #define WAIT_S(n)           OP_TIME, 20, n
 #define PASSIVE             HEADER, LISTEN(0), SEGMENT(TH_SYN), ANSWER(0), ACCEPT(0)
 #define ACTIVE              HEADER, CONNECT(0), SEGMENT(TH_SYN | TH_ACK)
-#define OPTION(s, which, v) OP_OPTION, s, which, 0, 0, v
+#define TUNABLE_AT_MOST(t)  OP_WORLD, 16, TUNABLE_##t, 1
+#define URGENT(n, pointer)                                                                         \
+    OP_SEGMENT, SEG_BIT_LEN | SEG_BIT_MORE, TH_ACK, 0, n, 33, 255, 255, 0, pointer
+#define OPTION(s, which, v) OP_OPTION, s, PLACE_##which, 0, v, 0
 
 struct sequence {
     const char *name;
@@ -81,11 +84,13 @@ static const struct sequence sequences[] = {
     SEQUENCE("self", HEADER, LISTEN(0), OP_CALL, CALL_CONNECT_SELF, 1, 0, ACCEPT(0), SEND(1, 255),
              RECV(2, 255), SEND(2, 60), RECV(1, 60), CLOSE(1), CLOSE(2)),
     SEQUENCE("spans", PASSIVE, DATA(16, 0), OP_CALL, CALL_SPANS_IN, 1, 255, 0, 0, OP_CALL,
-             CALL_SPANS_OUT, 1, 200, 255, ANSWER(0)),
-    SEQUENCE("keepalive", ACTIVE, OPTION(0, 2, 1), OPTION(0, 18, 1), OPTION(0, 19, 1), OP_DEADLINE,
-             12),
-    SEQUENCE("linger", ACTIVE, OP_OPTION, 0, 3, 0x18, 0, 0, 0, 1, 0, 0, 0, 0, SEND(0, 9), CLOSE(0)),
-    SEQUENCE("cork", ACTIVE, OPTION(0, 16, 1), SEND(0, 90), WAIT_MS(250), OPTION(0, 16, 0)),
+             CALL_SPANS_OUT, 1, 200, 255, 0, ANSWER(0)),
+    SEQUENCE("keepalive", ACTIVE, OPTION(0, SO_KEEPALIVE, 1), OPTION(0, TCP_KEEPIDLE, 1),
+             OPTION(0, TCP_KEEPINTVL, 1), OP_DEADLINE, 12),
+    SEQUENCE("linger", ACTIVE, OP_OPTION, 0, PLACE_SO_LINGER, OPTION_BYTES, 1, 0, 0, 0, 0, 0, 0, 0,
+             SEND(0, 9), CLOSE(0)),
+    SEQUENCE("cork", ACTIVE, OPTION(0, TCP_CORK, 1), SEND(0, 90), WAIT_MS(250),
+             OPTION(0, TCP_CORK, 0)),
     SEQUENCE("icmp", ACTIVE, SEND(0, 255), OP_ICMP, 0x43, 2, 100, OP_ICMP, 0x13, 0, 0, ANSWER(0)),
     SEQUENCE("blocking", HEADER, LISTEN(0), OP_BLOCKING, 0, SOCK_CALL_ACCEPT, 0, SEGMENT(TH_SYN),
              ANSWER(0), OP_BLOCKING, 1, SOCK_CALL_RECV | 4, 50, DATA(0, 99), OP_BLOCKING, 1,
@@ -103,6 +108,34 @@ static const struct sequence sequences[] = {
              ANSWER(1), ANSWER(2), ANSWER(3), OP_DEADLINE, 9, CLOSE(0)),
     SEQUENCE("deaf", HEADER, OP_WORLD, 1, CONNECT(1), CONNECT(7), OP_DEADLINE, 6, OP_WORLD, 2,
              OP_DEADLINE, 6, OP_WORLD, 12),
+    SEQUENCE("cookies", HEADER, TUNABLE_AT_MOST(syncookies), LISTEN(0), SEGMENT(TH_SYN), ANSWER(0),
+             ACCEPT(0), DATA(0, 99), RECV(1, 100), SEND(1, 9), ANSWER(0)),
+    SEQUENCE("user-timeout", HEADER, TUNABLE_AT_MOST(uto), CONNECT(0), OP_SEGMENT, SEG_BIT_OPTIONS,
+             TH_SYN | TH_ACK, 3 << 3, 28, 4, 0, 100, SEND(0, 9), OPTION(0, TCP_USER_TIMEOUT, 200),
+             SEND(0, 9), OP_DEADLINE, 31),
+    SEQUENCE("urgent", PASSIVE, URGENT(10, 5), RECV(1, 255), OP_CALL, CALL_RECV, 1, 255, 8,
+             RECV(1, 255), URGENT(3, 3), OPTION(1, SO_OOBINLINE, 1), RECV(1, 255), OP_CALL,
+             CALL_SEND, 1, 50, 8, ANSWER(0)),
+    SEQUENCE("urgent-wait", PASSIVE, OP_BLOCKING, 1, SOCK_CALL_RECV | 4, 100, DATA(0, 9),
+             URGENT(30, 1), DATA(0, 200)),
+    SEQUENCE("linger-wait", ACTIVE, OP_OPTION, 0, PLACE_SO_LINGER, OPTION_BYTES, 1, 0, 0, 0, 5, 0,
+             0, 0, SEND(0, 9), OP_BLOCKING, 0x70, 0, 0, WAIT_S(1), ANSWER(0)),
+    SEQUENCE("crossing-text", HEADER, CONNECT(0), SEGMENT(TH_SYN), OP_SEGMENT, SEG_BIT_LEN,
+             TH_SYN | TH_ACK | TH_FIN, 0, 50, ANSWER(0), DATA(0, 99), RECV(0, 255)),
+    SEQUENCE("defer-accept", HEADER, OPTION(0, TCP_DEFER_ACCEPT, 5), LISTEN(0), SEGMENT(TH_SYN),
+             ANSWER(0), OP_DEADLINE, 3, DATA(0, 9), ACCEPT(0), RECV(1, 20)),
+    SEQUENCE("spare", 0, 0, 0, 8, CONNECT(0), SEGMENT(TH_SYN | TH_ACK), SEND(0, 9), OP_MEMORY, 2,
+             OP_CALL, CALL_SPANS_OUT, 0, 200, 255, 0, OP_MEMORY, 1, OP_CALL, CALL_SPANS_OUT, 0, 200,
+             255, 0, ANSWER(0)),
+    SEQUENCE("too-big-doubtful", HEADER, TUNABLE_AT_MOST(ptb_patience), CONNECT(0),
+             SEGMENT(TH_SYN | TH_ACK), SEND(0, 255), ANSWER(0), SEND(0, 255), OP_ICMP, 0x43, 2, 100,
+             OP_DEADLINE, 4, ANSWER(0)),
+    SEQUENCE("quickack", PASSIVE, DATA(0, 99), OPTION(1, TCP_QUICKACK, 0), DATA(0, 99),
+             OPTION(1, TCP_QUICKACK, 1)),
+    SEQUENCE("keepalive-user-timeout", ACTIVE, OPTION(0, SO_KEEPALIVE, 1),
+             OPTION(0, TCP_KEEPIDLE, 1), OPTION(0, TCP_USER_TIMEOUT, 200), OP_DEADLINE, 12),
+    SEQUENCE("urgent-ahead", PASSIVE, OP_SEGMENT, SEG_BIT_SEQ | SEG_BIT_LEN, TH_ACK, FROM_NEXT, 10,
+             0, 20, URGENT(10, 15), RECV(1, 255), RECV(1, 255)),
     SEQUENCE("ping", HEADER, OP_PACKET, 0, 12, 8, 0, 0, 0, 1, 2, 0, 1, 'p', 'i', 'n', 'g'),
 };
 

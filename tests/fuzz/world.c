@@ -12,6 +12,7 @@
 
 #define STEP_LIMIT 2000u   /* runs at one moment: more means that the core spins */
 #define END_LIMIT  200000u /* deadlines until everything is over */
+#define LONGEST_MS 600000u /* a user's time-out, then */
 
 struct world world;
 
@@ -208,6 +209,8 @@ void world_reap_calls(void)
 
         if (!world.calls[i] || !sock_call_done(world.calls[i], &result))
             continue;
+        world_waited(&world.waits[i], result);
+        world.waits[i].s = NULL;
         s = sock_call_accepted(world.calls[i]);
         sock_call_free(world.calls[i]);
         world.calls[i] = NULL;
@@ -237,8 +240,11 @@ void world_run(void)
         for (unsigned i = 0; i < world.n_arps; i++)
             world_input(world.arps[i], sizeof(world.arps[i]), (struct world_offload){0});
         world.n_arps = 0;
-        while (stack_next_event(world.st, &events))
-            ;
+        while (stack_next_event(world.st, &events)) {
+            if (!events || events >= SOCK_EV_URGENT << 1)
+                world_fail("an event that says nothing, or something unknown");
+        }
+        world_check();
         world_reap_calls();
     } while (stack_next_deadline(world.st) <= world.now && --limit);
     if (!limit)
@@ -274,6 +280,7 @@ void world_begin(const struct world_config *c)
         .features = c->features,
         .seed = "the same for every run",
         .memory_limit = c->memory_limit,
+        .window_budget = c->window_budget,
         .max_sockets = c->max_sockets,
     };
 
@@ -294,8 +301,23 @@ void world_begin(const struct world_config *c)
     world.st->mem.release = counted_release;
 }
 
+/* Nobody has 22 days for what is left of a user's time-out. */
+static void shorten(struct hash_node *n, void *ctx)
+{
+    struct tcb *tp = container_of(n, struct tcb, id_node);
+    uint32_t most = *(const uint32_t *)ctx;
+
+    if (tp->user_timeout_ms > most)
+        tp->user_timeout_ms = most;
+    if (tp->uto_adopted_ms > most)
+        tp->uto_adopted_ms = most;
+}
+
 static void close_all(void)
 {
+    uint32_t most = LONGEST_MS;
+
+    hash_each(&world.st->tcp.by_id, shorten, &most);
     for (int i = 0; i < WORLD_CALLS; i++) {
         if (!world.calls[i])
             continue;
@@ -306,6 +328,7 @@ static void close_all(void)
         if (world.socks[i])
             sock_close(world.socks[i], world.now);
         world.socks[i] = NULL;
+        world_check();
     }
 }
 

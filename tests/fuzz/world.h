@@ -37,6 +37,14 @@ struct flow {
     uint32_t tsval;
 };
 
+/** A blocking call that moves bytes. */
+struct world_wait {
+    struct sock *s; /**< NULL: it moves none, or the socket is closed */
+    const uint8_t *buf;
+    bool sends;
+    bool spoilt; /**< others read as well, or it takes nothing out of the stream */
+};
+
 struct world {
     struct stack *st;
     uint64_t now;
@@ -45,10 +53,11 @@ struct world {
     struct sock_call *calls[WORLD_CALLS];
     uint8_t arps[WORLD_ARPS][42];
     unsigned n_arps;
-    bool deaf;             /**< nobody answers ARP */
-    bool raw;              /**< foreign bytes came in: payload proves nothing any more */
-    int device;            /**< what transmit answers */
-    uint64_t queued_owner; /**< of the last frame that the device queued */
+    bool deaf; /**< nobody answers ARP */
+    bool raw;  /**< foreign bytes came in: payload proves nothing any more */
+    struct world_wait waits[WORLD_CALLS]; /**< what calls[i] moves */
+    int device;                           /**< what transmit answers */
+    uint64_t queued_owner;                /**< of the last frame that the device queued */
     uint32_t queued_bytes;
     uint64_t allocs, fail_at; /**< the allocation that fails; 0: none */
     int64_t live;
@@ -64,7 +73,7 @@ _Noreturn void world_fail(const char *why);
 
 struct world_config {
     uint32_t mtu, features;
-    uint64_t memory_limit;
+    uint64_t memory_limit, window_budget;
     uint32_t max_sockets;
 };
 void world_begin(const struct world_config *c);
@@ -76,8 +85,14 @@ void world_run(void);
 /** Time passes, at most `deadlines` of them on the way are served. */
 void world_advance(uint64_t us, unsigned deadlines);
 void world_check(void);
-/** Calls that have ended hand over what they accepted. */
+/** Calls that have ended hand over what they accepted; what they read is compared. */
 void world_reap_calls(void);
+/** Somebody sends, reads, or closes this socket: the calls that wait there share the stream. */
+void world_sends(struct sock *s);
+void world_reads(struct sock *s);
+void world_closes(struct sock *s);
+/** One of them has ended. */
+void world_waited(const struct world_wait *w, ssize_t result);
 
 /** A line for FUZZ_TRACE, with the time. */
 #define world_trace(...) (world.trace ? world_trace_line(__VA_ARGS__) : (void)0)
@@ -87,6 +102,7 @@ void world_trace_frame(const char *way, const uint8_t *bytes, size_t len);
 /** The byte that stands at this sequence number. */
 uint8_t world_pattern(uint32_t seq);
 void world_fill(uint8_t *dst, uint32_t seq, size_t n);
+void world_compare(const uint8_t *bytes, size_t n, uint32_t seq);
 
 /** An Ethernet frame arrives; the bytes are copied, so that reads past them are seen. */
 struct world_offload {
@@ -117,7 +133,8 @@ void world_icmp(uint8_t type, uint8_t code, uint16_t mtu);
 void world_fix_sums(uint8_t *b, size_t len);
 
 struct ip_endpoint world_peer(unsigned flow);
-/** send(2) of up to n bytes of the pattern; recv(2) compares with it. */
+/** send(2) of up to n bytes of the pattern; recv(2) compares with it: without the urgent byte at
+ * the mark, no further than to the mark, and MSG_OOB is the urgent byte. */
 ssize_t world_send(struct sock *s, size_t n, int flags);
 ssize_t world_recv(struct sock *s, size_t n, int flags);
 

@@ -152,6 +152,7 @@ check "iperf3 client" iperf_client
 check "iperf3 client, -R" iperf_client -R
 check "iperf3 client, four streams" iperf_client -P 4
 check "iperf3 server" iperf_server
+ts_until 5 ours_listens 9102 # it listens anew after each test
 check "iperf3 server, -R" iperf_server -R
 
 for pid in "${TS_PIDS[@]}"; do kill "$pid" 2>/dev/null; done

@@ -68,7 +68,7 @@ struct script {
     uint32_t local_ip, gateway_ip, remote_ip; /**< host byte order */
     uint32_t remote_isn;
     uint16_t bind_port, connect_port;
-    const char *virtual_only, *kernel_differs, *core_lacks; /**< reasons, NULL: none */
+    const char *virtual_only, *kernel_differs; /**< reasons, NULL: none */
     struct event *events;
     int n_events;
 };

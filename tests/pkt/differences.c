@@ -177,7 +177,6 @@ static void play_virtual(const struct script_list *list, struct verdict *all)
             snprintf(v->reason, sizeof(v->reason), "%s",
                      s->virtual_only     ? s->virtual_only
                      : s->kernel_differs ? s->kernel_differs
-                     : s->core_lacks     ? s->core_lacks
                                          : "");
             runner_play(t, s, &o);
         }

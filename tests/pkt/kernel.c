@@ -172,6 +172,7 @@ static const char *kernel_open(struct target *t, const struct script *script)
     struct kernel *k = of(t);
     struct sched_param rt = {.sched_priority = 10};
     struct sigaction sa = {.sa_handler = on_signal};
+    struct sigaction restarts = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     const char *why = enter_namespace(t);
 
     if (!why)
@@ -180,6 +181,7 @@ static const char *kernel_open(struct target *t, const struct script *script)
         why = kernel_sysctl(t, defaults[i].name, defaults[i].value);
     sched_setscheduler(0, SCHED_RR, &rt); /* may be refused: then times are only less exact */
     sigaction(SIGUSR1, &sa, NULL);
+    sigaction(SIGUSR2, &restarts, NULL);
     signal(SIGPIPE, SIG_IGN);
     k->zero = monotonic();
     return why;

@@ -25,6 +25,6 @@ struct kernel {
 
 uint64_t kernel_now(struct target *t);
 void kernel_start(struct target *t, struct call *c);
-void kernel_interrupt(struct target *t, int fd);
+void kernel_interrupt(struct target *t, int fd, bool restart);
 
 #endif

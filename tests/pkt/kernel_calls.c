@@ -143,11 +143,11 @@ void kernel_start(struct target *t, struct call *c)
         usleep(20);
 }
 
-void kernel_interrupt(struct target *t, int fd)
+void kernel_interrupt(struct target *t, int fd, bool restart)
 {
     struct kernel *k = (struct kernel *)t;
 
     for (struct kernel_thread *n = k->threads; n; n = n->next)
         if (!n->call->done && (fd < 0 || n->call->fd == fd))
-            pthread_kill(n->thread, SIGUSR1);
+            pthread_kill(n->thread, restart ? SIGUSR2 : SIGUSR1);
 }

@@ -45,10 +45,10 @@ static bool play(struct target *t, int number, const char *path, const char *sou
         else
             o = (struct outcome){.reason = error, .printed = ""};
     }
-    report_tap(number, s, path, &o);
-    if (!o.passed && s && !s->core_lacks)
+    report_tap(number, path, &o);
+    if (!o.passed && s)
         report_capture(t, s, scripts_capture_folder());
-    return !report_is_failure(s, &o);
+    return o.passed;
 }
 
 static int play_virtual(const struct script_list *list, const struct options *opt)

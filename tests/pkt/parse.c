@@ -69,10 +69,6 @@ static bool set_option(struct lexer *l, struct script *s, const char *name, cons
         s->kernel_differs = value;
         return true;
     }
-    if (strcmp(name, "core_lacks") == 0) {
-        s->core_lacks = value;
-        return true;
-    }
     v = strtoull(value, &end, 0);
     if (end == value || *end)
         return lex_error(l, "--%s=%s: not a number", name, value);

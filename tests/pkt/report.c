@@ -25,22 +25,10 @@ void report_failure(FILE *f, const char *indent, const char *path, const struct 
         print_lines(f, indent, o->detail);
 }
 
-bool report_is_failure(const struct script *s, const struct outcome *o)
+void report_tap(int number, const char *path, const struct outcome *o)
 {
-    return !s || (s->core_lacks != NULL) == o->passed;
-}
-
-void report_tap(int number, const struct script *s, const char *path, const struct outcome *o)
-{
-    const char *lacks = s ? s->core_lacks : NULL;
-
-    if (lacks && !o->passed)
-        printf("ok %d - %s # SKIP the core lacks this: %s\n", number, path, lacks);
-    else
-        printf("%sok %d - %s\n", o->passed && !lacks ? "" : "not ", number, path);
-    if (lacks && o->passed)
-        printf("#   passes now: take --core_lacks out\n");
-    else if (!o->passed)
+    printf("%sok %d - %s\n", o->passed ? "" : "not ", number, path);
+    if (!o->passed)
         report_failure(stdout, "#   ", path, o);
     if (o->printed && *o->printed)
         print_lines(stdout, "# ", o->printed);

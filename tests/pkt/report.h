@@ -7,10 +7,8 @@
 
 #include <stdio.h>
 
-/** Against the core a script counts as failed, unless --core_lacks says that it must fail. */
-bool report_is_failure(const struct script *s, const struct outcome *o);
 /** One TAP line, and for a failure the lines below it; prints what the script printed. */
-void report_tap(int number, const struct script *s, const char *path, const struct outcome *o);
+void report_tap(int number, const char *path, const struct outcome *o);
 /** The failure alone, without a prefix on the first line: "script.pkt:12: reason" and the detail
  * indented by `indent`. */
 void report_failure(FILE *f, const char *indent, const char *path, const struct outcome *o);

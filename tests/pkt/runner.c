@@ -11,6 +11,7 @@
 #include "tests/pkt/tunables.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <string.h>
 
 #define VIRTUAL_TOLERANCE_US 1000
@@ -279,7 +280,7 @@ static bool play_interrupt(struct run *r, const struct event *e)
 
     if (why)
         return fail(r, e, why, NULL);
-    r->t->ops->interrupt(r->t, c.fd);
+    r->t->ops->interrupt(r->t, c.fd, c.a == SA_RESTART);
     return look_at_blocked(r);
 }
 

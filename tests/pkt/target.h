@@ -42,8 +42,8 @@ struct target_ops {
     /** Start a call; it may be over on return. Those that are not must be known to the target until
      * they are. */
     void (*start)(struct target *t, struct call *c);
-    /** A signal for the calls that wait on this descriptor. */
-    void (*interrupt)(struct target *t, int fd);
+    /** A signal for the calls that wait on this descriptor; its handler has SA_RESTART or not. */
+    void (*interrupt)(struct target *t, int fd, bool restart);
     /** NULL, or why the tunable cannot be set. */
     const char *(*sysctl)(struct target *t, const char *name, const char *value);
     int (*tcp_info)(struct target *t, int fd, struct sock_tcp_info *out);

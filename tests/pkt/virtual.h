@@ -71,7 +71,7 @@ void virtual_step(struct virtual *v);
 
 /* virtual_calls.c */
 void virtual_start(struct target *t, struct call *c);
-void virtual_interrupt(struct target *t, int fd);
+void virtual_interrupt(struct target *t, int fd, bool restart);
 int virtual_tcp_info(struct target *t, int fd, struct sock_tcp_info *out);
 /** See which blocked calls have ended. */
 void virtual_check_pending(struct virtual *v);

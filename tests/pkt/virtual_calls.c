@@ -121,7 +121,8 @@ void virtual_check_pending(struct virtual *v)
     }
 }
 
-void virtual_interrupt(struct target *t, int fd)
+/* poll(2) and epoll_wait(2) are never restarted (signal(7)). */
+void virtual_interrupt(struct target *t, int fd, bool restart)
 {
     struct virtual *v = (struct virtual *)t;
 
@@ -129,7 +130,8 @@ void virtual_interrupt(struct target *t, int fd)
         struct call *c = v->pending[i].call;
 
         if (v->pending[i].waiting && (fd < 0 || c->fd == fd)) {
-            sock_call_interrupt(v->pending[i++].waiting, core_now(v));
+            (restart ? sock_call_restart : sock_call_interrupt)(v->pending[i++].waiting,
+                                                                core_now(v));
         } else if (!v->pending[i].waiting) {
             v->pending[i] = v->pending[--v->n_pending];
             finish(v, c, -EINTR);
@@ -160,7 +162,11 @@ static void start_waiting(struct virtual *v, struct call *c, struct sock *s,
     ssize_t result;
     int err = sock_call_start(s, args, core_now(v), &waiting);
 
-    if (err)
+    if (err && args->op == SOCK_CALL_CLOSE) {
+        /* close(2) needs no memory: without any it does not wait */
+        sock_close(s, core_now(v));
+        finish(v, c, 0);
+    } else if (err)
         finish(v, c, err);
     else if (sock_call_done(waiting, &result))
         finish_sock_call(v, c, waiting, result);
@@ -175,7 +181,9 @@ static void do_transfer(struct virtual *v, struct call *c, struct vfd *f, enum s
 {
     struct sock_call_args args = {.op = op, .buf = c->buf, .len = c->len, .flags = c->flags};
 
-    if (!f->nonblock && !(c->flags & MSG_DONTWAIT))
+    if ((c->op == CALL_read || c->op == CALL_readv) && !c->len)
+        finish(v, c, 0); /* read(2): the socket is not even asked */
+    else if (!f->nonblock && !(c->flags & MSG_DONTWAIT))
         start_waiting(v, c, f->sock, &args);
     else if (op == SOCK_CALL_SEND)
         finish(v, c, sock_sendmsg(f->sock, c->iov, c->n_iov, c->flags, core_now(v)));
@@ -209,18 +217,26 @@ static void do_accept(struct virtual *v, struct call *c, struct vfd *f)
     finish(v, c, err ? err : adopt(v, child, c->flags));
 }
 
-static long do_close(struct virtual *v, int fd)
+/* The number is free at once, also while close(2) lingers (socket(7), SO_LINGER). */
+static void do_close(struct virtual *v, struct call *c)
 {
+    struct sock_call_args args = {.op = SOCK_CALL_CLOSE};
+    int fd = c->fd;
     struct vfd *f = fd >= 0 && fd < VIRTUAL_FDS && v->fd[fd].kind != VFD_FREE ? &v->fd[fd] : NULL;
+    struct sock *s;
 
-    if (!f)
-        return -EBADF;
+    if (!f) {
+        finish(v, c, -EBADF);
+        return;
+    }
     virtual_epoll_forget(v, fd);
-    if (f->kind == VFD_SOCK)
-        sock_close(f->sock, core_now(v));
+    s = f->sock;
     f->sock = NULL;
     f->kind = VFD_FREE;
-    return 0;
+    if (s)
+        start_waiting(v, c, s, &args);
+    else
+        finish(v, c, 0);
 }
 
 static long do_name(struct call *c, const struct sock *s)
@@ -267,7 +283,7 @@ static long do_ioctl(struct virtual *v, struct call *c, struct vfd *f)
         f->nonblock = c->a != 0;
         return 0;
     }
-    if (info.state == TCPS_LISTEN)
+    if (info.state == TCPS_LISTEN && c->request != SIOCATMARK)
         return -EINVAL;
     switch (c->request) {
     case SIOCINQ:
@@ -385,7 +401,7 @@ void virtual_start(struct target *t, struct call *c)
         finish(v, c, make_socket(v, c));
         break;
     case CALL_close:
-        finish(v, c, do_close(v, c->fd));
+        do_close(v, c);
         break;
     case CALL_epoll_create:
         finish(v, c, c->a <= 0 ? -EINVAL : virtual_fd_new(v, VFD_EPOLL));

@@ -99,17 +99,25 @@ static struct sock *fresh(void)
     return s;
 }
 
-static void connect_waits_for_the_handshake(void **state)
+/* The handshake that the client began came to its end, whatever its call said. */
+static void end_accepted(struct sock *l, struct sock *s)
 {
-    struct sock *l = scene_listen(scene.b, 4), *s = fresh(), *child;
+    struct sock *child;
 
-    (void)state;
-    expect_end(start_connect(s), 0, 0.03, 0.06);
+    scene_wait(1);
     expect_equal(scene_state(scene.a, s), TCPS_ESTABLISHED);
-    scene_wait(0.1);
     expect_equal(sock_accept(l, &child, scene.sim.now), 0);
     sock_close(l, scene.sim.now);
     end(s, child);
+}
+
+static void connect_waits_for_the_handshake(void **state)
+{
+    struct sock *l = scene_listen(scene.b, 4), *s = fresh();
+
+    (void)state;
+    expect_end(start_connect(s), 0, 0.03, 0.06);
+    end_accepted(l, s);
 }
 
 static void connect_reports_a_refusal(void **state)
@@ -124,21 +132,17 @@ static void connect_reports_a_refusal(void **state)
 
 static void connect_ends_with_the_send_timeout_and_goes_on_behind_it(void **state)
 {
-    struct sock *l = scene_listen(scene.b, 4), *s = fresh(), *child;
+    struct sock *l = scene_listen(scene.b, 4), *s = fresh();
 
     (void)state;
     set_timeout(s, SO_SNDTIMEO, 20);
     expect_end(start_connect(s), -EINPROGRESS, 0.019, 0.021);
-    scene_wait(1);
-    expect_equal(scene_state(scene.a, s), TCPS_ESTABLISHED);
-    expect_equal(sock_accept(l, &child, scene.sim.now), 0);
-    sock_close(l, scene.sim.now);
-    end(s, child);
+    end_accepted(l, s);
 }
 
 static void a_signal_interrupts_connect_but_not_the_handshake(void **state)
 {
-    struct sock *l = scene_listen(scene.b, 4), *s = fresh(), *child;
+    struct sock *l = scene_listen(scene.b, 4), *s = fresh();
     struct sock_call *c = start_connect(s);
 
     (void)state;
@@ -147,11 +151,7 @@ static void a_signal_interrupts_connect_but_not_the_handshake(void **state)
     sock_call_interrupt(c, scene.sim.now);
     expect_end(c, -EINTR, 0, 0);
     expect_end(start_connect(s), 0, 0.02, 0.05); /* another call waits for the same handshake */
-    scene_wait(1);
-    expect_equal(scene_state(scene.a, s), TCPS_ESTABLISHED);
-    expect_equal(sock_accept(l, &child, scene.sim.now), 0);
-    sock_close(l, scene.sim.now);
-    end(s, child);
+    end_accepted(l, s);
 }
 
 static void accept_waits_for_a_connection(void **state)
@@ -279,6 +279,17 @@ static void recv_reports_a_reset(void **state)
     end(NULL, s);
 }
 
+/* A big send that ended early: what was accepted. */
+static ssize_t expect_short(struct sock_call *c)
+{
+    ssize_t r = 0;
+
+    expect(sock_call_done(c, &r));
+    expect(r > 10000 && r < BIG);
+    sock_call_free(c);
+    return r;
+}
+
 /* --- send
  * ----------------------------------------------------------------------------------------------------------
  */
@@ -329,9 +340,7 @@ static void send_that_is_cut_short_reports_what_was_accepted(void **state)
     set_timeout(c, SO_SNDTIMEO, 4000);
     w = start_send(scene.a, c, BIG, MSG_MORE);
     sim_run_until(&scene.sim, is_over, w, scene.sim.now + 10 * SIM_SECOND);
-    expect(sock_call_done(w, &r));
-    expect(r > 10000 && r < BIG);
-    sock_call_free(w);
+    r = expect_short(w);
     scene_shutdown(scene.a, c, SHUT_WR);
     for (got = 0; !sock_recv_eof(s);) {
         got += scene_drain(scene.b, s);
@@ -345,7 +354,6 @@ static void a_signal_cuts_a_send_short(void **state)
 {
     struct sock *c, *s;
     struct sock_call *w;
-    ssize_t r;
 
     (void)state;
     scene_connection(&c, &s);
@@ -353,9 +361,7 @@ static void a_signal_cuts_a_send_short(void **state)
     scene_wait(1);
     expect_waiting(w);
     sock_call_interrupt(w, scene.sim.now);
-    expect(sock_call_done(w, &r));
-    expect(r > 10000 && r < BIG);
-    sock_call_free(w);
+    expect_short(w);
     w = start_send(scene.a, c, BIG, 0);
     scene_wait(1);
     sock_call_interrupt(w, scene.sim.now);
@@ -380,7 +386,6 @@ static void send_after_a_reset_fails_but_reports_what_was_accepted_first(void **
 {
     struct sock *c, *s;
     struct sock_call *w;
-    ssize_t r;
 
     (void)state;
     scene_connection(&c, &s);
@@ -389,9 +394,7 @@ static void send_after_a_reset_fails_but_reports_what_was_accepted_first(void **
     sock_abort(s, scene.sim.now);
     sim_touch(scene.b);
     sim_run_until(&scene.sim, is_over, w, scene.sim.now + SIM_SECOND);
-    expect(sock_call_done(w, &r));
-    expect(r > 10000 && r < BIG);
-    sock_call_free(w);
+    expect_short(w);
     expect_end(start_send(scene.a, c, 5, 0), -ECONNRESET, 0, 0);
     expect_end(start_send(scene.a, c, 5, 0), -EPIPE, 0, 0);
     end(c, NULL);
@@ -408,6 +411,75 @@ static void closing_the_socket_ends_its_calls(void **state)
     scene_close(scene.b, s);
     expect_end(r, -EBADF, 0, 0);
     end(c, NULL);
+    scene_expect_empty(62);
+}
+
+/* --- close
+ * ---------------------------------------------------------------------------------------------------------
+ */
+
+static struct sock_call *start_lingering_close(struct sock *c, int seconds)
+{
+    struct linger l = {1, seconds};
+
+    expect_equal(sock_setsockopt(c, SOL_SOCKET, SO_LINGER, &l, sizeof(l), scene.sim.now), 0);
+    return start(scene.a, c, (struct sock_call_args){.op = SOCK_CALL_CLOSE});
+}
+
+static void a_lingering_close_waits_until_the_peer_has_all(void **state)
+{
+    struct sock *c, *s;
+    struct sock_call *closing;
+    size_t n, got = 0;
+
+    (void)state;
+    scene_connection(&c, &s);
+    n = scene_fill(scene.a, c);
+    scene_wait(1);
+    n += scene_fill(scene.a, c); /* more than the peer's window takes */
+    closing = start_lingering_close(c, 60);
+    scene_wait(10);
+    expect_waiting(closing);
+    for (int i = 0; i < 1000 && !sock_recv_eof(s); i++) {
+        got += scene_drain(scene.b, s);
+        scene_wait(0.01);
+    }
+    expect_equal(got, n);
+    expect_end(closing, 0, 0, 0.1);
+    end(NULL, s);
+}
+
+static void a_lingering_close_gives_a_vanished_peer_its_seconds(void **state)
+{
+    struct sock *c, *s;
+
+    (void)state;
+    scene_connection(&c, &s);
+    scene.b->unplugged = true;
+    expect_equal(scene_send(scene.a, c, "hello?", 6), 6);
+    expect_end(start_lingering_close(c, 3), 0, 3, 3.001);
+    scene_wait(600); /* the orphan gives up by itself */
+    end(NULL, s);
+}
+
+static void a_signal_ends_a_lingering_close_but_not_what_it_sends(void **state)
+{
+    struct sock *c, *s;
+    struct sock_call *closing;
+    size_t n, got = 0;
+
+    (void)state;
+    scene_connection(&c, &s);
+    n = scene_fill(scene.a, c);
+    closing = start_lingering_close(c, 60);
+    sock_call_interrupt(closing, scene.sim.now);
+    expect_end(closing, 0, 0, 0);
+    for (int i = 0; i < 1000 && !sock_recv_eof(s); i++) {
+        got += scene_drain(scene.b, s);
+        scene_wait(0.01);
+    }
+    expect_equal(got, n);
+    scene_close(scene.b, s);
     scene_expect_empty(62);
 }
 
@@ -432,6 +504,9 @@ int main(void)
         scene_test(send_before_the_handshake_waits),
         scene_test(send_after_a_reset_fails_but_reports_what_was_accepted_first),
         scene_test(closing_the_socket_ends_its_calls),
+        scene_test(a_lingering_close_waits_until_the_peer_has_all),
+        scene_test(a_lingering_close_gives_a_vanished_peer_its_seconds),
+        scene_test(a_signal_ends_a_lingering_close_but_not_what_it_sends),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

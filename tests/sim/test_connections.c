@@ -12,6 +12,25 @@
 #include <string.h>
 #include <sys/socket.h>
 
+/* An established connection, and what happens to the client's end. */
+static void watched_connection(struct sock **client, struct sock **server, struct watched *w)
+{
+    scene_connection(client, server);
+    scene_watch(w, *client);
+}
+
+static void expect_dead(struct watched *w, int error)
+{
+    expect(w->events & SOCK_EV_ERROR);
+    expect_equal(sock_error(w->s, true), error);
+}
+
+/* The last event's time since the scene began. */
+static double seconds_of(const struct watched *w)
+{
+    return (double)(w->at - SIM_START) / 1e6;
+}
+
 /* --- opening
  * -----------------------------------------------------------------------------------------------------
  */
@@ -27,9 +46,8 @@ static void lost_syns_are_sent_again_until_connect_times_out(void **state)
     scene_watch(&w, scene_connect(scene.a, scene.b));
     scene_wait(140);
     expect_times(&m, want, 11);
-    expect(w.events & SOCK_EV_ERROR);
-    expect_equal(sock_error(w.s, true), ETIMEDOUT);
-    expect_near((double)(w.at - SIM_START) / 1e6 - m.at[0], 131, 0.05);
+    expect_dead(&w, ETIMEDOUT);
+    expect_near(seconds_of(&w) - m.at[0], 131, 0.05);
     scene_close(scene.a, w.s);
     scene_expect_empty(1);
 }
@@ -45,7 +63,7 @@ static void one_lost_syn_costs_a_second(void **state)
     scene_watch(&w, scene_connect(scene.a, scene.b));
     scene_wait(2);
     expect(w.events & SOCK_EV_CONNECTED);
-    expect_near((double)(w.at - SIM_START) / 1e6, 1.04, 0.03);
+    expect_near(seconds_of(&w), 1.04, 0.03);
     expect_equal(sock_accept(l, &s, scene.sim.now), 0);
     sock_abort(s, scene.sim.now);
     scene_close(scene.a, w.s);
@@ -106,8 +124,7 @@ static void a_closed_port_refuses(void **state)
     (void)state;
     scene_watch(&w, scene_connect(scene.a, scene.b));
     scene_wait(1);
-    expect(w.events & SOCK_EV_ERROR);
-    expect_equal(sock_error(w.s, true), ECONNREFUSED);
+    expect_dead(&w, ECONNREFUSED);
     expect_equal(sock_error(w.s, true), 0);
     scene_close(scene.a, w.s);
     scene_expect_empty(0);
@@ -121,9 +138,8 @@ static void a_dead_neighbour_is_unreachable(void **state)
     scene.b->unplugged = true;
     scene_watch(&w, scene_connect(scene.a, scene.b));
     scene_wait(4);
-    expect(w.events & SOCK_EV_ERROR);
-    expect_equal(sock_error(w.s, true), EHOSTUNREACH);
-    expect_near((double)(w.at - SIM_START) / 1e6, 3, 0.2);
+    expect_dead(&w, EHOSTUNREACH);
+    expect_near(seconds_of(&w), 3, 0.2);
     scene_close(scene.a, w.s);
     scene_expect_empty(0);
 }
@@ -237,8 +253,7 @@ static void closing_a_listener_resets_what_nobody_accepted(void **state)
     scene_wait(0.5);
     scene_close(scene.b, l);
     scene_wait(0.5);
-    expect(w.events & SOCK_EV_ERROR);
-    expect_equal(sock_error(w.s, true), ECONNRESET);
+    expect_dead(&w, ECONNRESET);
     scene_close(scene.a, w.s);
     scene_expect_empty(0);
 }
@@ -254,8 +269,7 @@ static void closing_with_unread_data_resets(void **state)
     char buf[8];
 
     (void)state;
-    scene_connection(&c, &s);
-    scene_watch(&w, c);
+    watched_connection(&c, &s, &w);
     expect_equal(scene_send(scene.a, c, "unread", 6), 6);
     scene_wait(0.1);
     scene_close(scene.b, s);
@@ -272,8 +286,7 @@ static void data_for_a_closed_program_is_reset(void **state)
     struct watched w;
 
     (void)state;
-    scene_connection(&c, &s);
-    scene_watch(&w, c);
+    watched_connection(&c, &s, &w);
     scene_close(scene.b, s);
     scene_wait(0.1);
     expect_equal(scene_state(scene.a, c), TCPS_CLOSE_WAIT);
@@ -293,13 +306,11 @@ static void linger_zero_resets(void **state)
     struct watched w;
 
     (void)state;
-    scene_connection(&c, &s);
-    scene_watch(&w, c);
+    watched_connection(&c, &s, &w);
     expect_equal(sock_setsockopt(s, SOL_SOCKET, SO_LINGER, &lg, sizeof(lg), scene.sim.now), 0);
     scene_close(scene.b, s);
     scene_wait(0.1);
-    expect(w.events & SOCK_EV_ERROR);
-    expect_equal(sock_error(c, true), ECONNRESET);
+    expect_dead(&w, ECONNRESET);
     scene_close(scene.a, c);
     scene_expect_empty(0);
 }
@@ -486,18 +497,16 @@ static void data_that_nobody_acknowledges_gives_up(void **state)
     double began;
 
     (void)state;
-    scene_connection(&c, &s);
-    scene_watch(&w, c);
+    watched_connection(&c, &s, &w);
     lose(scene.a, &m, ACK, 0, 1000);
     began = scene_time();
     expect_equal(scene_send(scene.a, c, "hello?", 6), 6);
     scene_wait(900);
     expect(!(w.events & SOCK_EV_ERROR));
     scene_wait(200);
-    expect(w.events & SOCK_EV_ERROR);
-    expect_equal(sock_error(c, true), ETIMEDOUT);
+    expect_dead(&w, ETIMEDOUT);
     /* Linux: 15 doublings from 200 ms are 924.6 s; the next time-out after that ends it */
-    expect((double)(w.at - SIM_START) / 1e6 - began > 924);
+    expect(seconds_of(&w) - began > 924);
     scene_close(scene.a, c);
     sock_abort(s, scene.sim.now);
     scene_expect_empty(0);
@@ -512,17 +521,15 @@ static void the_user_timeout_gives_up_earlier(void **state)
     double began;
 
     (void)state;
-    scene_connection(&c, &s);
-    scene_watch(&w, c);
+    watched_connection(&c, &s, &w);
     expect_equal(sock_setsockopt(c, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms), scene.sim.now),
                  0);
     lose(scene.a, &m, ACK, 0, 1000);
     began = scene_time();
     expect_equal(scene_send(scene.a, c, "hello?", 6), 6);
     scene_wait(30);
-    expect(w.events & SOCK_EV_ERROR);
-    expect_equal(sock_error(c, true), ETIMEDOUT);
-    expect_near((double)(w.at - SIM_START) / 1e6 - began, 5.2, 0.5);
+    expect_dead(&w, ETIMEDOUT);
+    expect_near(seconds_of(&w) - began, 5.2, 0.5);
     scene_close(scene.a, c);
     sock_abort(s, scene.sim.now);
     scene_expect_empty(0);
@@ -536,8 +543,7 @@ static void keepalive_finds_a_vanished_peer(void **state)
     double began;
 
     (void)state;
-    scene_connection(&c, &s);
-    scene_watch(&w, c);
+    watched_connection(&c, &s, &w);
     sock_setsockopt(c, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(int), scene.sim.now);
     sock_setsockopt(c, IPPROTO_TCP, TCP_KEEPINTVL, &intvl, sizeof(int), scene.sim.now);
     sock_setsockopt(c, IPPROTO_TCP, TCP_KEEPCNT, &cnt, sizeof(int), scene.sim.now);
@@ -549,9 +555,8 @@ static void keepalive_finds_a_vanished_peer(void **state)
     scene.b->unplugged = true;
     began = scene_time();
     scene_wait(40);
-    expect(w.events & SOCK_EV_ERROR);
-    expect_equal(sock_error(c, true), ETIMEDOUT);
-    expect((double)(w.at - SIM_START) / 1e6 - began < 26);
+    expect_dead(&w, ETIMEDOUT);
+    expect(seconds_of(&w) - began < 26);
     scene_close(scene.a, c);
     sock_abort(s, scene.sim.now);
     scene_expect_empty(0);
@@ -622,8 +627,7 @@ static void a_peer_that_dies_behind_a_zero_window_is_noticed(void **state)
     struct watched w;
 
     (void)state;
-    scene_connection(&c, &s);
-    scene_watch(&w, c);
+    watched_connection(&c, &s, &w);
     scene_fill(scene.a, c);
     scene_wait(30);
     scene.b->unplugged = true;

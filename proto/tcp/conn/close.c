@@ -68,6 +68,15 @@ static void close_before_handshake(struct tcb *tp)
     tcp_send_fin(tp);
 }
 
+/* Our FIN goes out behind what is queued, whatever else the program still waits for. */
+void tcp_close_write(struct tcb *tp)
+{
+    if (tp->conn.state == TCPS_SYN_RECV)
+        close_before_handshake(tp);
+    else
+        tcp_shutdown_write(tp);
+}
+
 static void abort_connection(struct tcb *tp, bool reset)
 {
     COUNT(tp->st, tcp_aborts);
@@ -103,10 +112,7 @@ void tcp_close(struct tcb *tp, bool linger_zero)
         tcp_abort(tp);
         return;
     }
-    if (tp->conn.state == TCPS_SYN_RECV)
-        close_before_handshake(tp);
-    else
-        tcp_shutdown_write(tp);
+    tcp_close_write(tp);
     if (tp->conn.state == TCPS_FIN_WAIT2) {
         tcp_fin_wait2_orphan(tp);
         return;
@@ -154,6 +160,8 @@ void tcp_fin_acked(struct tcb *tp)
     switch (tp->conn.state) {
     case TCPS_FIN_WAIT1:
         tcp_set_state(tp, TCPS_FIN_WAIT2);
+        if (tp->sock)
+            sock_calls_wake(tp->sock); /* a lingering close(2) ends here */
         break;
     case TCPS_CLOSING:
         enter_time_wait(tp);

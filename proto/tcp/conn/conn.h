@@ -61,6 +61,8 @@ uint16_t uto_advertise(const struct tcb *tp);
 void uto_schedule(struct tcb *tp);
 /** The peer's option has come on an acceptable segment. */
 void uto_received(struct tcb *tp, uint16_t option);
+/** How much of it is over, when the trouble began at `since`. */
+uint64_t uto_elapsed(const struct tcb *tp, uint64_t since);
 /** The user timeout in force: the program's, else the adopted one; 0: none. */
 uint32_t uto_effective_ms(const struct tcb *tp);
 
@@ -70,6 +72,8 @@ uint32_t uto_effective_ms(const struct tcb *tp);
 void tcp_send_fin(struct tcb *tp);
 /** The program will send no more: FIN, and the next state. */
 void tcp_shutdown_write(struct tcb *tp);
+/** Send our FIN behind what is queued: in SYN-RECEIVED too, where tcp_shutdown_write() waits. */
+void tcp_close_write(struct tcb *tp);
 /** The program is gone. */
 void tcp_close(struct tcb *tp, bool linger_zero);
 void tcp_abort(struct tcb *tp);

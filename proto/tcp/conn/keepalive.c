@@ -3,6 +3,7 @@
  */
 #include "proto/sock/sock_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 
 static uint64_t idle_time(const struct tcb *tp)
@@ -49,8 +50,7 @@ static bool given_up(const struct tcb *tp)
 
 void tcp_keepalive_timer(struct tcb *tp)
 {
-    if (!tp->keepalive || tp->conn.state == TCPS_CLOSED || tp->conn.state == TCPS_SYN_SENT)
-        return;
+    assert(tp->conn.state != TCPS_CLOSED && tp->conn.state != TCPS_SYN_SENT);
     /* data in flight or waiting: the other timers watch the peer (MUST-26) */
     if (tp->packets_out || !list_empty(&tp->sendq)) {
         tcp_timer_set(tp, TCP_TIMER_keepalive, tp->st->now + keep_idle(tp));

@@ -144,23 +144,32 @@ static void remember_stamp(const struct stack *st, struct tcp_timewait *tw,
     tw->ts_stamp_s = (uint32_t)(st->now / 1000000);
 }
 
+/* RFC 5961 §3.2 holds without a program too, where Linux takes each reset in the window; PAWS does
+ * not look at resets (RFC 7323 §5.2). */
+static void reset_in_fin_wait2(struct stack *st, struct tcp_timewait *tw, const struct tcp_seg *seg,
+                               bool in_window)
+{
+    if (seg->seq == tw->rcv_nxt) {
+        COUNT(st, tcp_in_rst);
+        tcp_timewait_free(st, &tw->conn);
+    } else if (in_window) {
+        answer(st, tw, true);
+    }
+}
+
 /* FIN-WAIT-2 of an orphan: only the peer's FIN is still wanted. */
 static void fin_wait2_input(struct stack *st, struct tcp_timewait *tw, const struct tcp_seg *seg)
 {
     bool in_window =
         seq_geq(seg->end_seq, tw->rcv_nxt) && seq_leq(seg->seq, tw->rcv_nxt + tw->rcv_wnd);
 
-    if (old_stamp(st, tw, seg) || !in_window) {
-        answer(st, tw, seg->len == 0);
-        return;
-    }
     if (seg->flags & TH_RST) {
-        COUNT(st, tcp_in_rst);
-        tcp_timewait_free(st, &tw->conn);
+        reset_in_fin_wait2(st, tw, seg, in_window);
         return;
     }
-    if ((seg->flags & TH_SYN) && seq_geq(seg->seq, tw->rcv_nxt)) {
-        tcp_send_reset(st, seg);
+    /* a SYN too: the state is a synchronised one (RFC 5961 §4.2; Linux resets it) */
+    if (old_stamp(st, tw, seg) || !in_window || (seg->flags & TH_SYN)) {
+        answer(st, tw, seg->len == 0 || (seg->flags & TH_SYN));
         return;
     }
     /* an empty ACK may lie behind a FIN that was lost on the way: it is no data */

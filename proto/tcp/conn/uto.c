@@ -3,9 +3,10 @@
  * The user timeout option (RFC 5482): how long each side is willing to wait for an acknowledgement.
  *
  * Off unless tcp_uto is set; then an arriving option is ignored. Our value goes out with SYN or
- * SYN-ACK, once more with the first segment after it, and when the program changes it; nothing
- * depends on its arrival. What the peer says is adopted within tcp_uto_min and tcp_uto_max, unless
- * the program has chosen with TCP_USER_TIMEOUT (§3.1: CHANGEABLE is false then).
+ * SYN-ACK, once more with the first segment after it, and when the program changes it (an ACK takes
+ * it along where data fills its segment); nothing depends on its arrival. What the peer says is
+ * adopted within tcp_uto_min and tcp_uto_max, unless the program has chosen with TCP_USER_TIMEOUT
+ * (§3.1: CHANGEABLE is false then).
  */
 #include "proto/tcp/tcp.h"
 
@@ -58,4 +59,18 @@ void uto_received(struct tcb *tp, uint16_t option)
 uint32_t uto_effective_ms(const struct tcb *tp)
 {
     return tp->user_timeout_ms ? tp->user_timeout_ms : tp->uto_adopted_ms;
+}
+
+/* Who answers behind a closed window keeps the connection (RFC 9293 §3.8.6.1, MUST-37): only what
+ * the program chose counts from the beginning all the same, as in Linux. */
+uint64_t uto_elapsed(const struct tcb *tp, uint64_t since)
+{
+    bool closed = !tp->snd_wnd || !tp->packets_out;
+    bool answered = tp->packets_out ? tp->last_ack_received >= tp->last_sent : !tp->probes_out;
+
+    if (!closed || tp->user_timeout_ms)
+        return tp->st->now - since;
+    if (answered)
+        return 0;
+    return tp->st->now - (tp->last_ack_received > since ? tp->last_ack_received : since);
 }

@@ -60,16 +60,13 @@ static void note_delivered(struct tcb *tp, const struct segment *seg, struct tcp
         as->orig_delivered = true;
 }
 
-/* RFC 5927 §7.2: so much in one packet has reached the peer; a segment that a "too big" named has
- * arrived after all. */
+/* RFC 5927 §7.2: so much in one packet has reached the peer. */
 static void note_size(struct tcb *tp, const struct segment *seg)
 {
     uint32_t len = seg_len(seg) < tp->mss_cache ? seg_len(seg) : tp->mss_cache;
 
     if (len > tp->size_acked)
         tp->size_acked = (uint16_t)len;
-    if (tp->ptb_mtu && seq_lt(tp->ptb_seq, seg->end_seq))
-        tp->ptb_mtu = 0;
 }
 
 /* So many packets are the peer's now; SACK has told of some of them before. */
@@ -138,6 +135,8 @@ static void advance(struct tcb *tp, const struct tcp_seg *seg, struct tcp_ack_st
     tp->retransmits = 0;
     if (!tcp_urg_mode(tp))
         tp->snd_up = tp->snd_una; /* or it would look new again half a sequence space on */
+    if (tp->ptb_mtu && seq_gt(tp->snd_una, tp->ptb_seq))
+        tp->ptb_mtu = 0; /* what a "too big" named has arrived after all (RFC 5927 §7.2) */
 }
 
 /* Does the time-out begin anew? With progress; and when a SACK times something younger than the head

@@ -229,6 +229,8 @@ void tcp_xmit_retransmit_queue(struct tcb *tp);
 /** The path MTU fell: what is in flight and too large for it goes again, without a penalty (RFC
  * 1191 §6.5). */
 void tcp_simple_retransmit(struct tcb *tp);
+/** A retransmission was refused: the retry timer. */
+void tcp_retry_soon(struct tcb *tp);
 /** Send seg again, at most `segs` packets of it. 0, or a negative errno value (nothing went out).
  */
 int tcp_retransmit_segment(struct tcb *tp, struct segment *seg, uint32_t segs);

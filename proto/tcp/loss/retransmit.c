@@ -78,6 +78,12 @@ int tcp_retransmit_segment(struct tcb *tp, struct segment *seg, uint32_t segs)
     return 0;
 }
 
+/* The device has room again within a millisecond; memory takes longer. */
+void tcp_retry_soon(struct tcb *tp)
+{
+    tcp_timer_set(tp, TCP_TIMER_retry, tp->st->now + (tp->st->device_blocked ? 1000 : 10000));
+}
+
 /* One lost segment; false: stop here. */
 static bool send_lost(struct tcb *tp, struct segment *seg)
 {
@@ -94,7 +100,7 @@ static bool send_lost(struct tcb *tp, struct segment *seg)
     if (outside_window(tp, seg))
         return false;
     if (tcp_retransmit_segment(tp, seg, segs < burst ? segs : burst) != 0) {
-        tcp_timer_set(tp, TCP_TIMER_retry, tp->st->now + 1000);
+        tcp_retry_soon(tp);
         return false;
     }
     if (tp->ca_state == CA_RECOVERY)

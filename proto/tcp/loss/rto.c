@@ -106,7 +106,7 @@ static bool dead_behind_window(const struct tcb *tp)
     uint64_t user = (uint64_t)uto_effective_ms(tp) * 1000;
     uint64_t elapsed = tp->retrans_stamp ? tp->st->now - tp->retrans_stamp : 0;
 
-    if (user && elapsed >= user)
+    if (user && tp->retrans_stamp && uto_elapsed(tp, tp->retrans_stamp) >= user)
         return true;
     return tp->st->now - tp->last_ack_received > limit && elapsed > limit;
 }
@@ -142,7 +142,11 @@ static void refused(struct tcb *tp)
         tp->total_rto--;
         wait = 1000;
     } else {
-        tcp_timer_set(tp, TCP_TIMER_retry, tp->st->now + 1000);
+        tcp_retry_soon(tp);
+        /* but R2 runs from here (Linux: the first attempted retransmit): who waits for memory must
+         * not hold his own for ever */
+        if (!tp->retrans_stamp)
+            tp->retrans_stamp = tp->st->now ? tp->st->now : 1;
     }
     tcp_timer_set(tp, TCP_TIMER_rexmt, tp->st->now + wait);
 }
@@ -155,7 +159,7 @@ static uint64_t clamped_rto(const struct tcb *tp)
 
     if (!limit || !tp->retrans_stamp)
         return tp->rto;
-    elapsed = tp->st->now - tp->retrans_stamp;
+    elapsed = uto_elapsed(tp, tp->retrans_stamp);
     if (elapsed >= limit)
         return 1000;
     return limit - elapsed < tp->rto ? limit - elapsed : tp->rto;

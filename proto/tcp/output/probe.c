@@ -90,7 +90,7 @@ static bool given_up(const struct tcb *tp)
     if (!tp->sock)
         most = tun->orphan_retries ? (uint32_t)tun->orphan_retries : 8;
     if (uto_effective_ms(tp) && tp->probes_since)
-        return tp->st->now - tp->probes_since >= (uint64_t)uto_effective_ms(tp) * 1000;
+        return uto_elapsed(tp, tp->probes_since) >= (uint64_t)uto_effective_ms(tp) * 1000;
     return tp->probes_out >= most;
 }
 

@@ -218,6 +218,9 @@ int tcp_transmit_segment(struct tcb *tp, struct segment *seg, uint32_t mss)
         f.n_spans = (uint8_t)bytestream_spans(&tp->snd, tcp_snd_offset(tp, seg->seq), len, f.spans);
         f.span_len = len;
     }
+    /* no room beside the data: an ACK goes ahead with it (RFC 5482 §3: in the next segment) */
+    if (tp->uto_pending && !syn && len + UTO_SPACE > mss)
+        tcp_send_ack(tp);
     if (len > mss) {
         f.gso = ip_addr_is_v4(&tp->conn.remote.addr) ? FRAME_GSO_TCP4 : FRAME_GSO_TCP6;
         f.gso_size = (uint16_t)mss;

@@ -216,6 +216,26 @@ TEST(a_commit_is_never_refused_for_want_of_memory)
     assert_int_equal(sock_unacked(fx.s), 0);
 }
 
+/* No ACK will come to say that there is memory again. */
+TEST(a_writer_without_memory_is_told_in_ten_milliseconds)
+{
+    struct iovec iov[4];
+    size_t limit;
+    int spans;
+
+    passive();
+    limit = fx.st->mem.limit;
+    fx.st->mem.limit = fx.st->mem.used;
+    assert_int_equal(sock_send_spans(fx.s, 70000, iov, &spans), 0);
+    fx.st->mem.limit = limit;
+    events_of(fx.s);
+    advance(10 * MS - 1);
+    assert_false(events_of(fx.s) & SOCK_EV_WRITABLE);
+    advance(1);
+    assert_true(events_of(fx.s) & SOCK_EV_WRITABLE);
+    assert_int_equal(sock_send_spans(fx.s, 70000, iov, &spans), 70000);
+}
+
 TEST(spans_say_the_errors_of_a_send_but_keep_them)
 {
     struct iovec v[4];
@@ -293,6 +313,34 @@ TEST(spans_inside_the_present_buffer_wait_for_no_memory)
     assert_false(tcp_timer_pending(tp, TCP_TIMER_retry));
 }
 
+/* tcp(7), SIOCOUTQ. */
+TEST(a_syn_is_not_unacknowledged_data)
+{
+    connecting();
+    assert_int_equal(sock_unacked(fx.s), 0);
+    peer(SYN, 0, 0, 0);
+    assert_int_equal(sock_unacked(fx.s), 0);
+}
+
+TEST(what_was_shut_before_it_was_connected_reads_as_an_end)
+{
+    fx.s = fx_socket();
+    assert_int_equal(r(10), -ENOTCONN);
+    assert_int_equal(sock_shutdown(fx.s, SHUT_WR, fx.now), -ENOTCONN);
+    assert_int_equal(r(10), -ENOTCONN);
+    assert_int_equal(sock_shutdown(fx.s, SHUT_RD, fx.now), -ENOTCONN);
+    assert_int_equal(r(10), 0);
+}
+
+TEST(a_failed_attempt_reads_its_error_once_then_the_end)
+{
+    connecting();
+    peer(RST | ACK, 0, 1, 0);
+    assert_int_equal(r(10), -ECONNREFUSED);
+    assert_int_equal(r(10), 0);
+    assert_int_equal(w(10), -EPIPE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -311,12 +359,16 @@ int main(void)
         T(spans_obey_the_send_buffer_and_msg_more),
         T(a_commit_is_never_refused_by_notsent_lowat),
         T(a_commit_is_never_refused_for_want_of_memory),
+        T(a_writer_without_memory_is_told_in_ten_milliseconds),
         T(spans_say_the_errors_of_a_send_but_keep_them),
         T(received_spans_are_the_stream),
         T(eof_is_said_when_everything_before_it_was_taken),
         T(unacked_does_not_count_the_fin),
         T(send_space),
         T(spans_inside_the_present_buffer_wait_for_no_memory),
+        T(a_syn_is_not_unacknowledged_data),
+        T(what_was_shut_before_it_was_connected_reads_as_an_end),
+        T(a_failed_attempt_reads_its_error_once_then_the_end),
     };
 
     return cmocka_run_group_tests_name("sock data", tests, NULL, NULL);

@@ -162,6 +162,44 @@ TEST(connect_to_the_unspecified_address_means_this_host)
     expect_none();
 }
 
+/* IPV6_V6ONLY leaves IPv4 alone, mapped addresses as well (RFC 3493 §5.3; Linux: ipv6_only_sock).
+ */
+TEST(an_ipv6_only_socket_takes_no_mapped_address)
+{
+    struct ip_endpoint e = fx_endpoint("10.0.0.1", 77), to = fx_peer_endpoint();
+
+    assert_int_equal(sock_create(fx.st, true, &fx.s), 0);
+    assert_int_equal(set_int(IPPROTO_IPV6, IPV6_V6ONLY, 1), 0);
+    assert_int_equal(sock_bind(fx.s, &e, fx.now), -EINVAL);
+    assert_int_equal(sock_connect(fx.s, &to, fx.now), -ENETUNREACH);
+    assert_int_equal(set_int(IPPROTO_IPV6, IPV6_V6ONLY, 0), 0);
+    assert_int_equal(sock_bind(fx.s, &e, fx.now), 0);
+    assert_int_equal(set_int(IPPROTO_IPV6, IPV6_V6ONLY, 1), -EINVAL); /* bound */
+    assert_int_equal(sock_connect(fx.s, &to, fx.now), -EINPROGRESS);
+}
+
+TEST(listen_behind_an_attempt_that_connect_has_not_told_yet)
+{
+    struct ip_endpoint to = fx_peer_endpoint();
+
+    connecting();
+    peer(RST | ACK, 0, 1, 0);
+    assert_int_equal(sock_listen(fx.s, 1, fx.now), -EINVAL);
+    assert_int_equal(sock_connect(fx.s, &to, fx.now), -ECONNREFUSED);
+    assert_int_equal(sock_listen(fx.s, 1, fx.now), 0);
+}
+
+TEST(an_attempt_that_shutdown_gave_up_leaves_a_fresh_socket)
+{
+    struct ip_endpoint to = fx_peer_endpoint();
+
+    connecting();
+    assert_int_equal(sock_shutdown(fx.s, SHUT_WR, fx.now), 0);
+    assert_int_equal(sock_error(fx.s, false), ECONNRESET);
+    assert_int_equal(sock_connect(fx.s, &to, fx.now), -EINPROGRESS);
+    assert_int_equal(sock_error(fx.s, false), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +215,9 @@ int main(void)
         T(shutdown_of_reading_ends_a_listener_whose_port_stays_its_own),
         T(listen_without_memory),
         T(connect_to_the_unspecified_address_means_this_host),
+        T(an_ipv6_only_socket_takes_no_mapped_address),
+        T(listen_behind_an_attempt_that_connect_has_not_told_yet),
+        T(an_attempt_that_shutdown_gave_up_leaves_a_fresh_socket),
     };
 
     return cmocka_run_group_tests_name("names", tests, NULL, NULL);

@@ -278,6 +278,96 @@ TEST(so_error_takes_the_error)
     assert_int_equal(get_int(SOL_SOCKET, SO_ERROR), 0);
 }
 
+/* socket(7): "initialized to 1 … not changeable on Linux". */
+TEST(the_send_low_water_mark_is_1)
+{
+    fx.s = fx_socket();
+    assert_int_equal(get_int(SOL_SOCKET, SO_SNDLOWAT), 1);
+    assert_int_equal(set_int(SOL_SOCKET, SO_SNDLOWAT, 2), -ENOPROTOOPT);
+}
+
+TEST(rcvlowat_has_bounds)
+{
+    fx.s = fx_socket();
+    assert_int_equal(set_int(SOL_SOCKET, SO_RCVLOWAT, 0), 0);
+    assert_int_equal(get_int(SOL_SOCKET, SO_RCVLOWAT), 1);
+    assert_int_equal(set_int(SOL_SOCKET, SO_RCVLOWAT, -1), 0);
+    assert_int_equal(get_int(SOL_SOCKET, SO_RCVLOWAT), tun.rmem_max / 2);
+}
+
+TEST(the_window_clamp_is_taken_away_only_before_the_connection)
+{
+    fx.s = fx_socket();
+    assert_int_equal(set_int(IPPROTO_TCP, TCP_WINDOW_CLAMP, 1), 0);
+    assert_int_equal(get_int(IPPROTO_TCP, TCP_WINDOW_CLAMP), 1152);
+    assert_int_equal(set_int(IPPROTO_TCP, TCP_WINDOW_CLAMP, 0), 0);
+    assert_int_equal(get_int(IPPROTO_TCP, TCP_WINDOW_CLAMP), 0);
+    close_it();
+    passive();
+    assert_int_equal(set_int(IPPROTO_TCP, TCP_WINDOW_CLAMP, 0), -EINVAL);
+}
+
+/* ip(7): a single byte will do; -1 is the default again. */
+TEST(ip_ttl_and_tos_of_one_byte)
+{
+    uint8_t byte = 17;
+
+    fx.s = fx_socket();
+    assert_int_equal(set(IPPROTO_IP, IP_TTL, &byte, 1), 0);
+    assert_int_equal(get_int(IPPROTO_IP, IP_TTL), 17);
+    assert_int_equal(set_int(IPPROTO_IP, IP_TTL, -1), 0);
+    assert_int_equal(get_int(IPPROTO_IP, IP_TTL), 64);
+    byte = 0x20;
+    assert_int_equal(set(IPPROTO_IP, IP_TOS, &byte, 1), 0);
+    assert_int_equal(get_int(IPPROTO_IP, IP_TOS), 0x20);
+    assert_int_equal(set(IPPROTO_IP, IP_TOS, &byte, 0), -EINVAL);
+}
+
+/* The options that programs set most often and that this stack does not have: they are told so. */
+TEST(options_of_the_manual_that_we_do_not_have)
+{
+    static const struct pair lacking[] = {
+        {SOL_SOCKET, SO_BINDTODEVICE, 1, 0},
+        {SOL_SOCKET, SO_BROADCAST, 1, 0},
+        {SOL_SOCKET, SO_BUSY_POLL, 1, 0},
+        {SOL_SOCKET, SO_DEBUG, 1, 0},
+        {SOL_SOCKET, SO_DONTROUTE, 1, 0},
+        {SOL_SOCKET, SO_INCOMING_CPU, 1, 0},
+        {SOL_SOCKET, SO_MARK, 1, 0},
+        {SOL_SOCKET, SO_PEEK_OFF, 1, 0},
+        {SOL_SOCKET, SO_PRIORITY, 1, 0},
+        {SOL_SOCKET, SO_RCVBUFFORCE, 1, 0},
+        {SOL_SOCKET, SO_SNDBUFFORCE, 1, 0},
+        {SOL_SOCKET, SO_TIMESTAMP, 1, 0},
+        {SOL_SOCKET, SO_TIMESTAMPNS, 1, 0},
+        {SOL_SOCKET, SO_ZEROCOPY, 1, 0},
+        {IPPROTO_TCP, TCP_FASTOPEN, 1, 0},
+        {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1, 0},
+        {IPPROTO_TCP, TCP_MD5SIG, 1, 0},
+        {IPPROTO_TCP, TCP_REPAIR, 1, 0},
+        {IPPROTO_TCP, TCP_THIN_DUPACK, 1, 0},
+        {IPPROTO_TCP, TCP_ULP, 1, 0},
+        {IPPROTO_IP, IP_FREEBIND, 1, 0},
+        {IPPROTO_IP, IP_MTU, 1, 0},
+        {IPPROTO_IP, IP_MTU_DISCOVER, 1, 0},
+        {IPPROTO_IP, IP_OPTIONS, 1, 0},
+        {IPPROTO_IP, IP_RECVERR, 1, 0},
+        {IPPROTO_IP, IP_RECVTOS, 1, 0},
+        {IPPROTO_IP, IP_TRANSPARENT, 1, 0},
+        {IPPROTO_IPV6, IPV6_TCLASS, 1, 0},
+        {IPPROTO_IPV6, IPV6_UNICAST_HOPS, 1, 0},
+    };
+
+    fx.s = fx_socket();
+    for (size_t i = 0; i < sizeof(lacking) / sizeof(lacking[0]); i++) {
+        int v = 0;
+        size_t len = sizeof(v);
+
+        assert_int_equal(set_int(lacking[i].level, lacking[i].name, lacking[i].in), -ENOPROTOOPT);
+        assert_int_equal(get(lacking[i].level, lacking[i].name, &v, &len), -ENOPROTOOPT);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -293,6 +383,11 @@ int main(void)
         T(an_unknown_congestion_control_is_enoent),
         T(what_the_getters_say_of_a_fresh_socket),
         T(so_error_takes_the_error),
+        T(the_send_low_water_mark_is_1),
+        T(rcvlowat_has_bounds),
+        T(the_window_clamp_is_taken_away_only_before_the_connection),
+        T(ip_ttl_and_tos_of_one_byte),
+        T(options_of_the_manual_that_we_do_not_have),
     };
 
     return cmocka_run_group_tests_name("options", tests, NULL, NULL);

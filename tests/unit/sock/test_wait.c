@@ -1,44 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Blocking calls in virtual time (send path, steps 4 and 12). */
-#include "proto/sock/wait.h"
-#include "tests/unit/tcp/fixture.h"
-
-static uint8_t buf[400000];
-
-static struct sock_call *start(struct sock *s, enum sock_call_op op, size_t len, int flags)
-{
-    struct sock_call_args args = {.op = op, .buf = buf, .len = len, .flags = flags};
-    struct sock_call *c;
-
-    args.remote = fx_peer_endpoint();
-    fx.no_pattern = true;
-    assert_int_equal(sock_call_start(s, &args, fx.now, &c), 0);
-    run();
-    return c;
-}
-
-static void ended(struct sock_call *c, ssize_t want)
-{
-    ssize_t got = -12345;
-
-    assert_true(sock_call_done(c, &got));
-    assert_int_equal(got, want);
-    sock_call_free(c);
-}
-
-static void waits(const struct sock_call *c)
-{
-    ssize_t got;
-
-    assert_false(sock_call_done(c, &got));
-}
-
-static void timeout(int name, unsigned ms)
-{
-    struct timeval tv = {ms / 1000, ms % 1000 * 1000};
-
-    assert_int_equal(sock_setsockopt(fx.s, SOL_SOCKET, name, &tv, sizeof(tv), fx.now), 0);
-}
+#include "tests/unit/sock/blocking.h"
 
 static void acknowledge_all(void)
 {
@@ -199,6 +161,34 @@ TEST(recv_waitall_is_cut_short_by_the_end)
     ended(start(fx.s, SOCK_CALL_RECV, 100, 0), 0);
 }
 
+TEST(recv_waitall_ends_at_an_urgent_mark_that_comes_where_it_waits)
+{
+    struct sock_call *c;
+
+    passive();
+    c = start(fx.s, SOCK_CALL_RECV, 100, MSG_WAITALL);
+    peer(PSH | ACK, 1, 1, 10);
+    waits(c);
+    peer(PSH | ACK | URG, 11, 1, 5, .urg = 1);
+    ended(c, 10);
+    assert_true(sock_at_mark(fx.s));
+    assert_int_equal(r(100), 4);
+}
+
+TEST(a_time_limit_beyond_all_time_is_none)
+{
+    struct timeval tv = {INT64_MAX / 500000, 0};
+    struct sock_call *c;
+
+    passive();
+    assert_int_equal(sock_setsockopt(fx.s, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv), fx.now), 0);
+    c = start(fx.s, SOCK_CALL_RECV, 100, 0);
+    advance(1000 * MS);
+    waits(c);
+    peer(PSH | ACK, 1, 1, 10);
+    ended(c, 10);
+}
+
 TEST(recv_s_time_limit)
 {
     struct sock_call *c;
@@ -283,6 +273,109 @@ TEST(a_call_that_is_forgotten_takes_no_bytes)
     assert_int_equal(r(10), 10);
 }
 
+/* --- signals and time limits (signal(7), socket(7)) ---------------------------------------------
+ */
+
+TEST(a_restarting_signal_leaves_a_call_that_has_done_nothing)
+{
+    struct sock_call *c;
+
+    passive();
+    c = start(fx.s, SOCK_CALL_RECV, 100, 0);
+    sock_call_restart(c, fx.now);
+    waits(c);
+    peer(PSH | ACK, 1, 1, 10);
+    ended(c, 10);
+}
+
+TEST(a_restarting_signal_ends_a_call_with_a_time_limit)
+{
+    struct sock_call *c;
+
+    passive();
+    timeout(SO_RCVTIMEO, 1000);
+    c = start(fx.s, SOCK_CALL_RECV, 100, 0);
+    sock_call_restart(c, fx.now);
+    ended(c, -EINTR);
+}
+
+TEST(a_restarting_signal_ends_a_call_that_has_done_something)
+{
+    struct sock_call *c;
+
+    passive();
+    c = start(fx.s, SOCK_CALL_RECV, 100, MSG_WAITALL);
+    peer(PSH | ACK, 1, 1, 60);
+    sock_call_restart(c, fx.now);
+    ended(c, 60);
+}
+
+TEST(a_second_connect_that_runs_out_of_time_says_ealready)
+{
+    fx.s = fx_socket();
+    timeout(SO_SNDTIMEO, 100);
+    for (int i = 0; i < 3; i++) {
+        struct sock_call *c = start(fx.s, SOCK_CALL_CONNECT, 0, 0);
+
+        waits(c);
+        advance(101 * MS);
+        ended(c, i ? -EALREADY : -EINPROGRESS);
+    }
+}
+
+TEST(a_negative_time_limit_never_waits)
+{
+    struct timeval tv = {-1, 0}, got = {7, 7};
+    size_t len = sizeof(got);
+
+    passive();
+    assert_int_equal(sock_setsockopt(fx.s, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv), fx.now), 0);
+    ended(start(fx.s, SOCK_CALL_RECV, 100, 0), -EAGAIN);
+    assert_int_equal(sock_getsockopt(fx.s, SOL_SOCKET, SO_RCVTIMEO, &got, &len, fx.now), 0);
+    assert_int_equal(got.tv_sec, 0);
+    assert_int_equal(got.tv_usec, 0);
+}
+
+TEST(shutdown_ends_an_accept_that_waits)
+{
+    struct sock_call *c;
+
+    listening(4);
+    c = start(fx.lst, SOCK_CALL_ACCEPT, 0, 0);
+    assert_int_equal(sock_shutdown(fx.lst, SHUT_WR, fx.now), 0);
+    waits(c);
+    assert_int_equal(sock_shutdown(fx.lst, SHUT_RD, fx.now), 0);
+    ended(c, -EINVAL);
+}
+
+TEST(shutdown_ends_a_connect_that_waits)
+{
+    struct sock_call *c;
+
+    fx.s = fx_socket();
+    c = start(fx.s, SOCK_CALL_CONNECT, 0, 0);
+    assert_int_equal(sock_shutdown(fx.s, SHUT_RDWR, fx.now), 0);
+    ended(c, -ECONNRESET);
+}
+
+TEST(shutdown_ends_a_read_and_a_write_that_wait)
+{
+    struct sock_call *reader, *writer;
+    ssize_t got;
+
+    passive();
+    reader = start(fx.s, SOCK_CALL_RECV, 100, 0);
+    assert_int_equal(sock_shutdown(fx.s, SHUT_RD, fx.now), 0);
+    ended(reader, 0);
+    writer = start(fx.s, SOCK_CALL_SEND, 400000, 0);
+    waits(writer);
+    assert_int_equal(sock_shutdown(fx.s, SHUT_WR, fx.now), 0);
+    assert_true(sock_call_done(writer, &got));
+    assert_in_range(got, 1, 399999);
+    sock_call_free(writer);
+    ended(start(fx.s, SOCK_CALL_SEND, 10, 0), -EPIPE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -298,6 +391,8 @@ int main(void)
         T(recv_waits_for_a_byte),
         T(recv_waitall_waits_for_all),
         T(recv_waitall_is_cut_short_by_the_end),
+        T(recv_waitall_ends_at_an_urgent_mark_that_comes_where_it_waits),
+        T(a_time_limit_beyond_all_time_is_none),
         T(recv_s_time_limit),
         T(recv_is_ended_by_a_reset),
         T(accept_waits),
@@ -305,6 +400,14 @@ int main(void)
         T(close_under_a_waiting_call),
         T(a_call_that_is_forgotten_while_it_waits),
         T(a_call_that_is_forgotten_takes_no_bytes),
+        T(a_restarting_signal_leaves_a_call_that_has_done_nothing),
+        T(a_restarting_signal_ends_a_call_with_a_time_limit),
+        T(a_restarting_signal_ends_a_call_that_has_done_something),
+        T(a_second_connect_that_runs_out_of_time_says_ealready),
+        T(a_negative_time_limit_never_waits),
+        T(shutdown_ends_an_accept_that_waits),
+        T(shutdown_ends_a_connect_that_waits),
+        T(shutdown_ends_a_read_and_a_write_that_wait),
     };
 
     return cmocka_run_group_tests_name("wait", tests, NULL, NULL);

@@ -119,6 +119,21 @@ TEST(simultaneous_open_ended_by_the_peer_s_syn_ack)
     assert_int_equal(r(10), 10);
 }
 
+TEST(simultaneous_open_text_and_fin_of_the_peer_s_syn_ack_come_again)
+{
+    syn_sent();
+    peer(SYN, 0, 0, 0);
+    expect(SYN | ACK, 0, 1, 0);
+    peer(SYN | FIN | PSH | ACK, 0, 1, 10);
+    assert_state(ESTABLISHED);
+    expect(ACK, 1, 1, 0);
+    assert_int_equal(r(20), -EAGAIN);
+    peer(FIN | PSH | ACK, 1, 1, 10);
+    assert_state(CLOSE_WAIT);
+    assert_int_equal(r(20), 10);
+    assert_int_equal(r(20), 0);
+}
+
 TEST(simultaneous_open_the_syn_ack_is_resent)
 {
     syn_sent();
@@ -192,6 +207,21 @@ TEST(close_before_a_simultaneous_open_is_complete)
     assert_state(TIME_WAIT);
 }
 
+TEST(close_before_the_crossing_syn_ack)
+{
+    syn_sent();
+    peer(SYN, 0, 0, 0);
+    clear();
+    close_it();
+    assert_state(FIN_WAIT1);
+    peer(SYN | ACK, 0, 1, 0); /* the one SYN that is welcome: no challenge, our FIN follows */
+    expect(FIN | ACK, 1, 1, 0);
+    assert_int_equal(cnt(tcp_challenge_acks), 0);
+    assert_int_equal(cnt(tcp_in_syn_in_window), 0);
+    peer(SYN | ACK, 0, 1, 0); /* … once */
+    assert_int_equal(cnt(tcp_in_syn_in_window), 1);
+}
+
 TEST(text_in_the_syn_ack_is_ignored_and_comes_again)
 {
     syn_sent();
@@ -223,12 +253,14 @@ int main(void)
         T(hostile_05_a_tiny_mss_has_a_floor),
         T(simultaneous_open),
         T(simultaneous_open_ended_by_the_peer_s_syn_ack),
+        T(simultaneous_open_text_and_fin_of_the_peer_s_syn_ack_come_again),
         T(simultaneous_open_the_syn_ack_is_resent),
         T(simultaneous_open_refused),
         T(simultaneous_open_with_a_wrong_ack_is_reset),
         T(simultaneous_open_with_a_wrong_syn_ack_is_reset_and_leaves_no_ack_owed),
         T(shutdown_before_a_simultaneous_open_is_complete_sends_the_fin_after_it),
         T(close_before_a_simultaneous_open_is_complete),
+        T(close_before_the_crossing_syn_ack),
         T(text_in_the_syn_ack_is_ignored_and_comes_again),
         T(shutdown_while_connecting_aborts),
     };

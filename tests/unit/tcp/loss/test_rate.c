@@ -28,6 +28,17 @@ TEST(one_window_a_round_trip_is_the_rate)
     assert_int_equal(info().delivery_flags & 1, 1); /* it began with nothing to send */
 }
 
+TEST(a_fast_path_has_an_exact_rate)
+{
+    fx.rtt = MS;
+    passive();
+    assert_int_equal(w(60000), 60000);
+    clear();
+    advance(MS);
+    peer(ACK, 1, 1 + 10 * 1448, 0);
+    assert_int_equal(info().delivery_rate, 14480000);
+}
+
 TEST(a_rate_grows_with_the_window)
 {
     far_peer();
@@ -134,6 +145,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(one_window_a_round_trip_is_the_rate),
+        T(a_fast_path_has_an_exact_rate),
         T(a_rate_grows_with_the_window),
         T(what_a_slow_program_sends_is_marked_and_lowers_nothing),
         T(a_first_sample_of_a_slow_program_says_so),

@@ -150,6 +150,39 @@ TEST(a_local_failure_is_tried_again_in_half_a_second_at_most)
     assert_true(clear() >= 1);
 }
 
+TEST(a_retransmission_that_finds_no_memory_is_an_attempt)
+{
+    passive();
+    assert_int_equal(set_int(IPPROTO_TCP, TCP_USER_TIMEOUT, 5000), 0);
+    fx.st->tcp.segment_pool.per_slab = 1;
+    assert_int_equal(w(2 * tp->mss_cache), 2 * tp->mss_cache);
+    assert_int_equal(tp->packets_out, 2);
+    clear();
+    fx.fail_all = true; /* one of the two cannot be cut off */
+    advance(5 * SEC);
+    assert_state(ESTABLISHED);
+    advance(SEC);
+    fx.fail_all = false;
+    assert_int_equal(clear(), 0);
+    assert_state(CLOSED);
+    assert_int_equal(sock_error(fx.s, true), ETIMEDOUT);
+}
+
+TEST(memory_is_asked_for_less_often_than_the_device)
+{
+    passive();
+    fx.st->tcp.segment_pool.per_slab = 1;
+    assert_int_equal(w(2 * tp->mss_cache), 2 * tp->mss_cache);
+    fx.fail_all = true;
+    advance(201 * MS);
+    assert_in_range(tp->deadline[TCP_TIMER_retry] - fx.now, 8 * MS, 10 * MS);
+    fx.fail_all = false;
+    fx.device_room = 0;
+    advance(10 * MS);
+    assert_in_range(tp->deadline[TCP_TIMER_retry] - fx.now, 1, MS);
+    fx.device_room = -1;
+}
+
 TEST(r1_makes_the_neighbour_suspect)
 {
     uint64_t before;
@@ -219,6 +252,8 @@ int main(void)
         T(everything_acknowledged_stops_the_timer),
         T(a_time_out_is_slow_start_from_one),
         T(a_local_failure_is_tried_again_in_half_a_second_at_most),
+        T(a_retransmission_that_finds_no_memory_is_an_attempt),
+        T(memory_is_asked_for_less_often_than_the_device),
         T(r1_makes_the_neighbour_suspect),
         T(a_window_that_closed_over_data_in_flight_ends_with_the_user_timeout),
         T(a_window_that_closed_over_the_data_of_an_orphan_ends_with_its_retries),
