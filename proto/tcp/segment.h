@@ -26,6 +26,9 @@ struct packet;
 
 #define TCP_HEADER_LEN      20
 #define TCP_TIMESTAMP_SPACE 12 /**< NOP NOP and ten bytes */
+#define TCP_SACK_BASE       4  /**< NOP NOP, kind, length */
+#define TCP_SACK_BLOCK      8
+#define TCP_MAX_SACKS       4
 
 /* --- segments in the write queue --- */
 
@@ -62,6 +65,11 @@ struct ooo_range {
     uint32_t seq, end_seq;
 };
 
+/** A range of sequence numbers, as a SACK option has them (RFC 2018 §3). */
+struct sack_block {
+    uint32_t start, end;
+};
+
 /* --- parsed input --- */
 
 struct tcp_options {
@@ -70,10 +78,8 @@ struct tcp_options {
     uint16_t mss;
     uint32_t tsval, tsecr;
     uint16_t uto;   /**< user timeout option as it came, 0: none (RFC 5482) */
-    uint8_t n_sack; /**< blocks present (RFC 2018), at most 4 */
-    struct {
-        uint32_t start, end;
-    } sack[4];
+    uint8_t n_sack; /**< blocks present (RFC 2018) */
+    struct sack_block sack[TCP_MAX_SACKS];
 };
 
 /** A checked segment: nothing above tcp/input/parse.c looks at wire bytes. */

@@ -12,8 +12,6 @@
 static const struct {
     const char *name, *values;
 } absent[] = {
-    {"tcp_sack", "0"},
-    {"tcp_dsack", "0"},
     {"tcp_fack", "0"},
     {"tcp_ecn", "0 2"},
     {"tcp_early_retrans", "0"},

@@ -20,7 +20,7 @@ static uint32_t requests(void)
     return u.requests;
 }
 
-TEST(the_syn_ack_is_linux_s_without_sack)
+TEST(a_syn_without_sack_permitted_is_answered_without)
 {
     const struct fx_seg *g;
 
@@ -380,7 +380,7 @@ TEST(the_timer_of_a_request_is_told)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(the_syn_ack_is_linux_s_without_sack),
+        T(a_syn_without_sack_permitted_is_answered_without),
         T(options_are_granted_only_when_the_syn_had_them),
         T(the_syn_ack_is_resent_at_1_3_7_15_31_s_and_forgotten_at_63_s),
         T(ip_options_on_a_syn_are_ignored_but_a_source_route_is_refused),
