@@ -178,6 +178,7 @@ void tcp_ack_out_of_order(struct tcb *tp, uint32_t segs)
         return;
     }
     tp->ack_comp.held += segs;
+    tp->ack_flags |= TCP_ACK_SCHED; /* also when the ACK of an earlier one has just left */
     if (!tcp_timer_pending(tp, TCP_TIMER_compack))
         tcp_timer_set(tp, TCP_TIMER_compack, tp->st->now + compress_delay(tp));
 }
