@@ -5,8 +5,8 @@
 
 #define TCP_OPTION_SPACE 40u
 #define SMALLEST_PAYLOAD 8u
-#define IPV4_HEADER 20u
-#define IPV6_HEADER 40u
+#define IPV4_HEADER      20u
+#define IPV6_HEADER      40u
 /** IP and TCP headers with all options inside a 64 KiB packet. */
 #define GSO_PAYLOAD_MAX (FRAME_MAX_PACKET - IPV6_HEADER - 60u)
 

@@ -10,7 +10,8 @@ static void connected(bool ts)
     passive();
 }
 
-/* The peer sends [seq, seq + len); the answer acknowledges `ack` and has these blocks (NULL: any). */
+/* The peer sends [seq, seq + len); the answer acknowledges `ack` and has these blocks (NULL: any).
+ */
 static void arrives(uint32_t seq, uint32_t len, uint32_t ack, const char *blocks)
 {
     const struct fx_seg *g;
@@ -215,8 +216,8 @@ TEST(the_handshake_we_begin_offers_sack_and_the_answer_decides)
 TEST(under_memory_pressure_the_highest_goes_first)
 {
     listening(1);
-    assert_int_equal(sock_setsockopt(fx.lst, SOL_SOCKET, SO_RCVBUF, &(int){200000}, sizeof(int), fx.now),
-                     0);
+    assert_int_equal(
+        sock_setsockopt(fx.lst, SOL_SOCKET, SO_RCVBUF, &(int){200000}, sizeof(int), fx.now), 0);
     connected(false);
     peer(ACK, 20001, 1, 40000);
     peer(ACK, 2001, 1, 1000);
