@@ -105,12 +105,29 @@ static const char *check_timers(const struct tcb *tp)
         tp->pending == 0)
         return "data waits, nothing is in flight and no timer is armed";
     if ((tp->ack_flags & TCP_ACK_SCHED) && !list_linked(&tp->dirty) &&
-        !tcp_timer_pending(tp, TCP_TIMER_delack))
+        !tcp_timer_pending(tp, TCP_TIMER_delack) && !tcp_timer_pending(tp, TCP_TIMER_compack))
         return "an ACK is owed and no timer is armed";
     for (int i = 0; i < TCP_TIMER_COUNT; i++) {
         if (tp->deadline[i] &&
             (!wheel_armed(&tp->timer.node) || tp->timer.node.deadline > tp->deadline[i]))
             return "a named timer is later than the wheel's entry";
+    }
+    return NULL;
+}
+
+static const char *check_sack_blocks(const struct tcb *tp)
+{
+    const struct sack_block *b = tp->rcv_sack.block;
+    uint32_t n = tp->rcv_sack.n;
+
+    if (n > TCP_MAX_SACKS || ((n || tp->rcv_sack.has_dup) && !tp->sack_ok))
+        return "SACK blocks without SACK";
+    for (uint32_t i = 0; i < n; i++) {
+        if (!seq_gt(b[i].start, tp->rcv_nxt) || !seq_lt(b[i].start, b[i].end))
+            return "a SACK block is empty or acknowledged";
+        for (uint32_t j = 0; j < i; j++)
+            if (seq_leq(b[i].start, b[j].end) && seq_leq(b[j].start, b[i].end))
+                return "SACK blocks overlap or touch";
     }
     return NULL;
 }
@@ -150,6 +167,8 @@ static const char *check_tcb(const struct tcb *tp)
         why = check_timers(tp);
     if (!why)
         why = check_receive(tp);
+    if (!why)
+        why = check_sack_blocks(tp);
     return why;
 }
 

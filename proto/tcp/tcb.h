@@ -211,6 +211,12 @@ struct tcb {
     struct bytestream rcv;
     struct rb_root ooo;
     uint32_t ooo_bytes, n_ooo;
+    struct {
+        struct sack_block dup; /**< a D-SACK that waits for the next segment (RFC 2883) */
+        struct sack_block block[TCP_MAX_SACKS]; /**< newest first (RFC 2018 §4) */
+        uint8_t n;
+        bool has_dup;
+    } rcv_sack;          /**< what the peer is to be told (input/sack_blocks.c) */
     uint64_t urg_offset; /**< stream offset of the urgent byte */
     uint8_t urg_state;   /**< TCP_URG_* */
     uint8_t urg_byte;
@@ -233,6 +239,11 @@ struct tcb {
     uint8_t quick;    /**< quick ACKs left */
     uint8_t pingpong; /**< interactive session */
     uint32_t ato;
+    struct {
+        uint32_t rcv_nxt;  /**< the hole that dup_acks counts for */
+        uint32_t dup_acks; /**< sent at once for it, up to three */
+        uint32_t held;     /**< duplicate ACKs that one ACK will stand for */
+    } ack_comp;            /**< compression of duplicate ACKs (input/delack.c) */
     uint64_t challenge_at; /**< last ACK to an invalid segment */
 
     /* Timestamps (RFC 7323). */

@@ -23,7 +23,6 @@
 static const struct {
     const char *name, *value;
 } defaults[] = {
-    {"net.ipv4.tcp_sack", "0"},
     {"net.ipv4.tcp_ecn", "0"},
     {"net.ipv4.tcp_early_retrans", "0"},
     {"net.ipv4.tcp_fastopen", "0"},

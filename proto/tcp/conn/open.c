@@ -96,6 +96,7 @@ static void init_sequence(struct tcb *tp, uint32_t tw_isn)
     tp->snd_offset = 0;
     tp->ts_ok = st->tcp.tunables.timestamps;
     tp->wscale_ok = st->tcp.tunables.window_scaling;
+    tp->sack_ok = st->tcp.tunables.sack;
     tp->advmss = (uint16_t)tcp_advertise_mss(st, &tp->conn.remote.addr, tp->user_mss);
     tp->mss_clamp = UINT16_MAX;
     tcp_sync_mss(tp, tp->pmtu);

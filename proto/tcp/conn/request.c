@@ -139,6 +139,7 @@ static void take_options(struct stack *st, struct tcp_request *req, const struct
 
     req->peer_mss = o->has_mss ? o->mss : 0;
     req->uto = o->uto;
+    req->sack_ok = o->sack_ok && tun->sack;
     req->ts_ok = o->has_ts && tun->timestamps;
     req->ts_recent = o->tsval;
     req->wscale_ok = o->has_wscale && tun->window_scaling;
@@ -293,6 +294,7 @@ static void fill_from_request(struct tcb *tp, const struct tcp_request *req,
     tp->snd_wnd = (uint32_t)seg->window << req->snd_wscale;
     tp->max_window = tp->snd_wnd;
     tp->snd_wl1 = seg->seq;
+    tp->sack_ok = req->sack_ok;
     tp->ts_ok = req->ts_ok;
     tp->ts_offset = req->ts_offset;
     tp->ts_recent = req->ts_recent;
@@ -512,8 +514,9 @@ static bool request_from_cookie(struct stack *st, struct tcp_request *req, struc
         return false;
     if (seg->opt.has_ts) {
         cookie_read_timestamp(seg->opt.tsecr - req->ts_offset, &o);
-        if (o.wscale_ok && !tun->window_scaling)
+        if ((o.wscale_ok && !tun->window_scaling) || (o.sack_ok && !tun->sack))
             return false;
+        req->sack_ok = o.sack_ok;
         req->ts_ok = true;
         req->ts_recent = seg->opt.tsval;
         req->wscale_ok = o.wscale_ok;

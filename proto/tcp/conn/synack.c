@@ -31,7 +31,7 @@ int tcp_send_synack(struct stack *st, struct tcp_request *req)
         .wscale_ok = req->wscale_ok,
         .wscale = req->rcv_wscale,
         .uto = uto_advertise(req->listener->tcb),
-        .sack_ok = false,
+        .sack_ok = req->sack_ok,
     };
 
     return tcp_send_reply(st, &r);

@@ -10,6 +10,7 @@
  * flight persist   armed: data queued, nothing in flight, nothing sendable; stopped: data went out
  *   loss_probe, reorder  stand in for rexmt (RFC 8985 §8); stopped: when one of the three is armed
  *   delack    armed: an ACK is owed and may wait; stopped: any segment with ACK went out
+ *   compack   armed: duplicate ACKs are held back; stopped: as delack
  *   keepalive armed: SO_KEEPALIVE; re-armed by itself
  *   retry     armed: the device or memory refused; stopped: by itself
  */
@@ -71,6 +72,9 @@ static void dispatch(struct tcb *tp, enum tcp_timer t)
         break;
     case TCP_TIMER_delack:
         tcp_delack_timer(tp);
+        break;
+    case TCP_TIMER_compack:
+        tcp_compack_timer(tp);
         break;
     case TCP_TIMER_keepalive:
         tcp_keepalive_timer(tp);

@@ -30,6 +30,7 @@ void tcp_ooo_purge(struct tcb *tp)
 
     while ((n = rb_first(&tp->ooo)))
         free_range(tp, range_of(n));
+    sack_blocks_clear(tp);
 }
 
 /* The end of what is held, holes included. */
@@ -54,23 +55,62 @@ static uint64_t growth_end(const struct tcb *tp, uint64_t end_off)
     return edge > end_off ? edge : end_off;
 }
 
-/* Room for [.., end). Under memory pressure out-of-order data goes first, never what is in order.
- */
-static bool make_room(struct tcb *tp, uint32_t end)
+static uint32_t min32(uint32_t a, uint32_t b)
 {
-    uint64_t end_off = tcp_rcv_offset(tp, end);
+    return a < b ? a : b;
+}
+
+/* Drop `most` bytes at the end of what is held, none below `floor`. Returns how many. */
+static uint32_t prune_last(struct tcb *tp, uint32_t floor, uint32_t most)
+{
+    struct ooo_range *r = range_of(rb_last(&tp->ooo));
+    uint32_t n;
+
+    if (!r || !seq_gt(r->end_seq, floor))
+        return 0;
+    n = min32(most, r->end_seq - seq_max(r->seq, floor));
+    if (n == r->end_seq - r->seq) {
+        free_range(tp, r);
+    } else {
+        r->end_seq -= n;
+        tp->ooo_bytes -= n;
+    }
+    return n;
+}
+
+/* Give up an eighth of the buffer from the top (Linux: tcp_prune_ofo_queue), but nothing below the
+ * segment that needs the room: low data fills holes. What was SACKed is then no longer held, which
+ * RFC 2018 §8 allows; nothing is said of the rest until it grows. */
+static bool prune(struct tcb *tp, uint32_t floor)
+{
+    uint32_t goal = tp->rcvbuf / 8, dropped = 0, n;
+
+    while (dropped < goal && (n = prune_last(tp, floor, goal - dropped)))
+        dropped += n;
+    COUNT_ADD(tp->st, tcp_in_ooo_pruned, dropped);
+    if (dropped)
+        sack_blocks_clear(tp);
+    return dropped;
+}
+
+static bool reserve(struct tcb *tp, uint64_t end_off)
+{
     uint64_t occupied = tcp_rcv_offset(tp, occupied_end(tp));
 
     if (bytestream_capacity_end(&tp->rcv) >= end_off)
         return true;
-    if (bytestream_reserve(&tp->rcv, occupied, growth_end(tp, end_off)) == 0 ||
-        bytestream_reserve(&tp->rcv, occupied, end_off) == 0)
-        return true;
-    if (rb_empty(&tp->ooo))
-        return false;
-    COUNT_ADD(tp->st, tcp_in_ooo_pruned, tp->ooo_bytes);
-    tcp_ooo_purge(tp);
-    return bytestream_reserve(&tp->rcv, tp->rcv_offset, end_off) == 0;
+    return bytestream_reserve(&tp->rcv, occupied, growth_end(tp, end_off)) == 0 ||
+           bytestream_reserve(&tp->rcv, occupied, end_off) == 0;
+}
+
+/* Room for [seq, end). Under memory pressure out-of-order data goes first, never what is in order.
+ */
+static bool make_room(struct tcb *tp, uint32_t seq, uint32_t end)
+{
+    while (!reserve(tp, tcp_rcv_offset(tp, end)))
+        if (!prune(tp, seq))
+            return false;
+    return true;
 }
 
 static void refuse(struct tcb *tp)
@@ -94,15 +134,19 @@ static void move_rcv_nxt(struct tcb *tp, uint32_t upto)
 /* rcv_nxt may have reached ranges that were waiting. */
 static void absorb_ranges(struct tcb *tp)
 {
+    uint32_t arrived = tp->rcv_nxt;
     struct ooo_range *r;
 
     while ((r = range_of(rb_first(&tp->ooo))) && seq_leq(r->seq, tp->rcv_nxt)) {
+        if (seq_lt(r->seq, arrived))
+            sack_blocks_duplicate(tp, r->seq, seq_min(r->end_seq, arrived));
         if (seq_gt(r->end_seq, tp->rcv_nxt))
             move_rcv_nxt(tp, r->end_seq);
         free_range(tp, r);
         if (rb_empty(&tp->ooo))
             tp->ack_flags |= TCP_ACK_NOW; /* the hole is filled (RFC 5681 §4.2) */
     }
+    sack_blocks_advance(tp);
 }
 
 /* Write the parts of [seq, seq+len) that no held range covers. */
@@ -138,7 +182,7 @@ static void write_uncovered(struct tcb *tp, uint32_t seq, const uint8_t *data, u
 
 static void in_order(struct tcb *tp, const struct tcp_seg *seg, uint32_t skip, uint32_t len)
 {
-    if (!make_room(tp, tp->rcv_nxt + len)) {
+    if (!make_room(tp, tp->rcv_nxt, tp->rcv_nxt + len)) {
         refuse(tp);
         return;
     }
@@ -196,8 +240,9 @@ static void swallow_following(struct tcb *tp, struct ooo_range *r)
     }
 }
 
-/* Note [seq, end) as held; false: no memory for the record. */
-static bool add_range(struct tcb *tp, uint32_t seq, uint32_t end)
+/* Note [seq, end) as held. Returns the range that it is part of now; NULL: no memory for the
+ * record. */
+static struct ooo_range *add_range(struct tcb *tp, uint32_t seq, uint32_t end)
 {
     struct ooo_range *r = range_before(tp, seq);
 
@@ -207,18 +252,30 @@ static bool add_range(struct tcb *tp, uint32_t seq, uint32_t end)
             r->end_seq = end;
             swallow_following(tp, r);
         }
-        return true;
+        return r;
     }
     r = pool_get(&tp->st->tcp.range_pool);
     if (!r)
-        return false;
+        return NULL;
     r->seq = seq;
     r->end_seq = end;
     rb_insert(&tp->ooo, &r->node, range_less);
     tp->ooo_bytes += end - seq;
     tp->n_ooo++;
     swallow_following(tp, r);
-    return true;
+    return r;
+}
+
+/* What of [seq, end) is held already (RFC 2883 §4, cases 2 and 3 of its examples). */
+static void note_duplicates(struct tcb *tp, uint32_t seq, uint32_t end)
+{
+    struct ooo_range *r = range_before(tp, seq);
+
+    if (!r)
+        r = range_of(rb_first(&tp->ooo));
+    for (; r && seq_lt(r->seq, end); r = range_of(rb_next(&r->node)))
+        if (seq_gt(r->end_seq, seq))
+            sack_blocks_duplicate(tp, seq_max(seq, r->seq), seq_min(end, r->end_seq));
 }
 
 static void write_held(struct tcb *tp, uint32_t seq, const uint8_t *data, uint32_t len)
@@ -232,6 +289,32 @@ static void write_held(struct tcb *tp, uint32_t seq, const uint8_t *data, uint32
         write_uncovered(tp, seq, data, len);
 }
 
+/* The FIN behind what is held up to `end` has come too: it counts as the byte that it is. */
+static bool ends_with_fin(const struct tcb *tp, const struct tcp_seg *seg, uint32_t end)
+{
+    if (tp->rcv_fin_pending)
+        return tp->rcv_fin_seq == end;
+    return (seg->flags & TH_FIN) && seg->seq + seg->len == end;
+}
+
+static void hold(struct tcb *tp, const struct tcp_seg *seg, uint32_t end)
+{
+    struct ooo_range *r;
+
+    note_duplicates(tp, seg->seq, end);
+    write_held(tp, seg->seq, seg->data, end - seg->seq);
+    r = add_range(tp, seg->seq, end);
+    if (!r) {
+        COUNT(tp->st, tcp_in_no_memory);
+        return;
+    }
+    sack_blocks_add(tp, r->seq, r->end_seq + ends_with_fin(tp, seg, r->end_seq));
+    /* without SACK a window that moves would hide the duplicate ACK (RFC 5681 §2) */
+    if (tp->sack_ok)
+        tcp_window_grow(tp, end - seg->seq);
+    tcp_rcvbuf_grow_ooo(tp);
+}
+
 static void out_of_order(struct tcb *tp, const struct tcp_seg *seg, uint32_t len)
 {
     uint32_t end = seg->seq + len;
@@ -239,17 +322,13 @@ static void out_of_order(struct tcb *tp, const struct tcp_seg *seg, uint32_t len
     COUNT(tp->st, tcp_in_out_of_order);
     tp->rcv_ooopack += seg->n_segs;
     tcp_ack_schedule(tp);
-    tp->ack_flags |= TCP_ACK_NOW;
-    if (!make_room(tp, seq_max(end, occupied_end(tp)))) {
+    if (!make_room(tp, seg->seq, seq_max(end, occupied_end(tp)))) {
         refuse(tp);
         return;
     }
-    write_held(tp, seg->seq, seg->data, len);
-    if (!add_range(tp, seg->seq, end))
-        COUNT(tp->st, tcp_in_no_memory);
-    /* RFC 5681 §4.2: a duplicate ACK for each segment. Not one for the batch: the sender counts
-     * three. */
-    tcp_send_ack(tp);
+    hold(tp, seg, end);
+    /* RFC 5681 §4.2: a duplicate ACK for each segment */
+    tcp_ack_out_of_order(tp, seg->n_segs);
 }
 
 /* --- the segment
@@ -276,8 +355,10 @@ static void take_fin(struct tcb *tp, const struct tcp_seg *seg, uint32_t fin_seq
     }
     tp->rcv_fin_pending = true;
     tp->rcv_fin_seq = fin_seq;
-    if (!seg->len) /* with text it has had its duplicate ACK */
-        tcp_send_ack(tp);
+    if (seg->len) /* with text it has had its duplicate ACK */
+        return;
+    sack_blocks_add(tp, fin_seq, fin_seq + 1);
+    tcp_send_ack(tp);
 }
 
 static void closed_window(struct tcb *tp)
@@ -308,7 +389,8 @@ static void take_data(struct tcb *tp, const struct tcp_seg *seg, uint32_t len)
         if (skip)
             COUNT(tp->st, tcp_in_partial_duplicate);
         in_order(tp, seg, skip, len - skip);
-        tcp_window_grow(tp, len - skip);
+        if (len - skip >= 128)
+            tcp_window_grow(tp, len - skip);
     }
 }
 
@@ -320,6 +402,11 @@ void tcp_data_queue(struct tcb *tp, const struct tcp_seg *seg)
 
     if (!seg->len && !fin)
         return;
+    if (tp->rcv_sack.has_dup)
+        tcp_send_ack(tp); /* its turn to be told: this segment has news of its own */
+    tp->rcv_sack.has_dup = false;
+    if (seq_lt(seg->seq, tp->rcv_nxt))
+        sack_blocks_duplicate(tp, seg->seq, seq_min(seg->end_seq, tp->rcv_nxt));
     if (seg->len) {
         if (seq_leq(seg->seq + seg->len, tp->rcv_nxt))
             old_data(tp);

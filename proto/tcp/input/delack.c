@@ -5,11 +5,14 @@
  * Arriving data schedules an ACK; the decision is taken once per batch of input (tcp_ack_decide):
  * at once when more than one full segment is unacknowledged or the connection is in quick mode,
  * else by the delayed-ACK timer. Quick mode starts a connection and follows disturbances; an
- * interactive ("pingpong") session leaves it and lets data carry its ACKs.
+ * interactive ("pingpong") session leaves it and lets data carry its ACKs. Behind a hole every
+ * segment is acknowledged at once; with SACK only the first three, the others share an ACK.
  */
 #include "proto/sock/sock_internal.h"
 
 #include <errno.h>
+
+#define DUP_THRESH 3u
 
 static bool in_quick_mode(const struct tcb *tp)
 {
@@ -100,26 +103,93 @@ static bool window_moved_enough(const struct tcb *tp)
            tcp_choose_window(tp) >= tp->rcv_wnd;
 }
 
+static bool ack_is_urgent(const struct tcb *tp)
+{
+    return (tp->ack_flags & TCP_ACK_NOW) || in_quick_mode(tp) || window_moved_enough(tp);
+}
+
+static bool has_hole(const struct tcb *tp)
+{
+    return !rb_empty(&tp->ooo) || (tp->rcv_fin_pending && !tp->peer_fin);
+}
+
+static void send_now(struct tcb *tp)
+{
+    int err = tcp_send_ack(tp);
+
+    if (err)
+        tcp_timer_set(tp, TCP_TIMER_delack, tp->st->now + TCP_DELACK_MAX);
+    /* back-pressure is soon over; the window was chosen and counts as told, so only the flag
+     * remembers the ACK */
+    if (err == -EAGAIN || err == -ENOBUFS) {
+        tp->ack_flags |= TCP_ACK_NOW;
+        tcp_timer_set(tp, TCP_TIMER_retry, tp->st->now + 1000);
+    }
+}
+
 void tcp_ack_decide(struct tcb *tp)
 {
     if (!(tp->ack_flags & TCP_ACK_SCHED))
         return;
-    /* with a gap in the queue, the segment was in it or beyond it (RFC 5681 §4.2) */
-    if ((tp->ack_flags & TCP_ACK_NOW) || in_quick_mode(tp) || window_moved_enough(tp) ||
-        !rb_empty(&tp->ooo)) {
-        int err = tcp_send_ack(tp);
+    if (ack_is_urgent(tp))
+        send_now(tp);
+    else if (!has_hole(tp))
+        arm_delack(tp);
+    else if (!tp->ack_comp.held || tp->ack_comp.rcv_nxt != tp->rcv_nxt)
+        send_now(tp); /* part of a hole was filled (RFC 5681 §4.2) */
+}
 
-        if (err)
-            tcp_timer_set(tp, TCP_TIMER_delack, tp->st->now + TCP_DELACK_MAX);
-        /* back-pressure is soon over; the window was chosen and counts as told, so only the flag
-         * remembers the ACK */
-        if (err == -EAGAIN || err == -ENOBUFS) {
+/* --- compressed ACKs: behind a hole one SACK says as much as many
+ * ------------------------------------------- */
+
+/* The first three for a hole go at once: they are what tells the sender of a loss. */
+static bool may_compress(struct tcb *tp, uint32_t segs)
+{
+    if (!tp->sack_ok || tp->ack_comp.held >= (uint64_t)tp->st->tcp.tunables.comp_sack_nr)
+        return false;
+    if (tp->ack_comp.rcv_nxt != tp->rcv_nxt) {
+        tp->ack_comp.rcv_nxt = tp->rcv_nxt;
+        tp->ack_comp.dup_acks = 0;
+    }
+    if (tp->ack_comp.dup_acks >= DUP_THRESH)
+        return true;
+    tp->ack_comp.dup_acks += segs;
+    return false;
+}
+
+/* A twentieth of the round trip; nothing as long as that is not known. */
+static uint64_t compress_delay(const struct tcb *tp)
+{
+    const struct tcp_tunables *tun = &tp->st->tcp.tunables;
+    uint64_t rtt = tp->drs.rtt_us, most = (uint64_t)tun->comp_sack_delay_ns / 1000, delay;
+
+    if (tp->srtt_us && tp->srtt_us < rtt)
+        rtt = tp->srtt_us;
+    delay = (rtt >> 3) / 20;
+    return (delay < most ? delay : most) + (uint64_t)tun->comp_sack_slack_ns / 1000;
+}
+
+void tcp_ack_out_of_order(struct tcb *tp, uint32_t segs)
+{
+    if (ack_is_urgent(tp) || !may_compress(tp, segs)) {
+        /* not one for the batch: a sender without SACK counts three */
+        if (tcp_send_ack(tp) != 0)
             tp->ack_flags |= TCP_ACK_NOW;
-            tcp_timer_set(tp, TCP_TIMER_retry, tp->st->now + 1000);
-        }
         return;
     }
-    arm_delack(tp);
+    tp->ack_comp.held += segs;
+    tp->ack_flags |= TCP_ACK_SCHED; /* also when the ACK of an earlier one has just left */
+    if (!tcp_timer_pending(tp, TCP_TIMER_compack))
+        tcp_timer_set(tp, TCP_TIMER_compack, tp->st->now + compress_delay(tp));
+}
+
+void tcp_compack_timer(struct tcb *tp)
+{
+    if (!tp->ack_comp.held)
+        return;
+    tp->ack_comp.held--; /* this one is sent */
+    tp->ack_flags |= TCP_ACK_NOW;
+    tcp_touch(tp, TCP_PEND_ACK);
 }
 
 /* Any segment with an ACK left: nothing is owed any more. */
@@ -133,6 +203,9 @@ void tcp_ack_sent(struct tcb *tp)
     tp->ack_flags = 0;
     tp->last_ack_sent = tp->st->now;
     tcp_timer_clear(tp, TCP_TIMER_delack);
+    tcp_timer_clear(tp, TCP_TIMER_compack);
+    COUNT_ADD(tp->st, tcp_out_compressed_acks, tp->ack_comp.held);
+    tp->ack_comp.held = 0;
 }
 
 /* Data that answers data soon marks an interactive session. */

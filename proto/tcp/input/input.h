@@ -32,10 +32,28 @@ bool tcp_ack(struct tcb *tp, const struct tcp_seg *seg);
 void tcp_tell_writer(struct tcb *tp);
 /* input/data.c: text in and out of order; rcv_nxt moves here and nowhere else. */
 void tcp_data_queue(struct tcb *tp, const struct tcp_seg *seg);
-/** The range of bytes held beyond a hole, for tests and SACK. */
+/** Forget what is held beyond holes. */
 void tcp_ooo_purge(struct tcb *tp);
 /* input/icmp.c: the "too big" that waited for a time-out is believed now */
 void tcp_ptb_believe(struct tcb *tp);
+/* input/sack_blocks.c: what the peer is told of it (RFC 2018, RFC 2883) */
+/** A segment has arrived behind a hole; [start, end) is all that is held around it. */
+void sack_blocks_add(struct tcb *tp, uint32_t start, uint32_t end);
+/** rcv_nxt has moved. */
+void sack_blocks_advance(struct tcb *tp);
+/** Say no more about what is held, nor about duplicates. */
+void sack_blocks_clear(struct tcb *tp);
+/** [start, end) has arrived twice. The first of one segment counts, and what lies next to it. */
+void sack_blocks_duplicate(struct tcb *tp, uint32_t start, uint32_t end);
+/** The highest end among the blocks; false: there is none. */
+bool sack_blocks_highest(const struct tcb *tp, uint32_t *end);
+/** Bytes of `room` that the option takes in the next segment, with its padding. */
+uint32_t sack_blocks_space(const struct tcb *tp, uint32_t room);
+/** The blocks that fit into `space` bytes, as sack_blocks_space() gave them. Returns how many. */
+uint32_t sack_blocks_list(const struct tcb *tp, uint32_t space,
+                          struct sack_block out[TCP_MAX_SACKS + 1]);
+/** A segment has told them. */
+void sack_blocks_sent(struct tcb *tp);
 /* input/urgent.c: RFC 9293 §3.10.7.4, sixth */
 void tcp_urgent_input(struct tcb *tp, const struct tcp_seg *seg);
 /** rcv_nxt has moved: perhaps over the urgent byte. */
@@ -51,6 +69,8 @@ uint32_t tcp_initial_clamp(const struct tcb *tp);
 void tcp_window_initial(struct stack *st, uint32_t rcvbuf, uint32_t mss, bool wscale, uint32_t *wnd,
                         uint8_t *scale, uint32_t *clamp);
 void tcp_window_grow(struct tcb *tp, uint32_t len);
+/** Data behind a hole keeps the program from reading: the buffer makes room for it. */
+void tcp_rcvbuf_grow_ooo(struct tcb *tp);
 /** The connection is over: its part of the budget is free. */
 void tcp_window_give_back(struct tcb *tp);
 void tcp_measure_rcv_mss(struct tcb *tp, const struct tcp_seg *seg);
@@ -64,9 +84,12 @@ void tcp_cleanup_rbuf(struct tcb *tp, uint32_t copied);
 void tcp_ack_schedule(struct tcb *tp);
 void tcp_ack_data_received(struct tcb *tp);
 void tcp_ack_decide(struct tcb *tp);
+/** `segs` segments have arrived behind a hole: a duplicate ACK, now or soon. */
+void tcp_ack_out_of_order(struct tcb *tp, uint32_t segs);
 void tcp_ack_sent(struct tcb *tp);
 void tcp_ack_data_sent(struct tcb *tp);
 void tcp_ack_enter_quick(struct tcb *tp, uint32_t max);
 void tcp_delack_timer(struct tcb *tp);
+void tcp_compack_timer(struct tcb *tp);
 
 #endif

@@ -37,7 +37,7 @@ static void parse_sack(struct tcp_options *o, const uint8_t *p, uint32_t len)
 {
     if (len < 8 || len % 8 != 0)
         return;
-    for (uint32_t i = 0; i + 8 <= len && o->n_sack < 4; i += 8) {
+    for (uint32_t i = 0; i + 8 <= len && o->n_sack < TCP_MAX_SACKS; i += 8) {
         o->sack[o->n_sack].start = get32(p + i);
         o->sack[o->n_sack].end = get32(p + i + 4);
         o->n_sack++;

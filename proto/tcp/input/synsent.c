@@ -18,6 +18,7 @@ static void take_options(struct tcb *tp, const struct tcp_seg *seg)
     tp->mss_clamp = o->has_mss ? o->mss : TCP_DEFAULT_MSS_V4;
     if (o->uto)
         uto_received(tp, o->uto);
+    tp->sack_ok = tp->sack_ok && o->sack_ok;
     tp->ts_ok = tp->ts_ok && o->has_ts;
     if (tp->ts_ok) {
         tp->ts_recent = o->tsval;

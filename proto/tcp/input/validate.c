@@ -78,6 +78,16 @@ static bool is_disordered_ack(const struct tcb *tp, const struct tcp_seg *seg)
            (uint64_t)(tp->ts_recent - seg->opt.tsval) * 1000 <= (uint64_t)tp->rto * 6 / 5;
 }
 
+/* Data that has been here before: it is reported, and the ACKs of what follows come at once. */
+static void note_duplicate(struct tcb *tp, const struct tcp_seg *seg)
+{
+    if (!seg->len || !seq_lt(seg->seq, tp->rcv_nxt))
+        return;
+    COUNT(tp->st, tcp_in_duplicate);
+    tcp_ack_enter_quick(tp, TCP_MAX_QUICKACKS);
+    sack_blocks_duplicate(tp, seg->seq, seq_min(seg->end_seq, tp->rcv_nxt));
+}
+
 static bool paws_ok(struct tcb *tp, const struct tcp_seg *seg)
 {
     struct stack *st = tp->st;
@@ -90,12 +100,12 @@ static bool paws_ok(struct tcb *tp, const struct tcp_seg *seg)
     if (is_disordered_ack(tp, seg))
         return true;
     COUNT(st, tcp_in_paws);
-    if (seg->flags & TH_SYN)
+    if (seg->flags & TH_SYN) {
         tcp_challenge_ack(tp, true);
-    else
-        tcp_challenge_ack(tp, seg->len == 0);
-    if (seg->len)
-        tcp_ack_enter_quick(tp, TCP_MAX_QUICKACKS);
+        return false;
+    }
+    note_duplicate(tp, seg);
+    tcp_challenge_ack(tp, seg->len == 0);
     return false;
 }
 
@@ -118,6 +128,15 @@ static bool is_exact_reset(const struct tcb *tp, const struct tcp_seg *seg)
            (state == TCPS_CLOSE_WAIT || state == TCPS_LAST_ACK || state == TCPS_CLOSING);
 }
 
+/* With SACK the peer may count what it knows to be held: the end of the highest block is as good as
+ * RCV.NXT (Linux; RFC 5961 §3.2 wants an exact match, and this is one). */
+static bool resets_behind_hole(const struct tcb *tp, const struct tcp_seg *seg)
+{
+    uint32_t end;
+
+    return sack_blocks_highest(tp, &end) && seg->seq == end;
+}
+
 static void outside_window(struct tcb *tp, const struct tcp_seg *seg)
 {
     COUNT(tp->st, tcp_in_outside_window);
@@ -128,10 +147,7 @@ static void outside_window(struct tcb *tp, const struct tcp_seg *seg)
             COUNT(tp->st, tcp_in_rst_ignored);
         return;
     }
-    if (seg->len && seq_lt(seg->seq, tp->rcv_nxt)) {
-        COUNT(tp->st, tcp_in_duplicate);
-        tcp_ack_enter_quick(tp, TCP_MAX_QUICKACKS);
-    }
+    note_duplicate(tp, seg);
     tcp_challenge_ack(tp, seg->len == 0);
 }
 
@@ -155,7 +171,7 @@ bool tcp_validate(struct tcb *tp, const struct tcp_seg *seg)
         return false;
     }
     if (seg->flags & TH_RST) {
-        if (is_exact_reset(tp, seg)) {
+        if (is_exact_reset(tp, seg) || resets_behind_hole(tp, seg)) {
             tcp_reset_received(tp);
         } else {
             COUNT(tp->st, tcp_in_rst_ignored);

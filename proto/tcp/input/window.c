@@ -117,7 +117,7 @@ void tcp_window_grow(struct tcb *tp, uint32_t len)
     uint32_t limit = tp->window_clamp < free ? tp->window_clamp : free;
     uint32_t incr = 2u * tp->advmss;
 
-    if (len < 128 || tp->rcv_ssthresh >= limit || tcp_under_pressure(tp->st))
+    if (tp->rcv_ssthresh >= limit || tcp_under_pressure(tp->st))
         return;
     if (incr < 2 * len)
         incr = 2 * len;
@@ -253,6 +253,37 @@ void tcp_rcv_rtt_sample_ts(struct tcb *tp, const struct tcp_seg *seg)
         tp->drs.rtt_us += delta - (tp->drs.rtt_us >> 3);
 }
 
+/* A buffer for a window of `want` bytes, and for what lies behind holes: until they are filled the
+ * program cannot take it ([6.18]). */
+static void grow_rcvbuf(struct tcb *tp, uint64_t want)
+{
+    struct stack *st = tp->st;
+    struct rb_node *last = rb_last(&tp->ooo);
+
+    if (!st->tcp.tunables.moderate_rcvbuf || tp->rcvbuf_locked || tcp_under_pressure(st))
+        return;
+    if (last)
+        want += container_of(last, struct ooo_range, node)->end_seq - tp->rcv_nxt;
+    want = RATIO_SPACE(want);
+    if (want > (uint64_t)st->tcp.tunables.rmem_max)
+        want = (uint64_t)st->tcp.tunables.rmem_max;
+    if (want <= tp->rcvbuf)
+        return;
+    tp->rcvbuf = (uint32_t)want;
+    tp->window_clamp = RATIO_WINDOW(tp->rcvbuf);
+    if (tp->window_clamp > 65535u << tp->rcv_wscale)
+        tp->window_clamp = 65535u << tp->rcv_wscale;
+    if (tp->user_clamp && tp->window_clamp > tp->user_clamp)
+        tp->window_clamp = tp->user_clamp;
+}
+
+/* Only for a program that has accepted: nobody else can read. */
+void tcp_rcvbuf_grow_ooo(struct tcb *tp)
+{
+    if (tp->sock && !tp->sock->parent)
+        grow_rcvbuf(tp, 2 * (uint64_t)tp->drs.space);
+}
+
 /* Dynamic right-sizing: once per receiver RTT the buffer is made to hold twice what the program
  * took (linux-receiver §4). */
 void tcp_rcv_space_adjust(struct tcb *tp)
@@ -265,24 +296,12 @@ void tcp_rcv_space_adjust(struct tcb *tp)
     if (!rtt || st->now - tp->drs.time < rtt)
         return;
     copied = consumed > tp->drs.seq ? consumed - tp->drs.seq : 0;
-    if (copied > tp->drs.space && st->tcp.tunables.moderate_rcvbuf && !tp->rcvbuf_locked &&
-        !tcp_under_pressure(st)) {
+    if (copied > tp->drs.space) {
         want = 2 * copied + 16u * tp->advmss;
         want += 2 * want * (copied - tp->drs.space) / (tp->drs.space ? tp->drs.space : 1);
-        want = RATIO_SPACE(want);
-        if (want > (uint64_t)st->tcp.tunables.rmem_max)
-            want = (uint64_t)st->tcp.tunables.rmem_max;
-        if (want > tp->rcvbuf) {
-            tp->rcvbuf = (uint32_t)want;
-            tp->window_clamp = RATIO_WINDOW(tp->rcvbuf);
-            if (tp->window_clamp > 65535u << tp->rcv_wscale)
-                tp->window_clamp = 65535u << tp->rcv_wscale;
-            if (tp->user_clamp && tp->window_clamp > tp->user_clamp)
-                tp->window_clamp = tp->user_clamp;
-        }
-    }
-    if (copied > tp->drs.space)
+        grow_rcvbuf(tp, want);
         tp->drs.space = copied > UINT32_MAX ? UINT32_MAX : (uint32_t)copied;
+    }
     tp->drs.seq = consumed;
     tp->drs.time = st->now;
 }

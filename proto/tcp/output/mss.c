@@ -3,8 +3,10 @@
  * linux-sender §1). */
 #include "proto/tcp/tcp.h"
 
-#define IPV4_HEADER 20u
-#define IPV6_HEADER 40u
+#define TCP_OPTION_SPACE 40u
+#define SMALLEST_PAYLOAD 8u
+#define IPV4_HEADER      20u
+#define IPV6_HEADER      40u
 /** IP and TCP headers with all options inside a 64 KiB packet. */
 #define GSO_PAYLOAD_MAX (FRAME_MAX_PACKET - IPV6_HEADER - 60u)
 
@@ -54,7 +56,11 @@ void tcp_sync_mss(struct tcb *tp, uint32_t pmtu)
 
 uint32_t tcp_current_mss(struct tcb *tp)
 {
-    return tp->mss_cache;
+    uint32_t room = TCP_OPTION_SPACE - (tp->ts_ok ? TCP_TIMESTAMP_SPACE : 0);
+    uint32_t space = sack_blocks_space(tp, room);
+
+    /* with an MSS as small as that the blocks stay out */
+    return tp->mss_cache >= space + SMALLEST_PAYLOAD ? tp->mss_cache - space : tp->mss_cache;
 }
 
 uint32_t tcp_send_mss(struct tcb *tp, uint32_t *size_goal)

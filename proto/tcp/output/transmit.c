@@ -9,7 +9,8 @@
 
 #include <errno.h>
 
-#define UTO_SPACE 4u
+#define UTO_SPACE       4u
+#define TCP_MAX_OPTIONS 40u
 
 static void put16(uint8_t *p, uint32_t v)
 {
@@ -42,12 +43,27 @@ static uint8_t *put_uto(uint8_t *p, uint16_t uto)
 
 struct syn_options {
     uint16_t mss, uto;
-    bool ts_ok, wscale_ok;
+    bool ts_ok, wscale_ok, sack_ok;
     uint8_t wscale;
     uint32_t tsval, tsecr;
 };
 
-/* MSS, NOP NOP timestamps, NOP window scale: as Linux without SACK. */
+/* SACK-permitted (RFC 2018 §2) takes the place of the two NOPs before the timestamps. */
+static uint8_t *put_sack_permitted(uint8_t *p)
+{
+    *p++ = 4;
+    *p++ = 2;
+    return p;
+}
+
+static uint8_t *put_nops(uint8_t *p)
+{
+    *p++ = 1;
+    *p++ = 1;
+    return p;
+}
+
+/* MSS, SACK-permitted, timestamps, NOP window scale: Linux's order. */
 static uint32_t put_syn_options(uint8_t *start, const struct syn_options *o)
 {
     uint8_t *p = start;
@@ -57,9 +73,10 @@ static uint32_t put_syn_options(uint8_t *start, const struct syn_options *o)
     put16(p, o->mss);
     p += 2;
     if (o->ts_ok) {
-        *p++ = 1;
-        *p++ = 1;
+        p = o->sack_ok ? put_sack_permitted(p) : put_nops(p);
         p = put_timestamps(p, o->tsval, o->tsecr);
+    } else if (o->sack_ok) {
+        p = put_sack_permitted(put_nops(p));
     }
     if (o->wscale_ok) {
         *p++ = 1;
@@ -81,6 +98,7 @@ static uint32_t build_options(const struct tcb *tp, uint8_t *p, bool syn)
                                 .uto = uto_advertise(tp),
                                 .ts_ok = tp->ts_ok,
                                 .wscale_ok = tp->wscale_ok,
+                                .sack_ok = tp->sack_ok,
                                 .wscale = tp->rcv_wscale,
                                 .tsval = tsval,
                                 .tsecr = tp->ts_recent};
@@ -89,21 +107,54 @@ static uint32_t build_options(const struct tcb *tp, uint8_t *p, bool syn)
     }
     if (!tp->ts_ok)
         return 0;
-    p[0] = p[1] = 1;
-    put_timestamps(p + 2, tsval, tp->ts_recent);
+    put_timestamps(put_nops(p), tsval, tp->ts_recent);
     return TCP_TIMESTAMP_SPACE;
+}
+
+/* As many blocks as fit into the segment (RFC 2018 §4). */
+static uint32_t add_sack(const struct tcb *tp, uint8_t *options, uint32_t opt_len, uint32_t room)
+{
+    struct sack_block block[TCP_MAX_SACKS + 1];
+    uint32_t left = TCP_MAX_OPTIONS - opt_len;
+    uint32_t space = sack_blocks_space(tp, room < left ? room : left);
+    uint32_t n = sack_blocks_list(tp, space, block);
+    uint8_t *p = options + opt_len;
+
+    if (!n)
+        return opt_len;
+    p = put_nops(p);
+    *p++ = 5;
+    *p++ = (uint8_t)(space - 2);
+    for (uint32_t i = 0; i < n; i++, p += TCP_SACK_BLOCK) {
+        put32(p, block[i].start);
+        put32(p + 4, block[i].end);
+    }
+    return opt_len + space;
 }
 
 /* Ours goes along when it waits and there is room. */
 static uint32_t add_uto(struct tcb *tp, uint8_t *options, uint32_t opt_len, uint32_t room)
 {
-    uint16_t uto = tp->uto_pending && room >= UTO_SPACE ? uto_advertise(tp) : 0;
+    uint16_t uto = 0;
 
+    if (tp->uto_pending && room >= UTO_SPACE && opt_len + UTO_SPACE <= TCP_MAX_OPTIONS)
+        uto = uto_advertise(tp);
     if (!uto)
         return opt_len;
     put_uto(options + opt_len, uto);
     tp->uto_pending = false; /* it may be lost: nothing depends on it (RFC 5482 §3.2) */
     return opt_len + UTO_SPACE;
+}
+
+/* The options of a segment that is no SYN; *sack: how many bytes of them are about SACK. `room`:
+ * bytes of the packet that timestamps and payload leave. */
+static uint32_t fill_options(struct tcb *tp, uint8_t *p, uint32_t room, uint32_t *sack)
+{
+    uint32_t base = build_options(tp, p, false);
+    uint32_t opt_len = add_sack(tp, p, base, room);
+
+    *sack = opt_len - base;
+    return add_uto(tp, p, opt_len, room - *sack);
 }
 
 struct header {
@@ -203,16 +254,23 @@ static void count_sent(struct tcb *tp, uint32_t len, uint32_t segs)
     tp->data_segs_out += segs;
 }
 
+static uint32_t option_room(const struct tcb *tp, uint32_t payload)
+{
+    return payload < tp->mss_cache ? tp->mss_cache - payload : 0;
+}
+
 int tcp_transmit_segment(struct tcb *tp, struct segment *seg, uint32_t mss)
 {
-    uint8_t options[40];
-    uint32_t len = seg_len(seg), sent = len, opt_len;
+    uint8_t options[TCP_MAX_OPTIONS];
+    uint32_t len = seg_len(seg), sent = len, sack = 0, opt_len;
     bool syn = seg->flags & SEG_SYN;
     struct frame f;
     struct header h = {
         &tp->conn.local, &tp->conn.remote, seg->seq, tp->rcv_nxt, 0, segment_flags(tp, seg), 0};
     int err;
 
+    if (len > mss && tp->rcv_sack.has_dup)
+        tcp_send_ack(tp); /* every packet of a burst would repeat it (RFC 2883 §4: once) */
     frame_init(&f);
     if (len) {
         f.n_spans = (uint8_t)bytestream_spans(&tp->snd, tcp_snd_offset(tp, seg->seq), len, f.spans);
@@ -230,11 +288,12 @@ int tcp_transmit_segment(struct tcb *tp, struct segment *seg, uint32_t mss)
         h.ack = 0;
     if (!syn)
         mark_urgent(tp, &h);
-    opt_len = build_options(tp, options, syn);
-    if (syn)
+    if (syn) {
+        opt_len = build_options(tp, options, true);
         uto_schedule(tp);
-    else
-        opt_len = add_uto(tp, options, opt_len, len < mss ? mss - len : 0);
+    } else {
+        opt_len = fill_options(tp, options, option_room(tp, len < mss ? len : mss), &sack);
+    }
     push_header(&f, &h, options, opt_len);
     err = to_ip(tp, &f, seg->pcount, &sent);
     if (err)
@@ -245,6 +304,8 @@ int tcp_transmit_segment(struct tcb *tp, struct segment *seg, uint32_t mss)
     seg->sent_at = tp->st->now ? tp->st->now : 1;
     tp->last_sent = tp->st->now;
     count_sent(tp, sent, seg->pcount);
+    if (sack)
+        sack_blocks_sent(tp);
     if (h.flags & TH_ACK)
         tcp_ack_sent(tp);
     if (len)
@@ -265,8 +326,8 @@ static uint32_t acceptable_seq(const struct tcb *tp)
 static int send_bare(struct tcb *tp, uint32_t seq, uint8_t flags)
 {
     struct header h = {&tp->conn.local, &tp->conn.remote, seq, tp->rcv_nxt, 0, flags, 0};
-    uint8_t options[40] = {0};
-    uint32_t opt_len = build_options(tp, options, false);
+    uint8_t options[TCP_MAX_OPTIONS] = {0};
+    uint32_t opt_len, sack;
     struct frame f;
     int err;
 
@@ -274,12 +335,14 @@ static int send_bare(struct tcb *tp, uint32_t seq, uint8_t flags)
     h.window = tcp_select_window(tp);
     if (!(flags & TH_RST))
         mark_urgent(tp, &h);
-    opt_len = add_uto(tp, options, opt_len, flags & TH_RST ? 0 : UTO_SPACE);
+    opt_len = fill_options(tp, options, flags & TH_RST ? 0 : TCP_MAX_OPTIONS, &sack);
     push_header(&f, &h, options, opt_len);
     err = to_ip(tp, &f, 1, NULL);
     if (err)
         return err;
     count_sent(tp, 0, 1);
+    if (sack)
+        sack_blocks_sent(tp);
     tcp_ack_sent(tp);
     return 0;
 }
@@ -324,20 +387,19 @@ int tcp_send_reply(struct stack *st, const struct tcp_reply *r)
                            .ttl = r->ttl,
                            .tos = r->tos,
                            .dont_fragment = true};
-    uint8_t options[40];
+    uint8_t options[TCP_MAX_OPTIONS];
     uint32_t opt_len = 0;
     struct frame f;
     int err;
 
     frame_init(&f);
     if (r->flags & TH_SYN) {
-        struct syn_options o = {r->mss,    r->uto,   r->has_ts, r->wscale_ok,
-                                r->wscale, r->tsval, r->tsecr};
+        struct syn_options o = {r->mss,     r->uto,    r->has_ts, r->wscale_ok,
+                                r->sack_ok, r->wscale, r->tsval,  r->tsecr};
 
         opt_len = put_syn_options(options, &o);
     } else if (r->has_ts) {
-        options[0] = options[1] = 1;
-        put_timestamps(options + 2, r->tsval, r->tsecr);
+        put_timestamps(put_nops(options), r->tsval, r->tsecr);
         opt_len = TCP_TIMESTAMP_SPACE;
     }
     push_header(&f, &h, options, opt_len);

@@ -22,6 +22,16 @@ uint8_t fx_pattern(uint64_t off)
  * --------------------------------------------------------------------------
  */
 
+static void parse_sack(struct fx_seg *g, const uint8_t *o, uint32_t len)
+{
+    assert_true(len % 8 == 0 && len > 0 && len <= 8 * TCP_MAX_SACKS);
+    for (uint32_t i = 0; i < len; i += 8) {
+        g->sack[g->n_sack].start = wire_get32(o + i);
+        g->sack[g->n_sack].end = wire_get32(o + i + 4);
+        g->n_sack++;
+    }
+}
+
 static void parse_options(struct fx_seg *g)
 {
     for (unsigned i = 0; i < g->opt_len;) {
@@ -38,6 +48,9 @@ static void parse_options(struct fx_seg *g)
             g->mss = wire_get16(o + 2);
         if (o[0] == 3)
             g->wscale = o[2];
+        g->sack_ok |= o[0] == 4;
+        if (o[0] == 5)
+            parse_sack(g, o + 2, o[1] - 2u);
         if (o[0] == 8) {
             g->has_ts = true;
             g->tsval = wire_get32(o + 2);
@@ -45,6 +58,18 @@ static void parse_options(struct fx_seg *g)
         }
         i += o[1];
     }
+}
+
+const char *blocks_of(const struct fx_seg *g)
+{
+    static char text[128];
+    size_t n = 0;
+
+    text[0] = 0;
+    for (unsigned i = 0; i < g->n_sack; i++)
+        n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%u:%u", i ? " " : "", g->sack[i].start,
+                              g->sack[i].end);
+    return text;
 }
 
 static struct fx_conn *conn_of(uint16_t peer_port)
@@ -112,6 +137,10 @@ static void record(const uint8_t *b, uint32_t len, const struct frame *f)
         c->tsval_seen = g->tsval;
     g->seq = g->raw_seq - c->iss;
     g->ack = g->flags & ACK ? g->raw_ack - c->irs : 0;
+    for (unsigned i = 0; i < g->n_sack; i++) {
+        g->sack[i].start -= c->irs;
+        g->sack[i].end -= c->irs;
+    }
 }
 
 static int fx_transmit(void *ctx, const struct frame *f)

@@ -62,6 +62,9 @@ struct fx_seg {
     uint32_t tsval, tsecr;
     uint16_t mss; /**< 0: no option */
     int wscale;   /**< -1: no option */
+    bool sack_ok; /**< SACK-permitted */
+    uint8_t n_sack;
+    struct sack_block sack[TCP_MAX_SACKS]; /**< relative to the peer's ISN */
     uint8_t gso;
     uint16_t gso_size;
     bool csum_ok;
@@ -75,6 +78,7 @@ struct fx_conn {
     uint16_t our_port; /**< learnt from our segments, or the listener's */
     uint32_t irs, iss; /**< first sequence number of the peer, and ours */
     bool ts;           /**< timestamps on every segment */
+    bool sack;         /**< its SYN permits SACK */
     int wscale, mss;   /**< options of its SYN; -1 and 0: none */
     uint16_t window;   /**< field of each segment */
     uint32_t tsval_seen;
@@ -146,6 +150,9 @@ void fx_expect_none(const char *file, int line);
 #define expect(flags, seq, ack, len) fx_expect(__FILE__, __LINE__, flags, seq, ack, len)
 /** Nothing (more) was sent. */
 #define expect_none() fx_expect_none(__FILE__, __LINE__)
+/** The SACK blocks of a segment, as "1:2 3:4". */
+const char *blocks_of(const struct fx_seg *g);
+#define assert_blocks(g, text) assert_string_equal(blocks_of(g), text)
 /** The next segment, whatever it is; fails when there is none. */
 const struct fx_seg *take(void);
 /** Forget what was recorded; returns how many segments. */

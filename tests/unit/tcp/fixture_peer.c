@@ -72,6 +72,12 @@ static uint32_t put_options(uint8_t *o, const struct peer_seg *p)
         wire_put16(o + n, (uint32_t)fx.c->mss);
         n += 2;
     }
+    if ((p->flags & SYN) && fx.c->sack) {
+        o[n++] = 1;
+        o[n++] = 1;
+        o[n++] = 4;
+        o[n++] = 2;
+    }
     if (fx.c->ts && !p->no_ts)
         n += put_timestamps(o + n, p);
     if ((p->flags & SYN) && fx.c->wscale >= 0) {

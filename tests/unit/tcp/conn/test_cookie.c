@@ -121,16 +121,46 @@ TEST(the_timestamp_carries_window_scale)
     assert_int_equal(tp->mss_cache, 1448);
 }
 
+TEST(the_timestamp_carries_sack_permitted)
+{
+    struct ip_endpoint local = fx_endpoint("10.0.0.1", FX_PORT), remote = fx_peer_endpoint();
+    const struct fx_seg *g;
+
+    tun.syncookies = 2;
+    fx.c->sack = true;
+    listening(8);
+    syn();
+    g = expect(SYN | ACK, 0, 1, 0);
+    assert_true(g->sack_ok);
+    assert_int_equal((g->tsval - isn_ts_offset(fx.st, &local, &remote)) & 16, 16);
+    peer(ACK, 1, 1, 0);
+    assert_int_equal(accept_one(), 0);
+    assert_true(tp->sack_ok);
+    peer(ACK, 101, 1, 10);
+    assert_blocks(expect(ACK, 1, 1, 0), "101:111");
+    /* switched off meanwhile: the cookie promises what can no longer be had */
+    peer_use(1);
+    fx.c->sack = true;
+    syn();
+    clear();
+    tun.sack = 0;
+    peer(ACK, 1, 1, 0);
+    expect(RST, 1, 0, 0);
+    assert_int_equal(cnt(tcp_cookies_failed), 1);
+}
+
 TEST(without_timestamps_nothing_but_the_mss_survives)
 {
     const struct fx_seg *g;
 
     tun.syncookies = 2;
     fx.c->ts = false;
+    fx.c->sack = true;
     listening(8);
     syn();
     g = expect(SYN | ACK, 0, 1, 0);
     assert_int_equal(g->wscale, -1);
+    assert_false(g->sack_ok);
     assert_int_equal(g->mss, 1460);
     peer(ACK, 1, 1, 0);
     assert_int_equal(accept_one(), 0);
@@ -342,6 +372,7 @@ int main(void)
         T(without_cookies_the_last_quarter_of_the_syn_backlog_stays_free),
         T(a_full_accept_queue_takes_no_cookie_either),
         T(the_timestamp_carries_window_scale),
+        T(the_timestamp_carries_sack_permitted),
         T(without_timestamps_nothing_but_the_mss_survives),
         T(the_mss_is_the_largest_of_the_table_that_is_not_above_the_peer_s),
         T(hostile_a_wrong_cookie_is_reset),

@@ -2,15 +2,15 @@
 /* Active open: the SYN and its options, its retransmission, refusal, connecting again. */
 #include "tests/unit/tcp/fixture.h"
 
-TEST(the_syn_is_linux_s_without_sack)
+TEST(the_syn_is_linux_s)
 {
     const struct fx_seg *g;
 
     connecting();
     g = expect(SYN, 0, 0, 0);
-    /* MSS NOP NOP TS NOP WS */
+    /* MSS SACKperm TS NOP WS */
     assert_int_equal(g->opt_len, 20);
-    assert_memory_equal(g->opt, "\x02\x04\x05\xb4\x01\x01\x08\x0a", 8);
+    assert_memory_equal(g->opt, "\x02\x04\x05\xb4\x04\x02\x08\x0a", 8);
     assert_memory_equal(g->opt + 12, "\0\0\0\0\x01\x03\x03\x07", 8);
     assert_int_equal(g->window, 64240);
     assert_true(g->df);
@@ -243,7 +243,7 @@ TEST(a_syn_that_the_device_refused_goes_out_when_it_has_room)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(the_syn_is_linux_s_without_sack),
+        T(the_syn_is_linux_s),
         T(the_handshake_ends_with_an_ack_and_an_event),
         T(the_syn_is_resent_at_1_2_3_4_5_7_11_19_35_67_s_and_gives_up_at_131_s),
         T(tcp_syncnt_replaces_the_doubling_retries),

@@ -20,7 +20,7 @@ static uint32_t requests(void)
     return u.requests;
 }
 
-TEST(the_syn_ack_is_linux_s_without_sack)
+TEST(a_syn_without_sack_permitted_is_answered_without)
 {
     const struct fx_seg *g;
 
@@ -35,6 +35,28 @@ TEST(the_syn_ack_is_linux_s_without_sack)
     assert_true(g->df);
     assert_int_equal(g->ip_id, 0);
     assert_int_equal(requests(), 1);
+}
+
+TEST(the_syn_ack_is_linux_s)
+{
+    const struct fx_seg *g;
+
+    fx.c->sack = fx.conns[1].sack = fx.conns[2].sack = true;
+    listening(4);
+    syn();
+    g = expect(SYN | ACK, 0, 1, 0);
+    assert_int_equal(g->opt_len, 20);
+    assert_memory_equal(g->opt, "\x02\x04\x05\xb4\x04\x02\x08\x0a", 8);
+    peer_use(1);
+    fx.c->ts = false;
+    syn();
+    g = expect(SYN | ACK, 0, 1, 0);
+    assert_int_equal(g->opt_len, 12);
+    assert_memory_equal(g->opt, "\x02\x04\x05\xb4\x01\x01\x04\x02\x01\x03\x03\x07", 12);
+    peer_use(2);
+    tun.sack = 0;
+    syn();
+    assert_false(expect(SYN | ACK, 0, 1, 0)->sack_ok);
 }
 
 TEST(options_are_granted_only_when_the_syn_had_them)
@@ -380,7 +402,8 @@ TEST(the_timer_of_a_request_is_told)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(the_syn_ack_is_linux_s_without_sack),
+        T(a_syn_without_sack_permitted_is_answered_without),
+        T(the_syn_ack_is_linux_s),
         T(options_are_granted_only_when_the_syn_had_them),
         T(the_syn_ack_is_resent_at_1_3_7_15_31_s_and_forgotten_at_63_s),
         T(ip_options_on_a_syn_are_ignored_but_a_source_route_is_refused),

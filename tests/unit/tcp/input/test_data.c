@@ -282,16 +282,33 @@ TEST(a_held_range_that_comes_again_is_no_lack_of_memory)
     assert_int_equal(tp->ooo_bytes, 100);
 }
 
-TEST(without_memory_to_grow_what_is_out_of_order_is_dropped)
+TEST(without_memory_to_grow_what_needs_it_is_refused)
 {
     passive();
     peer(ACK, 2001, 1, 1000);
+    clear();
     fx.fail_all = true;
     peer(ACK, (uint32_t)(bytestream_capacity_end(&tp->rcv) + 1), 1, 1448);
-    assert_int_equal(cnt(tcp_in_ooo_pruned), 1000);
-    assert_int_equal(tp->ooo_bytes, 0);
     fx.fail_all = false;
+    expect(ACK, 1, 1, 0);
+    /* what lies below it may yet fill a hole */
+    assert_int_equal(cnt(tcp_in_ooo_pruned), 0);
+    assert_int_equal(cnt(tcp_in_no_memory), 1);
+    assert_int_equal(tp->ooo_bytes, 1000);
+}
+
+TEST(part_of_a_hole_filled_is_acknowledged_at_once_past_quick_mode_too)
+{
+    passive();
+    peer(ACK, 101, 1, 100);
     clear();
+    tp->quick = 0;
+    tp->ato = TCP_ATO_MIN;
+    tp->last_received = fx.now;
+    peer(ACK, 1, 1, 50);
+    expect(ACK, 1, 51, 0);
+    peer(ACK, 51, 1, 50);
+    expect(ACK, 1, 201, 0);
 }
 
 int main(void)
@@ -317,7 +334,8 @@ int main(void)
         T(under_memory_pressure_what_is_out_of_order_goes_first),
         T(a_whole_window_fits_while_nobody_reads),
         T(a_held_range_that_comes_again_is_no_lack_of_memory),
-        T(without_memory_to_grow_what_is_out_of_order_is_dropped),
+        T(without_memory_to_grow_what_needs_it_is_refused),
+        T(part_of_a_hole_filled_is_acknowledged_at_once_past_quick_mode_too),
     };
 
     return cmocka_run_group_tests_name("data", tests, NULL, NULL);

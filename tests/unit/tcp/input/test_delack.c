@@ -217,6 +217,141 @@ TEST(an_ack_that_met_a_full_device_goes_out_a_millisecond_later)
     expect(ACK, 1, next + 2896, 0);
 }
 
+/* --- compressed ACKs
+ * ------------------------------------------------------------------------------------------ */
+
+/* A hole at `next`, three segments behind it acknowledged, a window that cannot grow. */
+static void behind_a_hole(void)
+{
+    fx.c->sack = true;
+    fx.rtt = 40 * MS;
+    past_quick_mode();
+    tp->rcv_ssthresh = tp->window_clamp;
+    tp->drs.rtt_us = tp->srtt_us = 8 * 10 * MS;
+    tun.moderate_rcvbuf = 0;
+    for (unsigned i = 1; i <= 3; i++) {
+        peer(ACK, next + 10 * i, 1, 10);
+        expect(ACK, 1, next, 0);
+    }
+}
+
+static void behind(unsigned i)
+{
+    peer(ACK, next + 10 * i, 1, 10);
+}
+
+TEST(behind_a_hole_the_fourth_ack_waits_a_twentieth_of_the_round_trip)
+{
+    behind_a_hole();
+    behind(4);
+    behind(5);
+    expect_none();
+    assert_true(tcp_timer_pending(tp, TCP_TIMER_compack));
+    advance(599 * US); /* 500 and the slack */
+    expect_none();
+    advance(1 * US);
+    assert_blocks(expect(ACK, 1, next, 0), "171:221");
+    assert_int_equal(cnt(tcp_out_compressed_acks), 1);
+    assert_false(tcp_timer_pending(tp, TCP_TIMER_compack));
+    advance(1 * SEC);
+    expect_none();
+}
+
+TEST(but_a_millisecond_at_most)
+{
+    behind_a_hole();
+    tp->srtt_us = tp->drs.rtt_us = 8 * 100 * MS;
+    behind(4);
+    advance(1099 * US);
+    expect_none();
+    advance(1 * US);
+    expect(ACK, 1, next, 0);
+}
+
+TEST(the_shorter_of_two_round_trips_counts)
+{
+    behind_a_hole();
+    tp->srtt_us = 8 * 2 * MS;
+    behind(4);
+    advance(200 * US);
+    expect(ACK, 1, next, 0);
+}
+
+TEST(so_many_acks_share_one_at_most)
+{
+    tun.comp_sack_nr = 2;
+    behind_a_hole();
+    behind(4);
+    behind(5);
+    expect_none();
+    behind(6);
+    assert_blocks(expect(ACK, 1, next, 0), "171:231");
+    assert_int_equal(cnt(tcp_out_compressed_acks), 2);
+}
+
+TEST(an_offloaded_frame_counts_as_its_segments)
+{
+    fx.c->sack = true;
+    past_quick_mode();
+    tp->rcv_ssthresh = tp->window_clamp;
+    tun.moderate_rcvbuf = 0;
+    tp->ack_comp.rcv_nxt = 0;
+    tcp_ack_schedule(tp);
+    tcp_ack_out_of_order(tp, 3);
+    expect(ACK, 1, next, 0);
+    tcp_ack_schedule(tp);
+    tcp_ack_out_of_order(tp, 5);
+    expect_none();
+    assert_int_equal(tp->ack_comp.held, 5);
+    advance(2 * MS);
+    expect(ACK, 1, next, 0);
+    assert_int_equal(cnt(tcp_out_compressed_acks), 4);
+}
+
+TEST(data_carries_what_waits)
+{
+    behind_a_hole();
+    behind(4);
+    w(10);
+    assert_blocks(expect(PSH | ACK, 1, next, 10), "171:211");
+    advance(10 * MS);
+    expect_none();
+}
+
+TEST(each_step_of_the_hole_is_acknowledged_at_once)
+{
+    behind_a_hole();
+    behind(4);
+    peer(ACK, next, 1, 5);
+    expect(ACK, 1, next + 5, 0);
+    behind(5);
+    expect(ACK, 1, next + 5, 0);
+}
+
+TEST(news_beyond_the_second_block_sends_what_waits_first)
+{
+    behind_a_hole();
+    peer(ACK, next + 100, 1, 10);
+    expect_none();
+    peer(ACK, next + 200, 1, 10);
+    assert_blocks(expect(ACK, 1, next, 0), "261:271 171:201");
+    expect_none();
+    peer(ACK, next + 300, 1, 10);
+    assert_blocks(expect(ACK, 1, next, 0), "361:371 261:271 171:201");
+    expect_none();
+    advance(2 * MS);
+    assert_blocks(expect(ACK, 1, next, 0), "461:471 361:371 261:271");
+}
+
+TEST(without_sack_nothing_is_compressed)
+{
+    past_quick_mode();
+    for (unsigned i = 1; i <= 6; i++) {
+        behind(i);
+        expect(ACK, 1, next, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +372,15 @@ int main(void)
         T(what_is_out_of_order_is_acknowledged_at_once_also_past_quick_mode),
         T(what_waits_for_its_ack_and_comes_again_brings_quick_mode_back),
         T(an_ack_that_met_a_full_device_goes_out_a_millisecond_later),
+        T(behind_a_hole_the_fourth_ack_waits_a_twentieth_of_the_round_trip),
+        T(but_a_millisecond_at_most),
+        T(the_shorter_of_two_round_trips_counts),
+        T(so_many_acks_share_one_at_most),
+        T(an_offloaded_frame_counts_as_its_segments),
+        T(data_carries_what_waits),
+        T(each_step_of_the_hole_is_acknowledged_at_once),
+        T(news_beyond_the_second_block_sends_what_waits_first),
+        T(without_sack_nothing_is_compressed),
     };
 
     return cmocka_run_group_tests_name("delack", tests, NULL, NULL);
