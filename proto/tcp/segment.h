@@ -26,6 +26,9 @@ struct packet;
 
 #define TCP_HEADER_LEN      20
 #define TCP_TIMESTAMP_SPACE 12 /**< NOP NOP and ten bytes */
+#define TCP_SACK_BASE       4  /**< NOP NOP, kind, length */
+#define TCP_SACK_BLOCK      8
+#define TCP_MAX_SACKS       4
 
 /* --- segments in the write queue --- */
 
@@ -33,22 +36,32 @@ struct packet;
 #define SEG_FIN 0x02
 #define SEG_PSH 0x04
 #define SEG_EOR 0x08 /**< MSG_EOR: never grown, never merged */
+#define SEG_ECT 0x10 /**< its first transmission was ECN-capable */
 
+/* Only loss/scoreboard.c changes these. */
 #define SEG_LOST         0x01 /**< counted in lost_out */
 #define SEG_RETRANS      0x02 /**< its retransmission is in flight: counted in retrans_out */
 #define SEG_EVER_RETRANS 0x04 /**< Karn: no sample from it */
+#define SEG_SACKED       0x08 /**< the peer holds it beyond a hole: counted in sacked_out */
+
+/** What loss/rate.c knew when a segment was sent. */
+struct segment_rate {
+    uint64_t first_sent, delivered_at;
+    uint32_t delivered, delivered_ce, lost, in_flight;
+    bool app_limited;
+};
 
 struct segment {
-    struct list link;
+    struct list link;         /**< in tcb.sendq or tcb.rtxq, in sequence order */
+    struct list sent_link;    /**< in tcb.sent_order while it may be in the network (RACK) */
+    struct rb_node seq_node;  /**< in tcb.rtx_tree while in rtxq */
+    struct rb_node lost_node; /**< in tcb.lost while it waits for its retransmission */
     uint32_t seq, end_seq;
     uint8_t flags;    /**< SEG_SYN … */
     uint8_t marks;    /**< SEG_LOST … */
-    uint16_t pcount;  /**< packets of mss bytes that it makes */
+    uint32_t pcount;  /**< packets of mss bytes that it makes */
     uint64_t sent_at; /**< last transmission, 0: never */
-    /* what tcp/loss/rate.c knew at that time: */
-    uint64_t rate_first_sent, rate_delivered_at;
-    uint32_t rate_delivered;
-    bool rate_app_limited;
+    struct segment_rate rate;
 };
 
 static inline uint32_t seg_len(const struct segment *seg)
@@ -62,6 +75,11 @@ struct ooo_range {
     uint32_t seq, end_seq;
 };
 
+/** A range of sequence numbers, as a SACK option has them (RFC 2018 §3). */
+struct sack_block {
+    uint32_t start, end;
+};
+
 /* --- parsed input --- */
 
 struct tcp_options {
@@ -70,10 +88,8 @@ struct tcp_options {
     uint16_t mss;
     uint32_t tsval, tsecr;
     uint16_t uto;   /**< user timeout option as it came, 0: none (RFC 5482) */
-    uint8_t n_sack; /**< blocks present (RFC 2018), at most 4 */
-    struct {
-        uint32_t start, end;
-    } sack[4];
+    uint8_t n_sack; /**< blocks present (RFC 2018) */
+    struct sack_block sack[TCP_MAX_SACKS];
 };
 
 /** A checked segment: nothing above tcp/input/parse.c looks at wire bytes. */

@@ -117,6 +117,9 @@ struct tcb {
     uint64_t snd_offset; /**< stream offset of the end of the written bytes */
     struct bytestream snd;
     struct list sendq, rtxq; /**< unsent; sent and not acknowledged */
+    struct rb_root rtx_tree; /**< rtxq by sequence number (loss/scoreboard.c) */
+    struct rb_root lost;     /**< lost and not yet sent again, by sequence number */
+    struct list sent_order;  /**< what may be in the network, oldest transmission first */
     struct segment *spare;   /**< for a commit that finds no memory (wqueue_have_spare) */
     uint32_t sndbuf;
     uint16_t mss_cache, mss_clamp, advmss;
@@ -126,25 +129,61 @@ struct tcb {
     uint16_t ptb_mtu;    /**< what a "too big" about an acknowledged size said, 0: none waits */
     uint32_t ptb_seq;    /**< the segment that it quoted */
     uint8_t snd_wscale, rcv_wscale;
-    bool wscale_ok, ts_ok, fin_queued, nospace;
+    bool wscale_ok, ts_ok, sack_ok, fin_queued, nospace;
 
     /* Congestion and loss, in packets. in_flight = packets_out - sacked_out - lost_out +
      * retrans_out. */
     uint32_t packets_out, sacked_out, lost_out, retrans_out;
-    uint32_t cwnd, cwnd_cnt, ssthresh, prior_cwnd;
+    uint32_t lost_total; /**< packets ever marked lost */
+    uint32_t cwnd, cwnd_cnt, ssthresh, prior_cwnd, prior_ssthresh;
     uint32_t high_seq; /**< snd_nxt when the present recovery began */
+    uint32_t
+        highest_sacked;   /**< end of the highest SACKed range; means nothing without sacked_out */
+    uint32_t undo_marker; /**< snd_una when the present reduction began */
+    int32_t undo_retrans; /**< retransmissions since then that no D-SACK has answered; -1: cannot be
+                             undone */
+    uint64_t retrans_since; /**< first retransmission since then, 0: none (Eifel) */
+    bool undo_ok;           /**< undo_marker means something */
+    bool frto;              /**< the last time-out may have been spurious (RFC 5682) */
+    struct {
+        uint32_t delivered, out, recover_fs; /**< packets since the reduction began (RFC 9937) */
+    } prr;
+    struct {
+        uint64_t sent_at; /**< of the newest transmission that was delivered, 0: none */
+        uint32_t rtt_us;  /**< its round trip */
+        uint32_t end_seq;
+        uint32_t last_delivered; /**< tcb.delivered when the window was last widened */
+        uint8_t reo_wnd_steps, reo_wnd_persist;
+        bool dsack_seen, advanced;
+    } rack;
+    uint32_t tlp_high_seq; /**< snd_nxt when the loss probe went out */
+    bool tlp_out;          /**< one is outstanding … */
+    bool tlp_retrans;      /**< … and it was a retransmission */
+    uint32_t rescue_seq;   /**< RFC 6675's HighRxt and RescueRxt (loss/rfc6675.c) */
+    bool rescued;
     uint32_t max_packets_out, cwnd_usage_seq, cwnd_used;
     uint64_t cwnd_stamp;
     bool is_cwnd_limited;
     uint16_t reordering;
     const struct tcp_cc_ops *cc;
-    uint64_t cc_private[8];
+    bool cc_started; /**< its init() was called, release() is owed */
+    uint64_t cc_private[16];
+    struct {
+        uint32_t start, end; /**< what the initial window, or the restarted one, carries */
+        bool open;           /**< not all of it is acknowledged */
+        bool reduced;        /**< it had a loss: restart from RFC 3390's size (RFC 6928 §2) */
+    } iw;
 
     /* Round trip (RFC 6298, Linux's form), microseconds; srtt is stored times 8. */
-    uint32_t srtt_us, mdev_us, mdev_max_us, rttvar_us, rtt_seq, min_rtt_us;
+    uint32_t srtt_us, mdev_us, mdev_max_us, rttvar_us, rtt_seq;
+    struct {
+        uint32_t us[3]; /**< best, second and third best of the last five minutes (loss/rtt.c) */
+        uint32_t at[3]; /**< when, in milliseconds */
+    } min_rtt;
     uint32_t rto;
     uint8_t backoff, retransmits, probes_out, syn_retries;
     uint64_t retrans_stamp; /**< first retransmission of the present episode, 0: none */
+    uint32_t retrans_tsval; /**< the timestamp of that one (Eifel, RFC 4015) */
     uint64_t probes_since;
     struct {
         uint64_t first_sent;   /**< the send time of the newest packet that was delivered */
@@ -157,7 +196,8 @@ struct tcb {
     uint64_t chrono_since, chrono_us[TCP_CHRONO_COUNT];
     uint64_t last_sent, last_received, last_ack_received, last_ack_sent;
     uint64_t pacing_rate;  /**< bytes per second, ~0: unlimited */
-    uint64_t pacing_until; /**< SO_MAX_PACING_RATE: the next departure */
+    uint64_t pacing_until; /**< not before then, when pacing is enforced (output/pacing.c) … */
+    uint16_t pacing_ns;    /**< … and so many nanoseconds more */
 
     /* Receive sequence variables and window. */
     uint32_t rcv_nxt, rcv_wnd, rcv_wup;

@@ -9,6 +9,7 @@
 /* loss/rtt.c: RFC 6298 */
 void tcp_rtt_sample(struct tcb *tp, uint32_t rtt_us);
 void tcp_rtt_init(struct tcb *tp);
+uint32_t tcp_min_rtt(const struct tcb *tp);
 uint32_t tcp_rto_of(const struct tcb *tp);
 /* input/icmp.c: the "too big" that waited for a time-out is believed now */
 void tcp_ptb_believe(struct tcb *tp);
@@ -33,6 +34,7 @@ struct tcp_ack_state {
     } rate;               /**< of the newly acknowledged packet that was sent last */
     uint64_t oldest_sent; /**< of the newly acknowledged, never retransmitted segments; 0: none */
 };
+void tcp_cong_control(struct tcb *tp, const struct tcp_ack_state *as);
 void tcp_fastretrans_alert(struct tcb *tp, const struct tcp_ack_state *as);
 /* loss/rate.c: delivery rate */
 void tcp_rate_sent(struct tcb *tp, struct segment *seg);

@@ -216,3 +216,17 @@ void tcp_simple_retransmit(struct tcb *tp)
     }
     tcp_touch(tp, TCP_PEND_RETRANS | TCP_PEND_OUTPUT);
 }
+
+void tcp_cong_control(struct tcb *tp, const struct tcp_ack_state *as)
+{
+    bool growing =
+        tp->ca_state == CA_OPEN || tp->ca_state == CA_DISORDER || tp->ca_state == CA_LOSS;
+
+    /* the ACK that ends a recovery counts packets that duplicates had counted (RFC 6582 §3.2, step
+     * 3: cwnd is ssthresh) */
+    if (as->prior_ca_state == CA_RECOVERY)
+        growing = false;
+    if (growing && as->acked_packets && tp->cc->cong_avoid && tcp_is_cwnd_limited(tp))
+        tp->cc->cong_avoid(tp, as->acked_packets);
+    tcp_update_pacing_rate(tp);
+}

@@ -14,10 +14,10 @@ void tcp_rate_sent(struct tcb *tp, struct segment *seg)
     /* nothing in flight: what comes back from now on was carried from now on */
     if (!tp->packets_out)
         tp->rate.first_sent = tp->rate.delivered_at = tp->st->now;
-    seg->rate_first_sent = tp->rate.first_sent;
-    seg->rate_delivered_at = tp->rate.delivered_at;
-    seg->rate_delivered = tp->delivered;
-    seg->rate_app_limited = tp->rate.app_limited != 0;
+    seg->rate.first_sent = tp->rate.first_sent;
+    seg->rate.delivered_at = tp->rate.delivered_at;
+    seg->rate.delivered = tp->delivered;
+    seg->rate.app_limited = tp->rate.app_limited != 0;
 }
 
 /* Of several packets the one that was sent last says most. */
@@ -33,11 +33,11 @@ void tcp_rate_acked(struct tcb *tp, const struct segment *seg, struct tcp_ack_st
     if (as->rate.valid && !was_sent_after(tp, seg, as))
         return;
     as->rate.valid = true;
-    as->rate.delivered = seg->rate_delivered;
-    as->rate.delivered_at = seg->rate_delivered_at;
-    as->rate.app_limited = seg->rate_app_limited;
+    as->rate.delivered = seg->rate.delivered;
+    as->rate.delivered_at = seg->rate.delivered_at;
+    as->rate.app_limited = seg->rate.app_limited;
     as->rate.end_seq = seg->end_seq;
-    as->rate.send_span = seg->sent_at - seg->rate_first_sent;
+    as->rate.send_span = seg->sent_at - seg->rate.first_sent;
     tp->rate.first_sent = seg->sent_at;
 }
 
@@ -57,7 +57,7 @@ void tcp_rate_sample(struct tcb *tp, const struct tcp_ack_state *as, uint32_t pr
     if (as->rate.send_span > interval)
         interval = as->rate.send_span;
     /* shorter than any round trip: the ACK was of a packet that we took for lost */
-    if (!interval || interval < tp->min_rtt_us || interval > UINT32_MAX)
+    if (!interval || interval < tcp_min_rtt(tp) || interval > UINT32_MAX)
         return;
     if (as->rate.app_limited &&
         (uint64_t)packets * tp->rate.interval_us < (uint64_t)tp->rate.packets * interval)

@@ -10,9 +10,14 @@ void tcp_rtt_init(struct tcb *tp)
 {
     tp->srtt_us = 0;
     tp->mdev_us = TCP_RTO_INIT;
-    tp->min_rtt_us = UINT32_MAX;
+    tp->min_rtt.us[0] = UINT32_MAX;
     tp->rto = TCP_RTO_INIT;
     tp->backoff = 0;
+}
+
+uint32_t tcp_min_rtt(const struct tcb *tp)
+{
+    return tp->min_rtt.us[0];
 }
 
 uint32_t tcp_rto_of(const struct tcb *tp)
@@ -69,8 +74,8 @@ void tcp_rtt_sample(struct tcb *tp, uint32_t rtt_us)
     if (rtt_us > 120000000)
         rtt_us = 120000000;
     COUNT(tp->st, tcp_rtt_samples);
-    if (rtt_us < tp->min_rtt_us)
-        tp->min_rtt_us = rtt_us;
+    if (rtt_us < tp->min_rtt.us[0])
+        tp->min_rtt.us[0] = rtt_us;
     if (tp->srtt_us)
         next_sample(tp, rtt_us, floor);
     else

@@ -100,10 +100,7 @@ int tso_fragment(struct tcb *tp, struct segment *seg, uint32_t len, uint32_t mss
     rest->end_seq = seg->end_seq;
     rest->marks = seg->marks;
     rest->sent_at = seg->sent_at;
-    rest->rate_first_sent = seg->rate_first_sent;
-    rest->rate_delivered_at = seg->rate_delivered_at;
-    rest->rate_delivered = seg->rate_delivered;
-    rest->rate_app_limited = seg->rate_app_limited;
+    rest->rate = seg->rate;
     /* the end's flags stay with the end */
     rest->flags = seg->flags & (SEG_FIN | SEG_PSH | SEG_EOR);
     seg->flags &= (uint8_t) ~(SEG_FIN | SEG_PSH | SEG_EOR);
