@@ -233,6 +233,8 @@ int tcp_transmit_segment(struct tcb *tp, struct segment *seg, uint32_t mss)
     else
         opt_len = add_uto(tp, options, opt_len, len < mss ? mss - len : 0);
     push_header(&f, &h, options, opt_len);
+    if (len && !tcp_in_flight(tp))
+        tcp_cc_tell(tp, TCP_CC_TX_START);
     err = to_ip(tp, &f, seg->pcount, &sent);
     if (err)
         return err;
@@ -244,8 +246,10 @@ int tcp_transmit_segment(struct tcb *tp, struct segment *seg, uint32_t mss)
     count_sent(tp, sent, seg->pcount);
     if (h.flags & TH_ACK)
         tcp_ack_sent(tp);
-    if (len)
+    if (len) {
+        tcp_pacing_advance(tp, sent);
         tcp_ack_data_sent(tp);
+    }
     return 0;
 }
 
