@@ -130,8 +130,8 @@ bool stack_tunable_find(const char *name, struct stack_tunable *out);
 /** Write its value as text, NUL-terminated. 0, -ENOENT (no such tunable), -ERANGE (room too small).
  */
 int stack_tunable_get(struct stack *st, const char *name, char *out, size_t room);
-/** Set it from text; new connections see it at once. 0, -ENOENT, -EINVAL (no number), -ERANGE
- * (outside its range). */
+/** Set it from text; new connections see it at once. 0, -ENOENT, -EINVAL (no number, none
+ * of its words), -ERANGE (outside its range), -EACCES (it can only be read). */
 int stack_tunable_set(struct stack *st, const char *name, const char *value);
 
 /** Check every internal invariant; returns NULL or a description of the first one that does not

@@ -102,7 +102,7 @@ static const char *check_timers(const struct tcb *tp)
         return "two of retransmission, loss probe and reordering timer run at once";
     if (!tp->packets_out && !list_empty(&tp->sendq) && !list_linked(&tp->dirty) &&
         !tcp_timer_pending(tp, TCP_TIMER_persist) && !tcp_timer_pending(tp, TCP_TIMER_retry) &&
-        tp->pending == 0)
+        !tcp_timer_pending(tp, TCP_TIMER_pacing) && tp->pending == 0)
         return "data waits, nothing is in flight and no timer is armed";
     if ((tp->ack_flags & TCP_ACK_SCHED) && !list_linked(&tp->dirty) &&
         !tcp_timer_pending(tp, TCP_TIMER_delack) && !tcp_timer_pending(tp, TCP_TIMER_compack))

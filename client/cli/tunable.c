@@ -7,6 +7,7 @@
 #include "client/cli/daemon.h"
 #include "client/lib/control.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -52,7 +53,9 @@ static int ask(const char *who, uint16_t op, struct wire_tunable *t)
 static void show(const struct wire_tunable *t, bool verbose)
 {
     printf("net.ipv4.%s = %s\n", t->name, t->value);
-    if (verbose && t->help[0])
+    if (verbose && t->help[0] && isalpha((unsigned char)t->value[0]))
+        printf("    %s\n", t->help);
+    else if (verbose && t->help[0])
         printf("    %s; %" PRId64 " to %" PRId64 " %s\n", t->help, t->min, t->max, t->unit);
 }
 
@@ -60,7 +63,8 @@ static int refused(const char *who, const char *name, int error)
 {
     const char *why = error == ENOENT   ? "the daemon has no such tunable"
                       : error == ERANGE ? "out of range (tapstack get -v shows it)"
-                      : error == EINVAL ? "not a number"
+                      : error == EINVAL ? "not a value that it takes (tapstack get -v shows them)"
+                      : error == EACCES ? "can only be read"
                       : error == EPERM  ? "only root may, and the user who started the daemon"
                                         : strerror(error);
 

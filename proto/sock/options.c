@@ -15,6 +15,12 @@
 #define TCP_NOTSENT_LOWAT 25
 #endif
 
+#ifndef TCP_CC_INFO
+#define TCP_CC_INFO 26
+#endif
+
+#define CC_NAME_MAX 16 /**< Linux: TCP_CA_NAME_MAX */
+
 #define KEY(level, name) ((uint32_t)(level) << 16 | (uint32_t)(name))
 
 enum option_kind {
@@ -342,22 +348,13 @@ static int set_timeout(uint64_t *out, const void *value, size_t len)
 static int set_congestion(struct tcb *tp, const void *value, size_t len)
 {
     const struct tcp_cc_ops *cc;
-    char name[16];
 
     if (len < 1)
         return -EINVAL;
-    if (len > sizeof(name) - 1)
-        len = sizeof(name) - 1;
-    memcpy(name, value, len);
-    name[len] = 0;
-    cc = tcp_cc_find(name, strlen(name));
+    cc = tcp_cc_find(value, strnlen(value, len < CC_NAME_MAX ? len : CC_NAME_MAX - 1));
     if (!cc)
         return -ENOENT;
-    if (tp->cc != cc) {
-        tp->cc = cc;
-        if (cc->init)
-            cc->init(tp);
-    }
+    tcp_cc_assign(tp, cc);
     return 0;
 }
 
@@ -565,11 +562,22 @@ static int put_timeout(void *value, size_t *len, uint64_t us)
     return put(value, len, tv, sizeof(tv));
 }
 
+/* Nothing, when the algorithm has nothing to tell. */
+static int put_cc_info(const struct tcb *tp, void *value, size_t *len)
+{
+    uint64_t info[8];
+    size_t n = 0;
+
+    if (tp->cc_started && tp->cc->get_info)
+        n = tp->cc->get_info(tp, info);
+    return put(value, len, info, n);
+}
+
 static int get_other(struct sock *s, int level, int name, void *value, size_t *len)
 {
     struct linger l = {s->linger, s->linger_s};
     struct sock_info info;
-    char cc[16] = {0};
+    char cc[CC_NAME_MAX] = {0};
 
     switch (KEY(level, name)) {
     case KEY(SOL_SOCKET, SO_LINGER):
@@ -586,6 +594,8 @@ static int get_other(struct sock *s, int level, int name, void *value, size_t *l
     case KEY(IPPROTO_TCP, TCP_INFO):
         sock_get_info(s, &info, s->st->now);
         return put(value, len, &info.tcp, sizeof(info.tcp));
+    case KEY(IPPROTO_TCP, TCP_CC_INFO):
+        return put_cc_info(s->tcb, value, len);
     default:
         return -ENOPROTOOPT;
     }

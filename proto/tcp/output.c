@@ -317,27 +317,6 @@ ssize_t tcp_sendmsg(struct tcb *tp, tcp_copy_fn copy, void *ctx, size_t len, int
 /* --- tcp_write_xmit
  * ---------------------------------------------------------------------------------------- */
 
-static bool paced(const struct tcb *tp)
-{
-    return tp->max_pacing_rate != UINT64_MAX;
-}
-
-static bool pacing_check(struct tcb *tp)
-{
-    if (!paced(tp) || tp->pacing_until <= tp->st->now)
-        return false;
-    tcp_timer_set(tp, TCP_TIMER_retry, tp->pacing_until);
-    return true;
-}
-
-static void pacing_advance(struct tcb *tp, uint32_t bytes)
-{
-    uint64_t start = tp->pacing_until > tp->st->now ? tp->pacing_until : tp->st->now;
-
-    if (paced(tp) && tp->pacing_rate)
-        tp->pacing_until = start + (uint64_t)bytes * 1000000 / tp->pacing_rate;
-}
-
 /* One burst takes at most half of the congestion window (linux-sender §5, 2). */
 static uint32_t cwnd_quota(const struct tcb *tp)
 {
@@ -404,8 +383,6 @@ static void event_new_data_sent(struct tcb *tp, struct segment *seg)
 {
     bool was_idle = tp->packets_out == 0;
 
-    if (was_idle && tp->cc->event)
-        tp->cc->event(tp, TCP_CC_TX_START);
     scoreboard_add(tp, seg);
     tp->snd_nxt = seg->end_seq;
     if (tcp_in_reduction(tp))
@@ -430,7 +407,7 @@ static bool may_send(struct tcb *tp, struct segment *seg, uint32_t mss, uint8_t 
     enum tcp_stop why = TCP_STOP_empty;
     uint32_t quota, limit;
 
-    if (pacing_check(tp))
+    if (tcp_pacing_check(tp))
         return tcp_stop(tp, TCP_STOP_pacing), false;
     quota = cwnd_quota(tp);
     if (push_one == TCP_PUSH_PROBE)
@@ -485,7 +462,6 @@ bool tcp_write_xmit(struct tcb *tp, uint32_t mss, uint8_t nonagle, int push_one)
             break;
         }
         /* any other failure is a loss on the way: the retransmission timer takes care */
-        pacing_advance(tp, seg_len(seg));
         event_new_data_sent(tp, seg);
         minshall_update(tp, seg, mss);
         sent += seg->pcount;
@@ -496,8 +472,7 @@ bool tcp_write_xmit(struct tcb *tp, uint32_t mss, uint8_t nonagle, int push_one)
         tcp_timer_set(tp, TCP_TIMER_retry, tp->st->now + 1000);
     if (!seg)
         tcp_stop(tp, TCP_STOP_empty);
-    if (seg && !cwnd_limited && tp->pacing_until <= tp->st->now &&
-        seq_gt(seg->end_seq, tcp_wnd_end(tp)))
+    if (seg && !cwnd_limited && !tcp_pacing_waits(tp) && seq_gt(seg->end_seq, tcp_wnd_end(tp)))
         tcp_chrono_start(tp, TCP_CHRONO_RWND);
     else
         tcp_chrono_stop(tp, TCP_CHRONO_RWND);

@@ -178,7 +178,13 @@ struct tcb {
     bool is_cwnd_limited;
     uint16_t reordering;
     const struct tcp_cc_ops *cc;
+    bool cc_started; /**< its init() was called, release() is owed */
     uint64_t cc_private[16];
+    struct {
+        uint32_t start, end; /**< what the initial window, or the restarted one, carries */
+        bool open;           /**< not all of it is acknowledged */
+        bool reduced;        /**< it had a loss: restart from RFC 3390's size (RFC 6928 §2) */
+    } iw;
 
     /* Round trip (RFC 6298, Linux's form), microseconds; srtt is stored times 8. */
     uint32_t srtt_us, mdev_us, mdev_max_us, rttvar_us, rtt_seq, min_rtt_us;
@@ -186,6 +192,7 @@ struct tcb {
     uint32_t rto;
     uint8_t backoff, retransmits, probes_out, syn_retries;
     uint64_t retrans_stamp; /**< first retransmission of the present episode, 0: none */
+    uint32_t retrans_tsval; /**< the timestamp of that one (Eifel, RFC 4015) */
     uint64_t probes_since;
     struct {
         uint64_t first_sent;   /**< the send time of the newest packet that was delivered */
@@ -198,7 +205,8 @@ struct tcb {
     uint64_t chrono_since, chrono_us[TCP_CHRONO_COUNT];
     uint64_t last_sent, last_received, last_ack_received, last_ack_sent;
     uint64_t pacing_rate;  /**< bytes per second, ~0: unlimited */
-    uint64_t pacing_until; /**< SO_MAX_PACING_RATE: the next departure */
+    uint64_t pacing_until; /**< not before then, when pacing is enforced (output/pacing.c) … */
+    uint16_t pacing_ns;    /**< … and so many nanoseconds more */
 
     /* Receive sequence variables and window. */
     uint32_t rcv_nxt, rcv_wnd, rcv_wup;

@@ -2,9 +2,11 @@
 /*
  * Tunables by Linux's sysctl names, read and set at run time (tunables.def). Where Linux sets
  * several numbers at once (tcp_rmem, tcp_wmem, ip_local_port_range) the name of the vector works
- * too: "4096 131072 6291456".
+ * too: "4096 131072 6291456". A value that is one of several words is kept as its number and read
+ * and written as the word (tcp_congestion_control).
  */
 #include "proto/stack_internal.h"
+#include "proto/tcp/cc/cc.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -35,6 +37,21 @@ static const struct vector {
 
 #define MEM_MIN 4096
 
+static const char *algorithm(unsigned i)
+{
+    const struct tcp_cc_ops *ops = tcp_cc_at(i);
+
+    return ops ? ops->name : NULL;
+}
+
+/* The values of these are words: word(0), word(1) … until NULL. */
+static const struct worded {
+    const char *name, *all; /**< `all`: the tunable that only lists the words */
+    const char *(*word)(unsigned i);
+} worded[] = {
+    {"tcp_congestion_control", "tcp_available_congestion_control", algorithm},
+};
+
 static const char *strip(const char *name)
 {
     if (!strncmp(name, "net.ipv4.", 9) || !strncmp(name, "net.core.", 9))
@@ -60,6 +77,24 @@ static const struct vector *find_vector(const char *name)
     return NULL;
 }
 
+static const struct worded *find_worded(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(worded); i++) {
+        if (!strcmp(worded[i].name, name))
+            return &worded[i];
+    }
+    return NULL;
+}
+
+static const struct worded *find_word_list(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(worded); i++) {
+        if (!strcmp(worded[i].all, name))
+            return &worded[i];
+    }
+    return NULL;
+}
+
 static int64_t *field(struct tcp_tunables *t, const struct tunable *which)
 {
     return (int64_t *)(void *)((uint8_t *)t + which->offset);
@@ -75,6 +110,22 @@ static int parse(const char **text, const struct tunable *t, int64_t *out)
         return -EINVAL;
     *text = end + strspn(end, " \t");
     return errno == ERANGE || (t && (*out < t->min || *out > t->max)) ? -ERANGE : 0;
+}
+
+static int parse_word(const char **text, const struct worded *w, int64_t *out)
+{
+    size_t len = strcspn(*text, " \t\n");
+    const char *word;
+
+    for (unsigned i = 0; (word = w->word(i)); i++) {
+        if (strlen(word) == len && !memcmp(word, *text, len)) {
+            *out = i;
+            *text += len;
+            *text += strspn(*text, " \t\n");
+            return 0;
+        }
+    }
+    return -EINVAL;
 }
 
 /* All numbers are checked before the first one is taken. */
@@ -105,6 +156,7 @@ int stack_tunable_set(struct stack *st, const char *name, const char *value)
 {
     const struct vector *v = find_vector(strip(name));
     const struct tunable *t = find(strip(name));
+    const struct worded *w = find_worded(strip(name));
     struct tcp_tunables next = st->tcp.tunables;
     int64_t n;
     int err;
@@ -113,8 +165,8 @@ int stack_tunable_set(struct stack *st, const char *name, const char *value)
     if (v)
         return set_vector(&st->tcp.tunables, v, value);
     if (!t)
-        return -ENOENT;
-    err = parse(&value, t, &n);
+        return find_word_list(strip(name)) ? -EACCES : -ENOENT;
+    err = w ? parse_word(&value, w, &n) : parse(&value, t, &n);
     if (err || *value)
         return err ? err : -EINVAL;
     *field(&next, t) = n;
@@ -138,15 +190,36 @@ static int get_vector(struct stack *st, const struct vector *v, char *out, size_
     return (size_t)used < room ? 0 : -ERANGE;
 }
 
+static int get_word_list(const struct worded *w, char *out, size_t room)
+{
+    const char *word;
+    size_t used = 0;
+
+    for (unsigned i = 0; (word = w->word(i)); i++)
+        used +=
+            (size_t)snprintf(out + used, room > used ? room - used : 0, "%s%s", i ? " " : "", word);
+    return used < room ? 0 : -ERANGE;
+}
+
+static int get_word(const struct worded *w, int64_t n, char *out, size_t room)
+{
+    return (size_t)snprintf(out, room, "%s", w->word((unsigned)n)) < room ? 0 : -ERANGE;
+}
+
 int stack_tunable_get(struct stack *st, const char *name, char *out, size_t room)
 {
     const struct vector *v = find_vector(strip(name));
     const struct tunable *t = find(strip(name));
+    const struct worded *w = find_worded(strip(name)), *list = find_word_list(strip(name));
 
     if (v)
         return get_vector(st, v, out, room);
+    if (list)
+        return get_word_list(list, out, room);
     if (!t)
         return -ENOENT;
+    if (w)
+        return get_word(w, *field(&st->tcp.tunables, t), out, room);
     return (size_t)snprintf(out, room, "%lld", (long long)*field(&st->tcp.tunables, t)) < room
                ? 0
                : -ERANGE;

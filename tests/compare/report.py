@@ -18,7 +18,8 @@ import re
 import statistics
 import sys
 
-import plot
+sys.dont_write_bytecode = True
+import plot  # noqa: E402 (beside this file)
 
 FIELDS = ["group", "point", "cc", "way", "work", "data", "acks", "pair", "seed", "who",
           "value", "unit", "count", "payload", "unique", "retransmitted", "data_segments", "ack_segments",

@@ -45,9 +45,11 @@ relay_start() {
     ts_until 5 grep -q ready "$TS_DIR/relay"
 }
 
-# Its counters are then the last line of $TS_DIR/relay. Before, resets find those whom they concern:
-# a sender that does not know that it is over would go on over the next relay.
+# Its counters are then the last line of $TS_DIR/relay. Before, whoever does not know that his connection
+# is over is told so: he would go on over the next relay.
 relay_stop() {
+    ss -Kt >/dev/null 2>&1
+    far ss -Kt >/dev/null 2>&1
     sleep 0.4
     kill -TERM "$RELAY_PID" && wait "$RELAY_PID"
 }

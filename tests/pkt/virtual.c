@@ -258,6 +258,8 @@ static const char *virtual_open(struct target *t, const struct script *s)
     v->n_pending = v->n_arp = 0;
     v->local_ip = s->local_ip;
     err = stack_new(&config, &ops, v, virtual_core_time(0), &v->st);
+    if (!err) /* as the kernel's side does */
+        err = stack_tunable_set(v->st, "tcp_congestion_control", "reno");
     if (!err && v->memory.watched)
         watch(v);
     return err ? arena_printf(t->arena, "stack_new: %s", strerror(-err)) : NULL;

@@ -60,11 +60,12 @@ struct tcp_cc_ack {
     int64_t rtt_us;     /**< -1: no sample (Karn) */
 };
 
-/** A congestion control algorithm: one file in tcp/cc/. Entries marked "may be NULL" may be. */
+/** A congestion control algorithm: one file in tcp/cc/. Entries marked "may be NULL" may be. All
+ * but the constants and init() is for a connection with cc_started only. */
 struct tcp_cc_ops {
-    const char *name;  /**< as TCP_CONGESTION names it */
-    bool paced;        /**< sends by pacing_rate, whatever SO_MAX_PACING_RATE says */
-    bool no_idle_cut;  /**< neither idle time nor an unused window shrinks it */
+    const char *name;      /**< as TCP_CONGESTION names it */
+    bool paced;            /**< sends by pacing_rate, whatever SO_MAX_PACING_RATE says */
+    bool no_idle_cut;      /**< neither idle time nor an unused window shrinks it */
     uint8_t sndbuf_factor; /**< send buffer in windows (linux-sender §2); 0: 2 */
     void (*init)(struct tcb *tp);
     void (*release)(struct tcb *tp); /**< may be NULL */
@@ -75,15 +76,18 @@ struct tcp_cc_ops {
     void (*cong_avoid)(struct tcb *tp, uint32_t acked);
     /** The window to go back to after a spurious reduction. */
     uint32_t (*undo_cwnd)(struct tcb *tp);
-    void (*set_state)(struct tcb *tp, enum ca_state state);              /**< may be NULL */
-    void (*event)(struct tcb *tp, enum tcp_cc_event ev);                 /**< may be NULL */
-    void (*acked)(struct tcb *tp, const struct tcp_cc_ack *ack);         /**< may be NULL */
+    void (*set_state)(struct tcb *tp, enum ca_state state);                 /**< may be NULL */
+    void (*event)(struct tcb *tp, enum tcp_cc_event ev);                    /**< may be NULL */
+    void (*acked)(struct tcb *tp, const struct tcp_cc_ack *ack);            /**< may be NULL */
     void (*cong_control)(struct tcb *tp, const struct tcp_rate_sample *rs); /**< may be NULL */
-    uint32_t (*min_tso_segs)(const struct tcb *tp);                      /**< may be NULL */
-    /** Marked ECN feedback when alone: threshold for ECE (RFC 8511); NULL: ssthresh. */
+    uint32_t (*min_tso_segs)(const struct tcb *tp);                         /**< may be NULL */
+    /** The same at an ECN mark without a loss (RFC 8511); NULL: ssthresh. */
     uint32_t (*ecn_ssthresh)(struct tcb *tp); /**< may be NULL */
     /** seg was just marked lost (tcb.lost_total counts it already). */
     void (*packet_lost)(struct tcb *tp, const struct segment *seg); /**< may be NULL */
+    /** What TCP_CC_INFO shows: written to `out`, which has room for 64 bytes. Returns its length.
+     */
+    size_t (*get_info)(const struct tcb *tp, void *out); /**< may be NULL: nothing */
 };
 
 extern const struct tcp_cc_ops tcp_cc_reno, tcp_cc_cubic, tcp_cc_bbr;
@@ -93,13 +97,26 @@ extern const struct tcp_cc_ops tcp_cc_reno, tcp_cc_cubic, tcp_cc_bbr;
 const struct tcp_cc_ops *tcp_cc_find(const char *name, size_t len);
 /** The i-th; NULL when there are no more. */
 const struct tcp_cc_ops *tcp_cc_at(unsigned i);
-/** Let `ops` control the connection from now on. */
+/** Let `ops` control the connection from now on; before tcp_cc_start() it is only remembered. */
 void tcp_cc_assign(struct tcb *tp, const struct tcp_cc_ops *ops);
+/** The connection begins to send: tp->cc's init(). */
+void tcp_cc_start(struct tcb *tp);
+/** The connection is over: tp->cc's release(). May be called again. */
+void tcp_cc_stop(struct tcb *tp);
+/** Tell tp->cc, if it wants to know and has been started. */
+void tcp_cc_tell(struct tcb *tp, enum tcp_cc_event ev);
+
+/* cc/bbr.c */
+void bbr_pool_init(struct stack *st);
 
 /* cc/cwnd.c: the window around the algorithms */
 void tcp_cwnd_validate(struct tcb *tp, bool is_cwnd_limited);
 void tcp_cwnd_restart_if_idle(struct tcb *tp);
 bool tcp_is_cwnd_limited(const struct tcb *tp);
+/** The first window of a connection begins, with tp->cwnd packets. */
+void tcp_cwnd_init(struct tcb *tp);
+/** Losses were detected: were they in the initial or restarted window (RFC 6928 §2)? */
+void tcp_cwnd_note_loss(struct tcb *tp);
 /** Linux's ratios: 200 % of cwnd a round trip in slow start, 120 % later. Never above
  * SO_MAX_PACING_RATE. */
 void tcp_update_pacing_rate(struct tcb *tp);

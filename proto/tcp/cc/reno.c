@@ -1,12 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/* Reno (RFC 5681): halve at a loss, one segment more per round trip. */
+/*
+ * Reno (RFC 5681): halve at a loss, one segment more per round trip. With tcp_abe an ECN mark takes
+ * a fifth instead of a half: a queue that marks is a short one (RFC 8511 §3).
+ */
 #include "proto/tcp/tcp.h"
 
-#include <string.h>
+#define LEAST_WINDOW 2 /**< RFC 5681 §3.1, equation 4 */
+
+static uint32_t at_least_two(uint64_t packets)
+{
+    return packets > LEAST_WINDOW ? (uint32_t)packets : LEAST_WINDOW;
+}
 
 uint32_t reno_ssthresh(struct tcb *tp)
 {
-    return tp->cwnd / 2 > 2 ? tp->cwnd / 2 : 2;
+    return at_least_two(tp->cwnd / 2);
+}
+
+static uint32_t reno_ecn_ssthresh(struct tcb *tp)
+{
+    if (!tp->st->tcp.tunables.abe)
+        return reno_ssthresh(tp);
+    return at_least_two((uint64_t)tp->cwnd * 4 / 5);
 }
 
 void reno_cong_avoid(struct tcb *tp, uint32_t acked)
@@ -27,17 +42,7 @@ uint32_t reno_undo_cwnd(struct tcb *tp)
 const struct tcp_cc_ops tcp_cc_reno = {
     .name = "reno",
     .ssthresh = reno_ssthresh,
+    .ecn_ssthresh = reno_ecn_ssthresh,
     .cong_avoid = reno_cong_avoid,
     .undo_cwnd = reno_undo_cwnd,
 };
-
-static const struct tcp_cc_ops *const algorithms[] = {&tcp_cc_reno};
-
-const struct tcp_cc_ops *tcp_cc_find(const char *name, size_t len)
-{
-    for (size_t i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++) {
-        if (strlen(algorithms[i]->name) == len && !memcmp(algorithms[i]->name, name, len))
-            return algorithms[i];
-    }
-    return NULL;
-}

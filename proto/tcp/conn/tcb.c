@@ -36,7 +36,7 @@ struct tcb *tcb_new(struct stack *st)
     tp->reordering = (uint16_t)tun->reordering;
     tp->ssthresh = TCP_INIT_SSTHRESH;
     tp->cwnd = (uint32_t)tun->initial_cwnd;
-    tp->cc = &tcp_cc_reno;
+    tp->cc = tcp_cc_at((unsigned)tun->congestion_control);
     tp->rack.reo_wnd_steps = 1;
     tp->pacing_rate = UINT64_MAX;
     tp->max_pacing_rate = UINT64_MAX;
@@ -76,6 +76,7 @@ void tcp_done(struct tcb *tp)
         demux_remove(tp->st, &tp->conn);
     tcp_set_state(tp, TCPS_CLOSED);
     tcp_timers_stop(tp);
+    tcp_cc_stop(tp);
     list_del(&tp->dirty);
     tp->pending = 0;
     free_segments(tp, &tp->sendq);
@@ -112,6 +113,7 @@ void tcb_free(struct tcb *tp)
         st->tcp.n_orphans--;
     }
     tcp_timers_stop(tp);
+    tcp_cc_stop(tp);
     list_del(&tp->dirty);
     bytestream_destroy(&tp->rcv);
     bytestream_destroy(&tp->snd);
@@ -158,9 +160,9 @@ void tcp_init_transfer(struct tcb *tp)
         tp->advmss -= TCP_TIMESTAMP_SPACE;
     tcp_window_init(tp);
     /* RFC 6928: ten segments; one after a lost SYN (RFC 5681 §3.1). */
-    tp->cwnd = tp->total_retrans > 1 ? 1 : (uint32_t)st->tcp.tunables.initial_cwnd;
-    if (tp->cc->init)
-        tp->cc->init(tp);
+    tp->cwnd = tp->total_retrans > 1 ? 1 : tcp_init_cwnd(tp);
+    tcp_cwnd_init(tp);
+    tcp_cc_start(tp);
     tcp_sndbuf_expand(tp);
     tcp_update_pacing_rate(tp);
     if (tp->keepalive)

@@ -13,6 +13,7 @@
  *   compack   armed: duplicate ACKs are held back; stopped: as delack
  *   keepalive armed: SO_KEEPALIVE; re-armed by itself
  *   retry     armed: the device or memory refused; stopped: by itself
+ *   pacing    armed: output came too early for the enforced rate; stopped: by itself
  */
 #include "proto/tcp/tcp.h"
 
@@ -83,6 +84,9 @@ static void dispatch(struct tcb *tp, enum tcp_timer t)
         tcp_touch(tp, TCP_PEND_OUTPUT | TCP_PEND_RETRANS | TCP_PEND_ACK);
         /* a writer that found no memory has no ACK to wait for */
         tcp_tell_writer(tp);
+        break;
+    case TCP_TIMER_pacing:
+        tcp_touch(tp, TCP_PEND_OUTPUT | TCP_PEND_RETRANS);
         break;
     case TCP_TIMER_COUNT:
         break;

@@ -196,6 +196,8 @@ static void cong_control(struct tcb *tp, struct tcp_ack_state *as)
     uint32_t delivered = tp->delivered - as->prior_delivered;
     bool in_order = as->acked_packets;
 
+    if (!tp->cc_started)
+        return;
     if (tp->cc->acked && delivered) {
         struct tcp_cc_ack ack = {delivered, as->prior_in_flight, as->rtt_us};
 

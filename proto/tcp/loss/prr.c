@@ -76,6 +76,5 @@ void tcp_prr_end(struct tcb *tp)
         tp->cwnd = tp->ssthresh;
         tp->cwnd_stamp = tp->st->now;
     }
-    if (tp->cc->event)
-        tp->cc->event(tp, TCP_CC_CWR_DONE);
+    tcp_cc_tell(tp, TCP_CC_CWR_DONE);
 }

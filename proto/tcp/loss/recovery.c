@@ -12,7 +12,7 @@
 
 void tcp_set_ca_state(struct tcb *tp, enum ca_state state)
 {
-    if (tp->cc->set_state && tp->ca_state != state)
+    if (tp->cc->set_state && tp->cc_started && tp->ca_state != state)
         tp->cc->set_state(tp, state);
     if (tp->ca_state == CA_LOSS && state != CA_LOSS)
         tcp_rto_recovered(tp);
@@ -68,6 +68,7 @@ void tcp_enter_recovery(struct tcb *tp, const struct tcp_ack_state *as, bool ece
     uint32_t prior = tp->prior_ssthresh;
 
     COUNT(tp->st, tcp_recoveries);
+    tcp_cwnd_note_loss(tp);
     tcp_undo_begin(tp);
     if (tcp_in_reduction(tp))
         tp->prior_ssthresh = prior; /* the window was cut before: that is not this undo's to judge */
@@ -312,8 +313,7 @@ static void cut_for_timeout(struct tcb *tp)
     tp->acked_since_rto = 0;
     tp->prior_cwnd = tp->cwnd;
     tp->ssthresh = tp->cc->ssthresh(tp);
-    if (tp->cc->event)
-        tp->cc->event(tp, TCP_CC_LOSS);
+    tcp_cc_tell(tp, TCP_CC_LOSS);
 }
 
 void tcp_enter_loss(struct tcb *tp)
@@ -322,6 +322,7 @@ void tcp_enter_loss(struct tcb *tp)
     uint32_t dups = (uint32_t)tp->st->tcp.tunables.reordering;
     uint32_t sacked = tp->sacked_out;
 
+    tcp_cwnd_note_loss(tp);
     mark_all_lost(tp);
     /* once for a window of data (RFC 5681 §3.1) */
     if (tp->ca_state <= CA_DISORDER || seq_leq(tp->high_seq, tp->snd_una) ||

@@ -92,6 +92,10 @@ static bool send_lost(struct tcb *tp, struct segment *seg)
     uint32_t burst = tcp_tso_autosize(tp, tcp_current_mss(tp));
     bool head = seg == scoreboard_first(tp);
 
+    if (tcp_pacing_check(tp)) {
+        tcp_stop(tp, TCP_STOP_pacing);
+        return false;
+    }
     if (!segs) {
         tcp_stop(tp, TCP_STOP_cwnd);
         return false;

@@ -31,7 +31,7 @@ void tcp_rearm_rto(struct tcb *tp)
     if (tcp_timer_pending(tp, TCP_TIMER_reorder) || tcp_timer_pending(tp, TCP_TIMER_loss_probe))
         tcp_rearm_rto_from_head(tp);
     else
-        arm(tp, tp->st->now + tp->rto);
+        arm(tp, tp->st->now + tp->rto + tcp_pacing_delay(tp));
 }
 
 void tcp_rearm_xmit_timer(struct tcb *tp)

@@ -188,7 +188,7 @@ bool scoreboard_mark_lost(struct tcb *tp, struct segment *seg)
     rb_insert(&tp->lost, &seg->lost_node, lost_less);
     list_del(&seg->sent_link);
     tp->lost_total += seg->pcount;
-    if (tp->cc->packet_lost)
+    if (tp->cc->packet_lost && tp->cc_started)
         tp->cc->packet_lost(tp, seg);
     return true;
 }

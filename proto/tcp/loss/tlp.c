@@ -29,7 +29,7 @@ bool tcp_schedule_loss_probe(struct tcb *tp, bool advancing)
 
     if (!may_probe(tp))
         return false;
-    timeout = now + probe_timeout(tp);
+    timeout = now + probe_timeout(tp) + tcp_pacing_delay(tp);
     /* never behind the time-out that it is to forestall */
     rto_at = advancing ? now + tp->rto : head->sent_at + tp->rto;
     if (rto_at > now && timeout > rto_at)
@@ -55,6 +55,8 @@ static bool probe_with_last(struct tcb *tp)
     struct segment *last = scoreboard_last(tp);
     uint32_t head = (last->pcount - 1) * last->mss;
 
+    if (last->marks & SEG_SACKED) /* it has arrived since the probe was planned */
+        return false;
     if (last->pcount > 1 && seg_len(last) > head) {
         if (tso_fragment(tp, last, head, last->mss) != 0)
             return false;
@@ -70,8 +72,9 @@ void tcp_tlp_timer(struct tcb *tp)
 {
     if (!tp->packets_out)
         return;
-    /* §7.3: one at a time, and a round trip measured between two */
-    if (!tp->tlp_out && tp->tlp_sampled) {
+    /* §7.3: one at a time, and a round trip measured between two; a SACK that has come meanwhile
+     * says more than a probe */
+    if (!tp->tlp_out && tp->tlp_sampled && !tp->sacked_out) {
         tp->tlp_retrans = false;
         if (probe_with_new_data(tp) || probe_with_last(tp)) {
             COUNT(tp->st, tcp_tlp_sent);

@@ -49,6 +49,18 @@ bool tcp_tso_should_defer(struct tcb *tp, const struct segment *seg, uint32_t ms
                           uint32_t max_segs);
 uint32_t tcp_tso_autosize(const struct tcb *tp, uint32_t mss);
 void tcp_stop(struct tcb *tp, enum tcp_stop why);
+/* output/pacing.c */
+/** Too early for the next departure? Then TCP_TIMER_pacing is armed: ask before each burst, new or
+ * retransmitted. */
+bool tcp_pacing_check(struct tcb *tp);
+/** The same without the timer. */
+bool tcp_pacing_waits(const struct tcb *tp);
+/** How long still: what waits for an answer (RTO, window probe) waits that much longer (Linux:
+ * tcp_pacing_delay). */
+uint64_t tcp_pacing_delay(const struct tcb *tp);
+/** `bytes` of payload leave now (tcp_transmit_segment does it; tp->data_segs_out counts them
+ * already). */
+void tcp_pacing_advance(struct tcb *tp, uint32_t bytes);
 /* output/transmit.c */
 /** Send seg (again). 0; -EAGAIN and -ENOBUFS: not sent, try later. When the device took only a
  * part, seg is cut there. */

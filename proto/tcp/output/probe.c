@@ -26,7 +26,7 @@ static uint64_t probe_delay(const struct tcb *tp)
 void tcp_check_probe_timer(struct tcb *tp)
 {
     if (tp->packets_out || tcp_timer_pending(tp, TCP_TIMER_persist) ||
-        tcp_timer_pending(tp, TCP_TIMER_retry))
+        tcp_timer_pending(tp, TCP_TIMER_retry) || tcp_timer_pending(tp, TCP_TIMER_pacing))
         return;
     COUNT(tp->st, tcp_persist);
     tp->probes_since = 0;

@@ -295,6 +295,8 @@ int tcp_transmit_segment(struct tcb *tp, struct segment *seg, uint32_t mss)
         opt_len = fill_options(tp, options, option_room(tp, len < mss ? len : mss), &sack);
     }
     push_header(&f, &h, options, opt_len);
+    if (len && !tcp_in_flight(tp))
+        tcp_cc_tell(tp, TCP_CC_TX_START);
     err = to_ip(tp, &f, seg->pcount, &sent);
     if (err)
         return err;
@@ -308,8 +310,10 @@ int tcp_transmit_segment(struct tcb *tp, struct segment *seg, uint32_t mss)
         sack_blocks_sent(tp);
     if (h.flags & TH_ACK)
         tcp_ack_sent(tp);
-    if (len)
+    if (len) {
+        tcp_pacing_advance(tp, sent);
         tcp_ack_data_sent(tp);
+    }
     return 0;
 }
 

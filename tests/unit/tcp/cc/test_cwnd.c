@@ -11,6 +11,112 @@ TEST(the_initial_window_is_ten)
     assert_int_equal(take_bytes(), 14480);
 }
 
+TEST(the_initial_window_is_14600_bytes_two_segments_and_ten_at_most)
+{
+    static const struct {
+        uint16_t mss;
+        uint32_t tunable, packets;
+    } rows[] = {{536, 10, 10},    {1448, 10, 10}, {1460, 10, 10}, {1461, 10, 9}, {2920, 10, 5},
+                {7300, 10, 2},    {8948, 10, 2},  {65483, 10, 2}, {1448, 1, 1},  {1448, 2, 2},
+                {1448, 100, 100}, {8948, 1, 1},   {9000, 30, 4}};
+
+    passive();
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        tun.initial_cwnd = rows[i].tunable;
+        tp->mss_cache = rows[i].mss;
+        assert_int_equal(tcp_init_cwnd(tp), rows[i].packets);
+    }
+}
+
+TEST(after_a_loss_in_the_initial_window_idle_time_leads_to_four_segments)
+{
+    passive();
+    assert_int_equal(w(14480), 14480);
+    tcp_cwnd_note_loss(tp);
+    assert_true(tp->iw.reduced);
+    peer(ACK, 1, 14481, 0);
+    clear();
+    tp->mss_cache = 1095;
+    tp->cwnd = 80;
+    advance(100 * SEC);
+    tp->st->now = fx.now;
+    tcp_cwnd_restart_if_idle(tp);
+    assert_int_equal(tp->cwnd, 4);
+    /* 4380 bytes are three segments of an Ethernet */
+    tp->mss_cache = 1448;
+    tp->cwnd = 80;
+    tcp_cwnd_restart_if_idle(tp);
+    assert_int_equal(tp->cwnd, 3);
+}
+
+TEST(a_loss_after_the_initial_window_or_of_4_kb_changes_nothing)
+{
+    passive();
+    assert_int_equal(w(2000), 2000);
+    tcp_cwnd_note_loss(tp);
+    assert_false(tp->iw.reduced);
+    peer(ACK, 1, 2001, 0);
+    bulk(400000);
+    assert_int_equal(w(1448), 1448);
+    tcp_cwnd_note_loss(tp);
+    assert_false(tp->iw.reduced);
+    clear();
+}
+
+TEST(the_restart_window_is_never_above_the_window)
+{
+    passive();
+    bulk(20000);
+    tp->cwnd = 3;
+    advance(100 * SEC);
+    assert_int_equal(w(1), 1);
+    assert_int_equal(tp->cwnd, 3);
+}
+
+TEST(idle_time_does_not_touch_the_window_of_bbr)
+{
+    passive();
+    assert_int_equal(sock_setsockopt(fx.s, IPPROTO_TCP, TCP_CONGESTION, "bbr", 3, fx.now), 0);
+    bulk(20000);
+    tp->cwnd = 80;
+    advance(100 * SEC);
+    tp->st->now = fx.now;
+    tcp_cwnd_restart_if_idle(tp);
+    assert_int_equal(tp->cwnd, 80);
+}
+
+TEST(the_ratios_of_the_pacing_rate_are_tunable)
+{
+    passive();
+    tp->srtt_us = 100 * MS << 3;
+    tp->cwnd = 50;
+    tp->ssthresh = 1000;
+    tcp_update_pacing_rate(tp);
+    assert_int_equal(tp->pacing_rate, 1448 * 50 * 10 * 2);
+    tp->ssthresh = 100; /* at half of it */
+    tcp_update_pacing_rate(tp);
+    assert_in_range(tp->pacing_rate, 1448 * 50 * 12 - 120, 1448 * 50 * 12);
+    tun.pacing_ss_ratio = 300;
+    tun.pacing_ca_ratio = 100;
+    tcp_update_pacing_rate(tp);
+    assert_in_range(tp->pacing_rate, 1448 * 50 * 10 - 100, 1448 * 50 * 10);
+    tp->ssthresh = 1000;
+    tcp_update_pacing_rate(tp);
+    assert_int_equal(tp->pacing_rate, 1448 * 50 * 10 * 3);
+    tp->max_pacing_rate = 12345;
+    tcp_update_pacing_rate(tp);
+    assert_int_equal(tp->pacing_rate, 12345);
+}
+
+TEST(the_send_buffer_holds_three_windows_of_bbr)
+{
+    passive();
+    assert_int_equal(sock_setsockopt(fx.s, IPPROTO_TCP, TCP_CONGESTION, "bbr", 3, fx.now), 0);
+    tp->cwnd = 500;
+    tcp_sndbuf_expand(tp);
+    assert_int_equal(tp->sndbuf, 3 * 500 * 1448);
+}
+
 TEST(slow_start_doubles_in_a_round_trip)
 {
     uint32_t acked = 1;
@@ -132,6 +238,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(the_initial_window_is_ten),
+        T(the_initial_window_is_14600_bytes_two_segments_and_ten_at_most),
+        T(after_a_loss_in_the_initial_window_idle_time_leads_to_four_segments),
+        T(a_loss_after_the_initial_window_or_of_4_kb_changes_nothing),
+        T(the_restart_window_is_never_above_the_window),
+        T(idle_time_does_not_touch_the_window_of_bbr),
+        T(the_ratios_of_the_pacing_rate_are_tunable),
+        T(the_send_buffer_holds_three_windows_of_bbr),
         T(slow_start_doubles_in_a_round_trip),
         T(a_window_that_was_not_used_does_not_grow),
         T(idle_time_halves_it_for_each_rto_down_to_the_initial_window),

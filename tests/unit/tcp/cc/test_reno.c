@@ -13,6 +13,18 @@ TEST(a_loss_halves_with_a_floor_of_two)
     assert_int_equal(tcp_cc_reno.ssthresh(tp), 2);
 }
 
+TEST(an_ecn_mark_takes_a_fifth_when_abe_is_on)
+{
+    passive();
+    tp->cwnd = 100;
+    assert_int_equal(tcp_cc_reno.ecn_ssthresh(tp), 50);
+    tun.abe = 1;
+    assert_int_equal(tcp_cc_reno.ecn_ssthresh(tp), 80);
+    assert_int_equal(tcp_cc_reno.ssthresh(tp), 50);
+    tp->cwnd = 2;
+    assert_int_equal(tcp_cc_reno.ecn_ssthresh(tp), 2);
+}
+
 TEST(congestion_avoidance_adds_one_segment_per_window)
 {
     passive();
@@ -64,6 +76,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(a_loss_halves_with_a_floor_of_two),
+        T(an_ecn_mark_takes_a_fifth_when_abe_is_on),
         T(congestion_avoidance_adds_one_segment_per_window),
         T(slow_start_ends_exactly_at_ssthresh),
         T(undo_goes_back_to_the_window_before),
