@@ -70,7 +70,7 @@ static void fill_tcp(const struct tcb *tp, struct sock_tcp_info *i)
     i->segs_out = tp->segs_out;
     i->segs_in = tp->segs_in;
     i->notsent_bytes = tp->write_seq - tp->snd_nxt;
-    i->min_rtt = tcp_min_rtt(tp);
+    i->min_rtt = tp->min_rtt_us;
     i->data_segs_in = tp->data_segs_in;
     i->data_segs_out = tp->data_segs_out;
     i->delivered = tp->delivered;

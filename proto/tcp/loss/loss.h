@@ -204,7 +204,6 @@ void tcp_rtt_sample(struct tcb *tp, uint32_t rtt_us);
 /** The sample of this ACK, if it has one (RFC 6298 §3, RFC 7323 §4). True: the RTO is valid again. */
 bool tcp_ack_update_rtt(struct tcb *tp, struct tcp_ack_state *as);
 void tcp_rtt_init(struct tcb *tp);
-uint32_t tcp_min_rtt(const struct tcb *tp);
 uint32_t tcp_rto_of(const struct tcb *tp);
 
 /* loss/rto.c */

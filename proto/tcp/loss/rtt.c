@@ -16,11 +16,6 @@ void tcp_rtt_init(struct tcb *tp)
     tp->backoff = 0;
 }
 
-uint32_t tcp_min_rtt(const struct tcb *tp)
-{
-    return tp->min_rtt.us[0];
-}
-
 uint32_t tcp_rto_of(const struct tcb *tp)
 {
     uint64_t rto = (uint64_t)(tp->srtt_us >> 3) + tp->rttvar_us;

@@ -41,7 +41,7 @@ uint32_t tcp_tso_autosize(const struct tcb *tp, uint32_t mss)
 {
     const struct tcp_tunables *tun = &tp->st->tcp.tunables;
     uint64_t bytes = tp->pacing_rate >> 10;
-    uint32_t shift = tun->tso_rtt_log ? tcp_min_rtt(tp) >> tun->tso_rtt_log : 32;
+    uint32_t shift = tun->tso_rtt_log ? tp->min_rtt_us >> tun->tso_rtt_log : 32;
     uint64_t segs, most = (FRAME_MAX_PACKET - 120u) / mss;
     uint64_t least = tp->cc->min_tso_segs ? tp->cc->min_tso_segs(tp) : (uint64_t)tun->min_tso_segs;
 

@@ -20,7 +20,7 @@ static inline void bare_start(const struct tcp_cc_ops *ops, uint32_t cwnd, uint3
                         .is_cwnd_limited = true,
                         .pacing_rate = UINT64_MAX,
                         .max_pacing_rate = UINT64_MAX};
-    bare.min_rtt.us[0] = rtt_us;
+    bare.min_rtt_us = rtt_us;
     list_init(&bare.sendq);
     list_init(&bare.rtxq);
     tcp_cc_start(&bare);

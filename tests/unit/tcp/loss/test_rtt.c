@@ -44,7 +44,7 @@ TEST(steady_samples_keep_the_200_ms_floor)
         peer(ACK, 1, 101 + i * 100, 0);
     }
     assert_in_range(tp->rto, 250 * MS, 251 * MS);
-    assert_int_equal(tp->min_rtt.us[0], 50 * MS);
+    assert_int_equal(tp->min_rtt_us, 50 * MS);
 }
 
 TEST(a_slower_path_raises_the_rto_at_once)

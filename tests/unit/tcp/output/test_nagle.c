@@ -56,7 +56,7 @@ TEST(nothing_out_nothing_held)
 TEST(bursts_last_a_millisecond_but_are_at_least_two_segments)
 {
     passive();
-    tp->min_rtt.us[0] = 100 * MS;
+    tp->min_rtt_us = 100 * MS;
     tp->pacing_rate = 1000;
     assert_int_equal(tcp_tso_autosize(tp, 1448), 2);
     tp->pacing_rate = 10240ull * 1448;
@@ -69,9 +69,9 @@ TEST(a_short_round_trip_gets_a_bonus)
 {
     passive();
     tp->pacing_rate = 0;
-    tp->min_rtt.us[0] = 100;
+    tp->min_rtt_us = 100;
     assert_int_equal(tcp_tso_autosize(tp, 1448), 45);
-    tp->min_rtt.us[0] = 1024; /* two halvings */
+    tp->min_rtt_us = 1024; /* two halvings */
     assert_int_equal(tcp_tso_autosize(tp, 1448), 65535 / 4 / 1448);
 }
 
