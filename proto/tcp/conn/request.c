@@ -341,7 +341,7 @@ static struct tcb *make_child(struct stack *st, struct tcp_request *req, const s
     if (req->retries)
         tp->rto = TCP_RTO_FALLBACK;
     else if (!req->cookie)
-        tcp_rtt_sample(tp, (uint32_t)(st->now - req->sent_at));
+        tcp_rtt_handshake(tp, (uint32_t)(st->now - req->sent_at));
     if (!req->cookie)
         tcp_request_free(st, &req->conn);
     demux_insert(st, &tp->conn);

@@ -64,7 +64,7 @@ static void syn_acked(struct tcb *tp)
     tcp_rto_recovered(tp);
     tcp_timer_clear(tp, TCP_TIMER_rexmt);
     if (clean)
-        tcp_rtt_sample(tp, (uint32_t)(tp->st->now - sent));
+        tcp_rtt_handshake(tp, (uint32_t)(tp->st->now - sent));
     else
         tp->rto = TCP_RTO_FALLBACK;
 }

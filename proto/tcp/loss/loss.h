@@ -201,6 +201,8 @@ bool tcp_frto_sent_new(struct tcb *tp);
 
 /* loss/rtt.c: RFC 6298 */
 void tcp_rtt_sample(struct tcb *tp, uint32_t rtt_us);
+/** The round trip of SYN and SYN-ACK. */
+void tcp_rtt_handshake(struct tcb *tp, uint32_t rtt_us);
 /** The sample of this ACK, if it has one (RFC 6298 §3, RFC 7323 §4). True: the RTO is valid again. */
 bool tcp_ack_update_rtt(struct tcb *tp, struct tcp_ack_state *as);
 void tcp_rtt_init(struct tcb *tp);

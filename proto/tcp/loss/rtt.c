@@ -110,6 +110,12 @@ void tcp_rtt_sample(struct tcb *tp, uint32_t rtt_us)
     tp->backoff = 0;
 }
 
+void tcp_rtt_handshake(struct tcb *tp, uint32_t rtt_us)
+{
+    update_min_rtt(tp, rtt_us, false);
+    tcp_rtt_sample(tp, rtt_us);
+}
+
 static int64_t since(const struct tcb *tp, uint64_t at)
 {
     return at ? (int64_t)(tp->st->now - at) : -1;

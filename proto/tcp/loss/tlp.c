@@ -8,7 +8,7 @@
 
 static bool may_probe(const struct tcb *tp)
 {
-    return tp->sack_ok && tp->st->tcp.tunables.early_retrans && tp->packets_out &&
+    return tp->sack_ok && tp->cc_started && tp->st->tcp.tunables.early_retrans && tp->packets_out &&
            (tp->ca_state == CA_OPEN || tp->ca_state == CA_CWR) && !tp->sacked_out;
 }
 
