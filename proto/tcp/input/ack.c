@@ -42,6 +42,8 @@ static void note_delivered(struct tcb *tp, const struct segment *seg, struct tcp
 {
     if (seg->marks & SEG_EVER_RETRANS)
         as->retrans_acked = true;
+    if (seg->flags & SEG_SYN)
+        tp->retrans_stamp = 0; /* with the SYN the trouble of opening is over */
     if (seg->marks & SEG_SACKED)
         return;
     tcp_rate_delivered(tp, seg, as);
