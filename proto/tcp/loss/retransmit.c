@@ -65,7 +65,9 @@ int tcp_retransmit_segment(struct tcb *tp, struct segment *seg, uint32_t segs)
         most = window > mss ? window - window % mss : window;
     if (most > mss * 44)
         most = mss * 44;
-    if (seg_len(seg) > most && most && (err = tso_fragment(tp, seg, most, mss)) != 0)
+    /* without memory to cut it, better the whole than nothing: only its delivery frees memory */
+    if (seg_len(seg) > most && most && (err = tso_fragment(tp, seg, most, mss)) != 0 &&
+        (err != -ENOMEM || seg_len(seg) > window))
         return err;
     if (seg_len(seg) < mss && seg_len(seg) < most)
         collapse(tp, seg, most < mss ? most : mss);
