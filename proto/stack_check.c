@@ -71,8 +71,8 @@ static const char *check_flight(const struct tcb *tp)
         waiting += (seg->marks & (SEG_LOST | SEG_RETRANS)) == SEG_LOST;
         if (scoreboard_find(tp, seg->seq) != seg)
             return "a segment cannot be found by its sequence number";
-        if (list_linked(&seg->sent_link) == ((seg->marks & SEG_SACKED) ||
-                                             (seg->marks & (SEG_LOST | SEG_RETRANS)) == SEG_LOST))
+        if (list_linked(&seg->sent_link) ==
+            ((seg->marks & SEG_SACKED) || (seg->marks & (SEG_LOST | SEG_RETRANS)) == SEG_LOST))
             return "the order of sending does not hold just what may be in the network";
     }
     for (struct rb_node *n = rb_first(&tp->lost); n; n = rb_next(n))

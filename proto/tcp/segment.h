@@ -93,7 +93,6 @@ struct tcp_options {
     struct sack_block sack[TCP_MAX_SACKS];
 };
 
-
 /** A checked segment: nothing above tcp/input/parse.c looks at wire bytes. */
 struct tcp_seg {
     const struct packet *packet;

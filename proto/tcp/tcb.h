@@ -138,25 +138,27 @@ struct tcb {
     uint32_t packets_out, sacked_out, lost_out, retrans_out;
     uint32_t lost_total; /**< packets ever marked lost */
     uint32_t cwnd, cwnd_cnt, ssthresh, prior_cwnd, prior_ssthresh;
-    uint32_t high_seq;       /**< snd_nxt when the present recovery began */
-    uint32_t highest_sacked; /**< end of the highest SACKed range; means nothing without sacked_out */
-    uint32_t undo_marker;    /**< snd_una when the present reduction began */
-    int32_t undo_retrans;    /**< retransmissions since then that no D-SACK has answered; -1: cannot be
-                                undone */
-    bool undo_ok;            /**< undo_marker means something: the reduction may be undone */
-    bool loss_cut;           /**< it was made by a time-out (RFC 4015 answers, not RFC 3708) */
+    uint32_t high_seq; /**< snd_nxt when the present recovery began */
+    uint32_t
+        highest_sacked;   /**< end of the highest SACKed range; means nothing without sacked_out */
+    uint32_t undo_marker; /**< snd_una when the present reduction began */
+    int32_t undo_retrans; /**< retransmissions since then that no D-SACK has answered; -1: cannot be
+                             undone */
+    bool undo_ok;         /**< undo_marker means something: the reduction may be undone */
+    bool loss_cut;        /**< it was made by a time-out (RFC 4015 answers, not RFC 3708) */
     struct {
-        uint32_t pipe, srtt_us, rttvar_us; /**< before the first time-out of the episode (RFC 4015 §3.1) */
-        uint32_t until;                    /**< the RTO adapts with the first sample from behind this */
+        uint32_t pipe, srtt_us,
+            rttvar_us;  /**< before the first time-out of the episode (RFC 4015 §3.1) */
+        uint32_t until; /**< the RTO adapts with the first sample from behind this */
         bool adapt;
     } eifel;
-    bool frto;               /**< the last time-out may have been spurious (RFC 5682) */
+    bool frto; /**< the last time-out may have been spurious (RFC 5682) */
     struct {
         uint32_t delivered, out, recover_fs; /**< packets since the reduction began (RFC 9937) */
     } prr;
     struct {
-        uint64_t sent_at;        /**< of the newest transmission that was delivered, 0: none */
-        uint32_t rtt_us;         /**< its round trip */
+        uint64_t sent_at; /**< of the newest transmission that was delivered, 0: none */
+        uint32_t rtt_us;  /**< its round trip */
         uint32_t end_seq;
         uint32_t last_delivered; /**< tcb.delivered when the window was last widened */
         uint8_t reo_wnd_steps, reo_wnd_persist;
@@ -167,11 +169,11 @@ struct tcb {
     bool tlp_retrans;      /**< … and it was a retransmission */
     bool tlp_sampled;      /**< a round trip was measured since the last one */
     struct {
-        uint32_t high_rxt;   /**< end of the highest retransmission of this recovery */
-        uint32_t lost_below; /**< everything below was looked at */
-        uint8_t dup_acks;    /**< with news, since snd_una last moved */
-        bool rescued;        /**< the one rescue retransmission is spent */
-    } sack_count;            /**< RFC 6675 without RACK (loss/rfc6675.c) */
+        uint32_t high_rxt;    /**< end of the highest retransmission of this recovery */
+        uint32_t lost_below;  /**< everything below was looked at */
+        uint8_t dup_acks;     /**< with news, since snd_una last moved */
+        bool rescued;         /**< the one rescue retransmission is spent */
+    } sack_count;             /**< RFC 6675 without RACK (loss/rfc6675.c) */
     uint32_t acked_since_rto; /**< packets (RFC 4015 §3.2, step 5) */
     uint32_t max_packets_out, cwnd_usage_seq, cwnd_used;
     uint64_t cwnd_stamp;

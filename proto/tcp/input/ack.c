@@ -141,8 +141,8 @@ static void advance(struct tcb *tp, const struct tcp_seg *seg, struct tcp_ack_st
         tp->ptb_mtu = 0; /* what a "too big" named has arrived after all (RFC 5927 §7.2) */
 }
 
-/* Does the time-out begin anew? With progress; and when a SACK times something younger than the head
- * (else the time-out would move on for ever in a long recovery). */
+/* Does the time-out begin anew? With progress; and when a SACK times something younger than the
+ * head (else the time-out would move on for ever in a long recovery). */
 static void decide_timer(struct tcb *tp, struct tcp_ack_state *as, bool sampled)
 {
     const struct segment *head = scoreboard_first(tp);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * After a time-out (linux-sender §10, state Loss): was it real? Forward RTO recovery (RFC 5682) sends
- * new data on the first ACK that advances and lets the next one tell; with SACK an ACK of anything
- * that was sent only once tells at once (§3). Eifel detection by timestamps comes before both.
+ * After a time-out (linux-sender §10, state Loss): was it real? Forward RTO recovery (RFC 5682)
+ * sends new data on the first ACK that advances and lets the next one tell; with SACK an ACK of
+ * anything that was sent only once tells at once (§3). Eifel detection by timestamps comes before
+ * both.
  */
 #include "proto/tcp/tcp.h"
 

@@ -22,20 +22,20 @@ struct tcp_ack_state {
     uint32_t acked_bytes;
     uint8_t prior_ca_state;
     bool una_advanced;
-    bool data;            /**< the segment carried payload */
+    bool data; /**< the segment carried payload */
     bool window_changed;
-    bool old;             /**< below snd_una: only its SACK blocks are of use */
-    bool timer_kept;      /**< RACK has armed the timer: it is not armed anew */
-    bool rearm;           /**< the timer is to be armed anew */
-    bool retrans_lost;    /**< a retransmission was found lost */
-    bool ece;             /**< congestion was signalled by ECN */
-    bool new_sack;        /**< a segment was newly SACKed */
-    bool dsack;           /**< the first block was a D-SACK … */
-    bool dsack_tlp;       /**< … of the loss probe */
-    bool retrans_acked;   /**< a retransmitted segment was cumulatively acknowledged */
-    bool orig_delivered;  /**< data up to high_seq that was never retransmitted was newly
-                             acknowledged or SACKed (F-RTO) */
-    bool renege;          /**< the peer has given up data that it had SACKed */
+    bool old;            /**< below snd_una: only its SACK blocks are of use */
+    bool timer_kept;     /**< RACK has armed the timer: it is not armed anew */
+    bool rearm;          /**< the timer is to be armed anew */
+    bool retrans_lost;   /**< a retransmission was found lost */
+    bool ece;            /**< congestion was signalled by ECN */
+    bool new_sack;       /**< a segment was newly SACKed */
+    bool dsack;          /**< the first block was a D-SACK … */
+    bool dsack_tlp;      /**< … of the loss probe */
+    bool retrans_acked;  /**< a retransmitted segment was cumulatively acknowledged */
+    bool orig_delivered; /**< data up to high_seq that was never retransmitted was newly
+                            acknowledged or SACKed (F-RTO) */
+    bool renege;         /**< the peer has given up data that it had SACKed */
     bool has_tsecr;
     uint32_t tsecr;       /**< the timestamp that the ACK echoes */
     bool hole_filled;     /**< something sent once was acknowledged … */
@@ -47,7 +47,7 @@ struct tcp_ack_state {
     uint64_t newest_sent;      /**< of the same; for RACK and the algorithms' RTT */
     uint64_t oldest_sack_sent; /**< newly SACKed, sent once: 0: none */
     uint64_t newest_sack_sent;
-    int64_t rtt_us;            /**< sample of this ACK, -1: none */
+    int64_t rtt_us; /**< sample of this ACK, -1: none */
     struct tcp_rate_sample rate;
 };
 
@@ -118,8 +118,8 @@ void tcp_reordering_below(struct tcb *tp, uint32_t low_seq, uint32_t highest);
 /* loss/rack.c: RFC 8985 */
 /** seg was delivered: is it the newest that was sent? */
 void tcp_rack_advance(struct tcb *tp, const struct segment *seg, const struct tcp_ack_state *as);
-/** Mark what must be lost by now; arms the reordering timer for the rest (*timer). True: something was
- * marked. */
+/** Mark what must be lost by now; arms the reordering timer for the rest (*timer). True: something
+ * was marked. */
 bool tcp_rack_mark_lost(struct tcb *tp, bool *timer);
 void tcp_rack_update_reo_wnd(struct tcb *tp, const struct tcp_ack_state *as);
 void tcp_rack_timer(struct tcb *tp);
@@ -136,7 +136,8 @@ void tcp_6675_begin(struct tcb *tp);
 void tcp_6675_send_more(struct tcb *tp);
 
 /* loss/tlp.c: the tail loss probe (RFC 8985 §7) */
-/** Arm the probe timer instead of the RTO; false: no probe may be armed now. advancing: the RTO would be armed anew. */
+/** Arm the probe timer instead of the RTO; false: no probe may be armed now. advancing: the RTO
+ * would be armed anew. */
 bool tcp_schedule_loss_probe(struct tcb *tp, bool advancing);
 void tcp_tlp_timer(struct tcb *tp);
 /** An ACK has come while a probe is outstanding. */
@@ -178,7 +179,8 @@ void tcp_try_keep_open(struct tcb *tp);
 /** Something was retransmitted and is not acknowledged. */
 bool tcp_any_retrans_done(const struct tcb *tp);
 bool tcp_in_reduction(const struct tcb *tp);
-/** A flight's recovery is complete: undo it if it was needless, and open. False: the state is held. */
+/** A flight's recovery is complete: undo it if it was needless, and open. False: the state is held.
+ */
 bool tcp_finish_recovery(struct tcb *tp, const struct tcp_ack_state *as);
 /** Without SACK the state is held until more than high_seq is acknowledged (RFC 6582 §6): true. */
 bool tcp_reno_holds_state(struct tcb *tp);
@@ -203,7 +205,8 @@ bool tcp_frto_sent_new(struct tcb *tp);
 void tcp_rtt_sample(struct tcb *tp, uint32_t rtt_us);
 /** The round trip of SYN and SYN-ACK. */
 void tcp_rtt_handshake(struct tcb *tp, uint32_t rtt_us);
-/** The sample of this ACK, if it has one (RFC 6298 §3, RFC 7323 §4). True: the RTO is valid again. */
+/** The sample of this ACK, if it has one (RFC 6298 §3, RFC 7323 §4). True: the RTO is valid again.
+ */
 bool tcp_ack_update_rtt(struct tcb *tp, struct tcp_ack_state *as);
 void tcp_rtt_init(struct tcb *tp);
 uint32_t tcp_rto_of(const struct tcb *tp);

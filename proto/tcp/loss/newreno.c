@@ -56,7 +56,8 @@ void tcp_reno_remove(struct tcb *tp, uint32_t acked)
     uint32_t covered = acked ? acked - 1 : 0;
 
     if (acked) {
-        /* duplicates have told of some of them already: this ACK tells of the hole, and of the rest */
+        /* duplicates have told of some of them already: this ACK tells of the hole, and of the rest
+         */
         tp->delivered += acked > tp->sacked_out ? acked - tp->sacked_out : 1;
         tp->sacked_out -= covered < tp->sacked_out ? covered : tp->sacked_out;
     }

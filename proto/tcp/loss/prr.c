@@ -34,8 +34,8 @@ static uint32_t min32(uint32_t a, uint32_t b)
 /* More in flight than the goal: ssthresh/RecoverFS of what is delivered goes out. */
 static uint32_t proportional(const struct tcb *tp)
 {
-    uint64_t goal = ((uint64_t)tp->prr.delivered * tp->ssthresh + tp->prr.recover_fs - 1) /
-                    tp->prr.recover_fs;
+    uint64_t goal =
+        ((uint64_t)tp->prr.delivered * tp->ssthresh + tp->prr.recover_fs - 1) / tp->prr.recover_fs;
 
     return goal > tp->prr.out ? (uint32_t)(goal - tp->prr.out) : 0;
 }

@@ -3,23 +3,24 @@
  * RACK (RFC 8985 §6): a packet is lost when one that was sent after it has been delivered, and the
  * time that reordering may take has passed.
  *
- * Time-ordered, so it sees lost retransmissions and tails as well as holes. The reordering window is
- * zero until reordering has been seen, then a quarter of the smallest round trip, widened by D-SACKs
- * (which show retransmissions that were not needed) up to a whole one. Linux's numbers.
+ * Time-ordered, so it sees lost retransmissions and tails as well as holes. The reordering window
+ * is zero until reordering has been seen, then a quarter of the smallest round trip, widened by
+ * D-SACKs (which show retransmissions that were not needed) up to a whole one. Linux's numbers.
  */
 #include "proto/tcp/tcp.h"
 
 #define RECOVERY_RACK    0x1 /* tunable tcp_recovery */
 #define RECOVERY_STATIC  0x2
 #define RECOVERY_NO_DUPS 0x4
-#define PERSIST          16  /* recoveries for which a widened window lasts (§6.2, step 4) */
+#define PERSIST          16 /* recoveries for which a widened window lasts (§6.2, step 4) */
 
 bool tcp_rack_enabled(const struct tcb *tp)
 {
     return tp->sack_ok && (tp->st->tcp.tunables.recovery & RECOVERY_RACK);
 }
 
-/* Was the transmission (at, end) made after (than, than_end)? Ties by sequence number (§6.2, step 2). */
+/* Was the transmission (at, end) made after (than, than_end)? Ties by sequence number (§6.2, step
+ * 2). */
 static bool sent_after(uint64_t at, uint32_t end, uint64_t than, uint32_t than_end)
 {
     return at > than || (at == than && seq_gt(end, than_end));
@@ -58,8 +59,7 @@ static uint64_t reo_wnd(const struct tcb *tp)
     if (!tp->reord_seen) {
         if (tp->ca_state >= CA_RECOVERY)
             return 0;
-        if (tp->sacked_out >= tp->reordering &&
-            !(tp->st->tcp.tunables.recovery & RECOVERY_NO_DUPS))
+        if (tp->sacked_out >= tp->reordering && !(tp->st->tcp.tunables.recovery & RECOVERY_NO_DUPS))
             return 0;
     }
     wnd = (uint64_t)(tp->min_rtt_us >> 2) * tp->rack.reo_wnd_steps;
@@ -97,7 +97,8 @@ bool tcp_rack_is_overdue(const struct tcb *tp, const struct segment *seg)
     return time_left(tp, seg, 0) == 0;
 }
 
-/* Mark what is overdue; returns the time until the last of the others would be, 0: there are none. */
+/* Mark what is overdue; returns the time until the last of the others would be, 0: there are none.
+ */
 static uint64_t detect(struct tcb *tp, bool *any)
 {
     uint64_t window = reo_wnd(tp), wait = 0;

@@ -3,8 +3,9 @@
  * The sender's state of congestion (linux-sender §10): Open, Disorder, CWR, Recovery, Loss; what
  * each ACK that is not plain progress does to it.
  *
- * Which packets are lost is said elsewhere (rack.c, rfc6675.c, newreno.c), how the window comes down
- * by prr.c, and whether it was needless by undo.c; here stands only the order of these questions.
+ * Which packets are lost is said elsewhere (rack.c, rfc6675.c, newreno.c), how the window comes
+ * down by prr.c, and whether it was needless by undo.c; here stands only the order of these
+ * questions.
  */
 #include "proto/tcp/tcp.h"
 
@@ -71,7 +72,8 @@ void tcp_enter_recovery(struct tcb *tp, const struct tcp_ack_state *as, bool ece
     tcp_cwnd_note_loss(tp);
     tcp_undo_begin(tp);
     if (tcp_in_reduction(tp))
-        tp->prior_ssthresh = prior; /* the window was cut before: that is not this undo's to judge */
+        tp->prior_ssthresh =
+            prior; /* the window was cut before: that is not this undo's to judge */
     else
         tcp_prr_begin(tp, as, ece);
     if (ece)
@@ -168,8 +170,8 @@ static bool leave(struct tcb *tp, const struct tcp_ack_state *as)
     }
 }
 
-/* A partial ACK whose hole was filled by a late original: nothing more is taken for lost. True: wait
- * for the retransmissions that are out. */
+/* A partial ACK whose hole was filled by a late original: nothing more is taken for lost. True:
+ * wait for the retransmissions that are out. */
 static bool undo_partial(struct tcb *tp, const struct tcp_ack_state *as)
 {
     if (!tp->undo_ok || !tcp_is_packet_delayed(tp, as)) {
@@ -267,8 +269,8 @@ void tcp_fastretrans_alert(struct tcb *tp, struct tcp_ack_state *as)
 /* --- time-outs
  * -------------------------------------------------------------------------------------------- */
 
-/* Sent within the last RTO: nothing says yet that it is lost, and it must not go again so early (RFC
- * 6298 §5); with RACK, within a round trip (RFC 8985 §6.3). */
+/* Sent within the last RTO: nothing says yet that it is lost, and it must not go again so early
+ * (RFC 6298 §5); with RACK, within a round trip (RFC 8985 §6.3). */
 static bool is_recent(const struct tcb *tp, const struct segment *seg)
 {
     if (seg == scoreboard_first(tp))

@@ -85,8 +85,7 @@ static struct segment *rescue(struct tcb *tp)
 
     if (tp->sack_count.rescued || !last || (last->marks & (SEG_SACKED | SEG_RETRANS)))
         return NULL;
-    if (last->pcount > 1 &&
-        tso_fragment(tp, last, (last->pcount - 1) * last->mss, last->mss) != 0)
+    if (last->pcount > 1 && tso_fragment(tp, last, (last->pcount - 1) * last->mss, last->mss) != 0)
         return NULL;
     tp->sack_count.rescued = true;
     return scoreboard_last(tp);

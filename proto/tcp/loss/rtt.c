@@ -72,7 +72,8 @@ static void update_min_rtt(struct tcb *tp, uint32_t rtt_us, bool delayed)
         minmax_running_min(&tp->min_rtt, window, tcp_ts_now(tp->st), rtt_us ? rtt_us : 1);
 }
 
-/* RFC 4015 §3.2, step 7: after a spurious time-out the estimate must not forget the long round trip. */
+/* RFC 4015 §3.2, step 7: after a spurious time-out the estimate must not forget the long round
+ * trip. */
 static void adapt_after_spurious(struct tcb *tp, uint32_t rtt_us)
 {
     if (!tp->eifel.adapt || !seq_gt(tp->snd_una, tp->eifel.until))

@@ -4,8 +4,9 @@
  * covers; a first block that lies below the acknowledgement, or inside the second, is a D-SACK
  * (RFC 2883 §4) and tells that a retransmission was not needed.
  *
- * Blocks are hostile until checked: what lies outside of snd_una..snd_nxt is ignored, and only whole
- * packets are tagged, so that a peer can cut a flight into no more pieces than it was sent in.
+ * Blocks are hostile until checked: what lies outside of snd_una..snd_nxt is ignored, and only
+ * whole packets are tagged, so that a peer can cut a flight into no more pieces than it was sent
+ * in.
  */
 #include "proto/tcp/tcp.h"
 
@@ -62,7 +63,8 @@ static void note_dsack(struct tcb *tp, const struct tcp_seg *seg, struct tcp_ack
     tp->delivered += packets;
     if (tp->undo_ok && tp->undo_retrans > 0 && seq_leq(b->end, as->prior_una) &&
         seq_gt(b->end, tp->undo_marker))
-        tp->undo_retrans = tp->undo_retrans > (int32_t)packets ? tp->undo_retrans - (int32_t)packets : 0;
+        tp->undo_retrans =
+            tp->undo_retrans > (int32_t)packets ? tp->undo_retrans - (int32_t)packets : 0;
 }
 
 /* A D-SACK above the ACK: the duplicate lies in what is held (RFC 2883 §4.1.2). */
@@ -71,7 +73,8 @@ static void dsack_above(struct tcb *tp, const struct segment *seg)
     if (!(seg->marks & SEG_EVER_RETRANS) || !tp->undo_ok || tp->undo_retrans <= 0 ||
         !seq_gt(seg->end_seq, tp->undo_marker))
         return;
-    tp->undo_retrans = tp->undo_retrans > (int32_t)seg->pcount ? tp->undo_retrans - (int32_t)seg->pcount : 0;
+    tp->undo_retrans =
+        tp->undo_retrans > (int32_t)seg->pcount ? tp->undo_retrans - (int32_t)seg->pcount : 0;
 }
 
 /* --- tagging

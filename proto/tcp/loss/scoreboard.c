@@ -3,9 +3,9 @@
  * The scoreboard: what is in flight, and what is known of it (RFC 2018, RFC 6675 §3; the marks are
  * Linux's).
  *
- * A segment that was sent is in three orders at once: by sequence number (rtxq, and rtx_tree to find
- * one in logarithmic time), by its last transmission (sent_order, for RACK; only while it may be in
- * the network), and among the lost ones that wait for their retransmission (lost). The counts
+ * A segment that was sent is in three orders at once: by sequence number (rtxq, and rtx_tree to
+ * find one in logarithmic time), by its last transmission (sent_order, for RACK; only while it may
+ * be in the network), and among the lost ones that wait for their retransmission (lost). The counts
  * packets_out, sacked_out, lost_out and retrans_out change here and nowhere else. Runs of SACKed
  * segments are joined into one, so that an ACK's blocks cost what is new in them.
  */
@@ -208,7 +208,8 @@ static struct list *insert_by_time(struct tcb *tp, struct segment *seg, struct l
 {
     struct list *pos = from;
 
-    while (pos != &tp->sent_order && container_of(pos, struct segment, sent_link)->sent_at <= seg->sent_at)
+    while (pos != &tp->sent_order &&
+           container_of(pos, struct segment, sent_link)->sent_at <= seg->sent_at)
         pos = pos->next;
     while (pos->prev != &tp->sent_order &&
            container_of(pos->prev, struct segment, sent_link)->sent_at > seg->sent_at)

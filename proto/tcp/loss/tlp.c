@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tail loss probe (RFC 8985 §7): when the last ACKs do not come, one segment is sent after about
- * two round trips, long before the RTO. New data if there is any, else the last segment again; the
- * answer's SACK blocks let RACK see what is missing.
+ * The tail loss probe (RFC 8985 §7): when the last ACKs do not come, one segment is sent after
+ * about two round trips, long before the RTO. New data if there is any, else the last segment
+ * again; the answer's SACK blocks let RACK see what is missing.
  */
 #include "proto/tcp/tcp.h"
 

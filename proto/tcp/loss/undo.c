@@ -2,9 +2,10 @@
 /*
  * Undo: a reduction that turns out to have been needless is taken back.
  *
- * Three things show it: every retransmission was D-SACKed (RFC 3708), an ACK echoes a timestamp from
- * before the first retransmission (Eifel detection, RFC 3522), or nothing had been retransmitted
- * yet. A spurious time-out is answered as RFC 4015 says; ECN marks forbid any undo (§3.4 there).
+ * Three things show it: every retransmission was D-SACKed (RFC 3708), an ACK echoes a timestamp
+ * from before the first retransmission (Eifel detection, RFC 3522), or nothing had been
+ * retransmitted yet. A spurious time-out is answered as RFC 4015 says; ECN marks forbid any undo
+ * (§3.4 there).
  */
 #include "proto/tcp/tcp.h"
 
@@ -22,7 +23,8 @@ void tcp_undo_begin(struct tcb *tp)
     tp->undo_ok = true;
     tp->loss_cut = false;
     tp->undo_marker = tp->snd_una;
-    /* retransmissions of before may still be D-SACKed; with none, zero would look like "all were" */
+    /* retransmissions of before may still be D-SACKed; with none, zero would look like "all were"
+     */
     tp->undo_retrans = (int32_t)tp->retrans_out + (tp->tlp_out && tp->tlp_retrans);
     if (!tp->undo_retrans)
         tp->undo_retrans = -1;
