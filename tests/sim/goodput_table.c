@@ -197,8 +197,9 @@ static void write_crowds(const struct goodput_row *rows, unsigned n, FILE *f)
 void goodput_markdown(const struct goodput_row *rows, unsigned n, FILE *f)
 {
     fprintf(f, "# Goodput in the simulator\n\n"
-               "Written by `make goodput` from the same run as [goodput.tsv](goodput.tsv), which "
-               "`make check` computes again and compares to the last digit. The core is the real "
+               "Written by `make goodput` from the same run as [goodput.tsv](goodput.tsv), of "
+               "which `make check` computes every third row again and compares to the last digit. "
+               "The core is the real "
                "one, the wire and the time are simulated: a bottleneck of 100 Mbit/s whose queue "
                "holds one bandwidth-delay product (16 packets at least), packets of 1,500 bytes, "
                "loss at random in the direction of the data.\n\n"
