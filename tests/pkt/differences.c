@@ -302,7 +302,7 @@ int differences_write(const struct script_list *list, const char *path)
     fprintf(f,
             "Written by `make scripts-kernel`: each script of tests/scripts/ is played against the "
             "core in virtual time\n"
-            "and against the kernel (Linux %.4s) over a TUN device in real time. ECN, TLP "
+            "and against the kernel (Linux %.4s) over a TUN device in real time. ECN "
             "and Fast Open are off\n"
             "there and its congestion control is reno, so that both sides offer the same.\n\n",
             os.release);

@@ -24,7 +24,6 @@ static const struct {
     const char *name, *value;
 } defaults[] = {
     {"net.ipv4.tcp_ecn", "0"},
-    {"net.ipv4.tcp_early_retrans", "0"},
     {"net.ipv4.tcp_fastopen", "0"},
     {"net.ipv4.tcp_congestion_control", "reno"},
     {"net.ipv4.tcp_rmem", "4096 131072 6291456"},

@@ -7,6 +7,11 @@
  * then on the window grows by a quarter (conservative slow start). If the round trip falls below
  * what it was then, it was noise, and slow start resumes; after five such rounds ssthresh becomes
  * cwnd.
+ *
+ * A fast ramp has filled more than the pipe when the first round shows it: five rounds more would
+ * overflow the queue that was to be spared. So, unless tcp_hystart is 1 (the RFC's letter), a round
+ * that is all slower than the fastest packet by twice the threshold ends slow start at once; Linux
+ * does so at once the threshold.
  */
 #include "proto/tcp/cc/hystart.h"
 
@@ -47,11 +52,25 @@ static bool delay_has_grown(const struct hystart *h)
            h->cur_min_us >= (uint64_t)h->last_min_us + threshold(h->last_min_us);
 }
 
-static void decide(struct hystart *h)
+static bool queue_stands(const struct hystart *h, const struct tcb *tp)
+{
+    return tp->st->tcp.tunables.hystart > 1 &&
+           h->cur_min_us >= tp->min_rtt_us + 2ull * threshold(tp->min_rtt_us);
+}
+
+static void leave_slow_start(struct hystart *h, struct tcb *tp)
+{
+    tp->ssthresh = tp->cwnd;
+    hystart_stop(h);
+}
+
+static void decide(struct hystart *h, struct tcb *tp)
 {
     if (h->samples < HYSTART_SAMPLES)
         return;
-    if (h->phase == HYSTART_SLOW_START && delay_has_grown(h)) {
+    if (queue_stands(h, tp))
+        leave_slow_start(h, tp);
+    else if (h->phase == HYSTART_SLOW_START && delay_has_grown(h)) {
         h->phase = HYSTART_CSS;
         h->css_base_us = h->cur_min_us;
         h->css_rounds = 0;
@@ -66,8 +85,7 @@ static void decide(struct hystart *h)
 static void end_round(struct hystart *h, struct tcb *tp)
 {
     if (h->phase == HYSTART_CSS && ++h->css_rounds >= HYSTART_CSS_ROUNDS) {
-        tp->ssthresh = tp->cwnd;
-        hystart_stop(h);
+        leave_slow_start(h, tp);
         return;
     }
     start_round(h, tp);
@@ -91,9 +109,9 @@ void hystart_acked(struct hystart *h, struct tcb *tp, int64_t rtt_us)
             h->cur_min_us = (uint32_t)rtt_us;
         if (h->samples < HYSTART_SAMPLES)
             h->samples++;
-        decide(h);
+        decide(h, tp);
     }
-    if (seq_geq(tp->snd_una, h->window_end))
+    if (h->phase != HYSTART_OFF && seq_geq(tp->snd_una, h->window_end))
         end_round(h, tp);
 }
 

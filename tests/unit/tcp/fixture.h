@@ -171,6 +171,7 @@ struct peer_seg {
     uint8_t opt_len;
     bool no_ts;
     uint32_t tsval, tsecr; /**< 0: the peer's clock; the latest that was seen */
+    const char *sack;      /**< what it says it holds: "1449:2897 4345:5793" */
     int fill;              /**< >0: every byte is that */
     bool bad_csum;
     uint16_t urg; /**< urgent pointer; the flag is URG */

@@ -5,6 +5,8 @@
 #include "proto/base/checksum.h"
 #include "proto/ip/wire.h"
 
+#include <stdio.h>
+
 static const uint8_t peer_mac[6] = {2, 0, 0, 0, 0, 2};
 
 void fx_input_bytes(const uint8_t *bytes, uint32_t len)
@@ -58,6 +60,27 @@ static uint32_t put_timestamps(uint8_t *o, const struct peer_seg *p)
     return 12;
 }
 
+/* "1449:2897 4345:5793", relative to our first sequence number. */
+static uint32_t put_sack(uint8_t *o, const char *text)
+{
+    uint32_t n = 0;
+    unsigned start, end;
+    int used;
+
+    while (sscanf(text, " %u:%u%n", &start, &end, &used) == 2) {
+        assert_true(n < TCP_MAX_SACKS);
+        wire_put32(o + 4 + 8 * n, fx.c->iss + start);
+        wire_put32(o + 8 + 8 * n, fx.c->iss + end);
+        n++;
+        text += used;
+    }
+    assert_true(n && !*text);
+    o[0] = o[1] = 1;
+    o[2] = 5;
+    o[3] = (uint8_t)(2 + 8 * n);
+    return 4 + 8 * n;
+}
+
 static uint32_t put_options(uint8_t *o, const struct peer_seg *p)
 {
     uint32_t n = 0;
@@ -86,6 +109,8 @@ static uint32_t put_options(uint8_t *o, const struct peer_seg *p)
         memcpy(o + n, ws, 4);
         n += 4;
     }
+    if (p->sack)
+        n += put_sack(o + n, p->sack);
     return n;
 }
 

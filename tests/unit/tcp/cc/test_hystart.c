@@ -6,6 +6,7 @@
 
 static void begin(void)
 {
+    assert_int_equal(stack_tunable_set(fx.st, "tcp_hystart", "1"), 0);
     bare_start(&tcp_cc_cubic, 10, 100 * MS);
     bare.snd_nxt = bare.snd_una + ROUND * 1448;
 }
@@ -55,6 +56,18 @@ TEST(a_grown_delay_quarters_the_growth_and_five_rounds_end_it)
     growth_of_round(113 * MS);
     assert_int_equal(bare.ssthresh, bare.cwnd);
     assert_false(tcp_in_slow_start(&bare));
+}
+
+TEST(a_round_that_is_all_slow_ends_slow_start_at_once)
+{
+    begin();
+    assert_int_equal(stack_tunable_set(fx.st, "tcp_hystart", "2"), 0);
+    assert_int_equal(growth_of_round(100 * MS), ROUND);
+    assert_int_equal(growth_of_round(124999), FIRST_CSS); /* twice the threshold is 25 ms */
+    assert_int_equal(bare.ssthresh, TCP_INIT_SSTHRESH);
+    for (unsigned i = 0; i < 8; i++)
+        ack_of_round(i, 125 * MS);
+    assert_int_equal(bare.ssthresh, bare.cwnd);
 }
 
 TEST(less_than_the_threshold_is_noise)
@@ -164,6 +177,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(constant_round_trips_never_end_slow_start),
         T(a_grown_delay_quarters_the_growth_and_five_rounds_end_it),
+        T(a_round_that_is_all_slow_ends_slow_start_at_once),
         T(less_than_the_threshold_is_noise),
         T(seven_samples_decide_nothing),
         T(a_round_trip_below_the_baseline_resumes_slow_start),
