@@ -83,6 +83,7 @@ static void fill_tcp(const struct tcb *tp, struct sock_tcp_info *i)
     i->total_rto_recoveries = (uint16_t)tp->total_rto_recoveries;
     i->total_rto_time = tp->total_rto_ms + ms_since(tp, tp->rto_stamp);
     i->reord_seen = tp->reord_seen;
+    i->dsack_dups = tp->dsack_dups;
 }
 
 /* The three chronographs exclude each other; busy is all of them (linux-sender §14). */

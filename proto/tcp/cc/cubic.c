@@ -212,6 +212,8 @@ static uint32_t cubic_undo_cwnd(struct tcb *tp)
     if (c->can_undo)
         c->now = c->saved;
     c->can_undo = false;
+    if (tp->prior_ssthresh == TCP_INIT_SSTHRESH)
+        hystart_resume(&c->hystart, tp); /* it is the first slow start still */
     return reno_undo_cwnd(tp);
 }
 

@@ -36,6 +36,15 @@ void hystart_stop(struct hystart *h)
     h->phase = HYSTART_OFF;
 }
 
+void hystart_resume(struct hystart *h, const struct tcb *tp)
+{
+    if (!tp->st->tcp.tunables.hystart)
+        return;
+    h->phase = HYSTART_SLOW_START;
+    h->css_base_us = UINT32_MAX;
+    start_round(h, tp);
+}
+
 /* RFC 9406 §4.2: RttThresh. */
 static uint32_t threshold(uint32_t last_min_us)
 {

@@ -29,6 +29,8 @@ struct hystart {
 void hystart_init(struct hystart *h, const struct tcb *tp);
 /** There was a loss, an ECN mark, a time-out: the first slow start is over. */
 void hystart_stop(struct hystart *h);
+/** What ended it was needless, and slow start goes on. */
+void hystart_resume(struct hystart *h, const struct tcb *tp);
 /** An ACK delivered something. May end slow start: ssthresh becomes cwnd. */
 void hystart_acked(struct hystart *h, struct tcb *tp, int64_t rtt_us);
 /** By how much `acked` packets may let the window grow. */

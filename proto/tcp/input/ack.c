@@ -192,6 +192,15 @@ static bool is_dubious(const struct tcb *tp, const struct tcp_ack_state *as)
     return tcp_ack_is_dup(as) || as->new_sack || as->ece || as->dsack || tp->ca_state != CA_OPEN;
 }
 
+/* An ACK counts as use of the window even if it may not grow: it decays in silence only (Linux:
+ * tcp_cong_avoid). */
+static void raise_cwnd(struct tcb *tp, uint32_t delivered)
+{
+    if (tcp_is_cwnd_limited(tp))
+        tp->cc->cong_avoid(tp, delivered);
+    tp->cwnd_stamp = tp->st->now;
+}
+
 /* The window and the pacing rate after this ACK (Linux: tcp_cong_control). */
 static void cong_control(struct tcb *tp, struct tcp_ack_state *as)
 {
@@ -215,9 +224,8 @@ static void cong_control(struct tcb *tp, struct tcp_ack_state *as)
         in_order = in_order || as->new_sack;
     if (tcp_in_reduction(tp))
         tcp_prr_ack(tp, as, delivered);
-    else if (in_order && delivered && !as->ece && as->prior_ca_state != CA_RECOVERY &&
-             tcp_is_cwnd_limited(tp))
-        tp->cc->cong_avoid(tp, delivered);
+    else if (in_order && delivered && !as->ece && as->prior_ca_state != CA_RECOVERY)
+        raise_cwnd(tp, delivered);
     tcp_update_pacing_rate(tp);
 }
 
@@ -282,8 +290,11 @@ bool tcp_ack(struct tcb *tp, const struct tcp_seg *seg)
         COUNT(tp->st, tcp_in_dup_acks);
     if (tp->packets_out) {
         process(tp, &as);
-    } else if (as.dsack) {
-        tcp_fastretrans_alert(tp, &as);
+    } else {
+        if (as.dsack)
+            tcp_fastretrans_alert(tp, &as);
+        if (tp->tlp_out) /* the probe's D-SACK comes when all is acknowledged */
+            tcp_tlp_ack(tp, &as);
     }
     if (!tp->packets_out)
         tcp_ack_probe(tp);

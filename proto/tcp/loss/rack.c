@@ -94,7 +94,7 @@ static uint64_t time_left(const struct tcb *tp, const struct segment *seg, uint6
 
 bool tcp_rack_is_overdue(const struct tcb *tp, const struct segment *seg)
 {
-    return time_left(tp, seg, 0) == 0;
+    return time_left(tp, seg, reo_wnd(tp)) == 0;
 }
 
 /* Mark what is overdue; returns the time until the last of the others would be, 0: there are none.

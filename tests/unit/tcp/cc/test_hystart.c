@@ -6,7 +6,8 @@
 
 static void begin(void)
 {
-    assert_int_equal(stack_tunable_set(fx.st, "tcp_hystart", "1"), 0);
+    if (tun.hystart)
+        tun.hystart = 1; /* the RFC's letter */
     bare_start(&tcp_cc_cubic, 10, 100 * MS);
     bare.snd_nxt = bare.snd_una + ROUND * 1448;
 }
@@ -125,6 +126,19 @@ TEST(a_loss_ends_it_for_good)
     assert_int_equal(bare.cwnd, 1 + 2 * ROUND + 30);
 }
 
+TEST(a_loss_that_was_none_lets_it_go_on)
+{
+    begin();
+    growth_of_round(100 * MS);
+    bare.prior_ssthresh = TCP_INIT_SSTHRESH;
+    bare.prior_cwnd = bare.cwnd;
+    bare.ssthresh = bare.cc->ssthresh(&bare);
+    bare.cwnd = bare.cc->undo_cwnd(&bare);
+    bare.ssthresh = TCP_INIT_SSTHRESH;
+    assert_int_equal(growth_of_round(100 * MS), ROUND);
+    assert_int_equal(growth_of_round(113 * MS), FIRST_CSS);
+}
+
 TEST(an_ecn_mark_ends_it_too)
 {
     begin();
@@ -182,6 +196,7 @@ int main(void)
         T(seven_samples_decide_nothing),
         T(a_round_trip_below_the_baseline_resumes_slow_start),
         T(a_loss_ends_it_for_good),
+        T(a_loss_that_was_none_lets_it_go_on),
         T(an_ecn_mark_ends_it_too),
         T(one_ack_adds_eight_packets_at_most_unless_paced),
         T(the_divisor_is_tunable),
