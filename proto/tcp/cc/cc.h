@@ -115,6 +115,9 @@ void tcp_cwnd_restart_if_idle(struct tcb *tp);
 bool tcp_is_cwnd_limited(const struct tcb *tp);
 /** The first window of a connection begins, with tp->cwnd packets. */
 void tcp_cwnd_init(struct tcb *tp);
+/** A packet is `to` instead of `from` bytes now: as many bytes as before may be under way (RFC 4821
+ * §4). */
+void tcp_cwnd_rescale(struct tcb *tp, uint32_t from, uint32_t to);
 /** Losses were detected: were they in the initial or restarted window (RFC 6928 §2)? */
 void tcp_cwnd_note_loss(struct tcb *tp);
 /** Linux's ratios: 200 % of cwnd a round trip in slow start, 120 % later. Never above

@@ -181,8 +181,10 @@ static uint32_t reduce(struct tcb *tp, uint32_t factor)
     struct cubic_epoch *e = &c->now;
     uint32_t ssthresh = (uint32_t)((uint64_t)tp->cwnd * factor / SCALE);
 
-    c->saved = *e;
-    c->can_undo = true;
+    if (!tcp_in_reduction(tp)) { /* the first of a recovery */
+        c->saved = *e;
+        c->can_undo = true;
+    }
     e->cwnd_prior = tp->cwnd;
     if (tp->cwnd < e->w_max)
         e->w_max = (uint32_t)((uint64_t)tp->cwnd * (SCALE + factor) / (2 * SCALE));

@@ -54,6 +54,15 @@ void tcp_cwnd_init(struct tcb *tp)
     tp->iw.open = true;
 }
 
+void tcp_cwnd_rescale(struct tcb *tp, uint32_t from, uint32_t to)
+{
+    tp->cwnd = max32(1, (uint32_t)((uint64_t)tp->cwnd * from / to));
+    if (tp->ssthresh < TCP_INIT_SSTHRESH)
+        tp->ssthresh = max32(2, (uint32_t)((uint64_t)tp->ssthresh * from / to));
+    tp->cwnd_cnt = 0;
+    tp->cwnd_stamp = tp->st->now;
+}
+
 void tcp_cwnd_note_loss(struct tcb *tp)
 {
     if (tp->iw.open && seq_lt(tp->snd_una, tp->iw.end) && tp->snd_nxt - tp->iw.start > 4096)

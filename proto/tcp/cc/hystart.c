@@ -10,8 +10,10 @@
  *
  * A fast ramp has filled more than the pipe when the first round shows it: five rounds more would
  * overflow the queue that was to be spared. So, unless tcp_hystart is 1 (the RFC's letter), a round
- * that is all slower than the fastest packet by twice the threshold ends slow start at once; Linux
- * does so at once the threshold.
+ * that is all slower than the fastest packet by twice the threshold ends slow start at once (Linux
+ * does so at once the threshold), and growth slows down as soon as the ACKs of a round, one close
+ * upon the other, last so long that what they let out fills the round trip (the ACK train of
+ * HyStart, Ha and Rhee 2011, at which Linux stops).
  */
 #include "proto/tcp/cc/hystart.h"
 
@@ -21,6 +23,7 @@ static void start_round(struct hystart *h, const struct tcb *tp)
     h->last_min_us = h->cur_min_us;
     h->cur_min_us = UINT32_MAX;
     h->samples = 0;
+    h->round_at = h->train_at = (uint32_t)tp->st->now;
 }
 
 void hystart_init(struct hystart *h, const struct tcb *tp)
@@ -67,6 +70,31 @@ static bool queue_stands(const struct hystart *h, const struct tcb *tp)
            h->cur_min_us >= tp->min_rtt_us + 2ull * threshold(tp->min_rtt_us);
 }
 
+static bool is_paced(const struct tcb *tp)
+{
+    return tp->cc->paced || tp->max_pacing_rate != UINT64_MAX;
+}
+
+/* Half a round trip is enough when each ACK lets out two packets at once. */
+static bool pipe_is_full(struct hystart *h, const struct tcb *tp)
+{
+    uint32_t now = (uint32_t)tp->st->now;
+    uint32_t most = is_paced(tp) ? tp->min_rtt_us : tp->min_rtt_us / 2;
+
+    if (tp->st->tcp.tunables.hystart < 2 || now - h->train_at > HYSTART_TRAIN_GAP)
+        return false;
+    h->train_at = now;
+    return tp->cwnd >= HYSTART_LEAST_WINDOW && now - h->round_at > most;
+}
+
+static void begin_css(struct hystart *h, uint32_t base_us)
+{
+    h->phase = HYSTART_CSS;
+    h->css_base_us = base_us;
+    h->css_rounds = 0;
+    h->css_leftover = 0;
+}
+
 static void leave_slow_start(struct hystart *h, struct tcb *tp)
 {
     tp->ssthresh = tp->cwnd;
@@ -80,10 +108,7 @@ static void decide(struct hystart *h, struct tcb *tp)
     if (queue_stands(h, tp))
         leave_slow_start(h, tp);
     else if (h->phase == HYSTART_SLOW_START && delay_has_grown(h)) {
-        h->phase = HYSTART_CSS;
-        h->css_base_us = h->cur_min_us;
-        h->css_rounds = 0;
-        h->css_leftover = 0;
+        begin_css(h, h->cur_min_us);
     } else if (h->phase == HYSTART_CSS && h->cur_min_us < h->css_base_us) {
         h->phase = HYSTART_SLOW_START;
         h->css_base_us = UINT32_MAX;
@@ -113,6 +138,8 @@ void hystart_acked(struct hystart *h, struct tcb *tp, int64_t rtt_us)
         h->begun = true;
         start_round(h, tp);
     }
+    if (pipe_is_full(h, tp) && h->phase == HYSTART_SLOW_START)
+        begin_css(h, 0);
     if (rtt_us >= 0) {
         if (rtt_us < h->cur_min_us)
             h->cur_min_us = (uint32_t)rtt_us;
@@ -128,9 +155,8 @@ void hystart_acked(struct hystart *h, struct tcb *tp, int64_t rtt_us)
 static uint32_t limited(const struct tcb *tp, uint32_t acked)
 {
     uint64_t most = (uint64_t)tp->st->tcp.tunables.hystart_limit;
-    bool paced = tp->cc->paced || tp->max_pacing_rate != UINT64_MAX;
 
-    return most && !paced && acked > most ? (uint32_t)most : acked;
+    return most && !is_paced(tp) && acked > most ? (uint32_t)most : acked;
 }
 
 uint32_t hystart_growth(struct hystart *h, const struct tcb *tp, uint32_t acked)

@@ -8,22 +8,25 @@
 enum hystart_phase { HYSTART_OFF, HYSTART_SLOW_START, HYSTART_CSS };
 
 struct hystart {
-    uint32_t window_end;   /**< the round is over when this is acknowledged */
-    uint32_t last_min_us;  /**< smallest round trip of the last round, UINT32_MAX: none */
-    uint32_t cur_min_us;   /**< … of this round */
-    uint32_t css_base_us;  /**< … when conservative slow start began */
-    uint16_t css_leftover; /**< packets that have not yet made one of growth */
-    uint8_t samples;       /**< in this round, at most HYSTART_SAMPLES */
+    uint32_t window_end;         /**< the round is over when this is acknowledged */
+    uint32_t last_min_us;        /**< smallest round trip of the last round, UINT32_MAX: none */
+    uint32_t cur_min_us;         /**< … of this round */
+    uint32_t css_base_us;        /**< … when conservative slow start began; 0: no way back */
+    uint32_t round_at, train_at; /**< begin of the round, last ACK of its train; us, modulo 2^32 */
+    uint16_t css_leftover;       /**< packets that have not yet made one of growth */
+    uint8_t samples;             /**< in this round, at most HYSTART_SAMPLES */
     uint8_t css_rounds;
     uint8_t phase; /**< enum hystart_phase */
     bool begun;    /**< the first round has its end */
 };
 
-#define HYSTART_SAMPLES    8     /**< N_RTT_SAMPLE */
-#define HYSTART_MIN_THRESH 4000  /**< MIN_RTT_THRESH, us */
-#define HYSTART_MAX_THRESH 16000 /**< MAX_RTT_THRESH, us */
-#define HYSTART_DIVISOR    8     /**< MIN_RTT_DIVISOR */
-#define HYSTART_CSS_ROUNDS 5
+#define HYSTART_SAMPLES      8     /**< N_RTT_SAMPLE */
+#define HYSTART_MIN_THRESH   4000  /**< MIN_RTT_THRESH, us */
+#define HYSTART_MAX_THRESH   16000 /**< MAX_RTT_THRESH, us */
+#define HYSTART_DIVISOR      8     /**< MIN_RTT_DIVISOR */
+#define HYSTART_CSS_ROUNDS   5
+#define HYSTART_LEAST_WINDOW 16   /**< below that a train says nothing, packets */
+#define HYSTART_TRAIN_GAP    2000 /**< ACKs no farther apart are one train, us */
 
 /** The connection begins; only its first slow start counts (RFC 9406 §4.3). */
 void hystart_init(struct hystart *h, const struct tcb *tp);

@@ -12,15 +12,19 @@ static uint32_t at_least_two(uint64_t packets)
     return packets > LEAST_WINDOW ? (uint32_t)packets : LEAST_WINDOW;
 }
 
+/* Half of FlightSize, not of a window that was not used; what limited transmit sent is beyond the
+ * window and does not count (RFC 5681 §3.1, §3.2). */
 uint32_t reno_ssthresh(struct tcb *tp)
 {
-    return at_least_two(tp->cwnd / 2);
+    uint32_t flight = tp->prr.flight && tp->prr.flight < tp->cwnd ? tp->prr.flight : tp->cwnd;
+
+    return at_least_two(flight / 2);
 }
 
 static uint32_t reno_ecn_ssthresh(struct tcb *tp)
 {
     if (!tp->st->tcp.tunables.abe)
-        return reno_ssthresh(tp);
+        return at_least_two(tp->cwnd / 2);
     return at_least_two((uint64_t)tp->cwnd * 4 / 5);
 }
 

@@ -71,6 +71,52 @@ TEST(a_round_that_is_all_slow_ends_slow_start_at_once)
     assert_int_equal(bare.ssthresh, bare.cwnd);
 }
 
+/* ACKs of two packets each, `gap` apart, until growth slows down or `n` are over. Returns how many.
+ */
+static unsigned train(unsigned n, uint64_t gap)
+{
+    unsigned i;
+
+    for (i = 0; i < n; i++) {
+        uint32_t before = bare.cwnd;
+
+        pass(gap);
+        ack_limited(2, 100 * MS);
+        if (bare.cwnd - before < 2)
+            break;
+    }
+    return i;
+}
+
+TEST(a_train_of_acks_over_half_a_round_trip_slows_the_growth)
+{
+    begin();
+    tun.hystart = 2;
+    bare.cwnd = 20;
+    bare.snd_nxt = bare.snd_una + 1000 * 1448;
+    assert_int_equal(train(100, MS), 51); /* the one after 50 ms */
+    assert_int_equal(bare.ssthresh, TCP_INIT_SSTHRESH);
+    begin();
+    tun.hystart = 2;
+    bare.cwnd = 20;
+    bare.max_pacing_rate = 100000000;
+    bare.snd_nxt = bare.snd_una + 1000 * 1448;
+    assert_int_equal(train(150, MS), 101); /* paced: a whole one */
+}
+
+TEST(acks_with_gaps_are_no_train)
+{
+    begin();
+    tun.hystart = 2;
+    bare.cwnd = 20;
+    bare.snd_nxt = bare.snd_una + 1000 * 1448;
+    assert_int_equal(train(60, 2001), 60);
+    begin(); /* the letter of the RFC knows no trains */
+    bare.cwnd = 20;
+    bare.snd_nxt = bare.snd_una + 1000 * 1448;
+    assert_int_equal(train(100, MS), 100);
+}
+
 TEST(less_than_the_threshold_is_noise)
 {
     /* an eighth of the last round, 4 ms at least, 16 ms at most */
@@ -192,6 +238,8 @@ int main(void)
         T(constant_round_trips_never_end_slow_start),
         T(a_grown_delay_quarters_the_growth_and_five_rounds_end_it),
         T(a_round_that_is_all_slow_ends_slow_start_at_once),
+        T(a_train_of_acks_over_half_a_round_trip_slows_the_growth),
+        T(acks_with_gaps_are_no_train),
         T(less_than_the_threshold_is_noise),
         T(seven_samples_decide_nothing),
         T(a_round_trip_below_the_baseline_resumes_slow_start),
