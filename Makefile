@@ -384,12 +384,12 @@ FUZZ_FLAGS    := -std=gnu17 $(WARNINGS) -Wno-gnu-folding-constant -O1 -g -fno-om
 FUZZ_SAN      := address,undefined
 # The world around the stack, its check of itself (a walk through hash tables after every event), and
 # arithmetic without branches of interest, is not what is explored.
-FUZZ_QUIET    := $(addprefix tests/fuzz/,world.c peer.c seeds.c) proto/stack_check.c \
+FUZZ_QUIET    := $(addprefix tests/fuzz/,world.c peer.c receiver.c seeds.c) proto/stack_check.c \
                  $(addprefix proto/base/,checksum.c hash.c siphash.c rng.c)
-FUZZ_WORLD    := $(addprefix tests/fuzz/,world.c peer.c)
+FUZZ_WORLD    := $(addprefix tests/fuzz/,world.c peer.c receiver.c)
 
 fuzz_frame_src    := $(PROTO_SRC) $(FUZZ_WORLD) tests/fuzz/fuzz_frame.c
-fuzz_sequence_src := $(PROTO_SRC) $(FUZZ_WORLD) $(addprefix tests/fuzz/,calls.c settings.c segments.c fuzz_sequence.c)
+fuzz_sequence_src := $(PROTO_SRC) $(FUZZ_WORLD) $(addprefix tests/fuzz/,calls.c settings.c segments.c acks.c fuzz_sequence.c)
 fuzz_wire_src     := $(IPC_SRC) tests/fuzz/fuzz_wire.c
 fuzz_seeds_src    := $(PROTO_SRC) $(IPC_SRC) $(FUZZ_WORLD) tests/fuzz/seeds.c
 FUZZ_SRC          := $(sort $(foreach t,$(FUZZ_TARGETS) fuzz_seeds,$($(t)_src)))

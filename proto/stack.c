@@ -56,7 +56,7 @@ int stack_new(const struct stack_config *config, const struct stack_ops *ops, vo
     wheel_init(&st->wheel, now);
     list_init(&st->dirty);
     list_init(&st->events);
-    st->device_timer.kind = STACK_TIMER_DEVICE;
+    st->device_timer.node.kind = STACK_TIMER_DEVICE;
     err = ip_init(st);
     if (!err) {
         err = tcp_init(st);
@@ -92,7 +92,7 @@ void stack_input(struct stack *st, struct frame *f, uint64_t now)
 
 static void fire(struct stack *st, struct stack_timer *t)
 {
-    switch ((enum stack_timer_kind)t->kind) {
+    switch ((enum stack_timer_kind)t->node.kind) {
     case STACK_TIMER_TCP:
         tcp_timer_fire(st, t);
         break;

@@ -90,6 +90,35 @@ static const char *check_flight(const struct tcb *tp)
     return NULL;
 }
 
+/* What RACK, the loss probe, the undo and the window rely on. */
+static const char *check_recovery(const struct tcb *tp)
+{
+    uint64_t newest = 0;
+    const struct list *l;
+
+    for (l = tp->sent_order.next; l != &tp->sent_order; l = l->next) {
+        const struct segment *seg = container_of(l, const struct segment, sent_link);
+
+        if (seg->sent_at < newest)
+            return "the order of sending is not that of time";
+        newest = seg->sent_at;
+    }
+    if (tp->retrans_out > tp->packets_out)
+        return "more packets retransmitted than are in flight";
+    if (tp->sack_ok && tp->sacked_out &&
+        (!seq_gt(tp->highest_sacked, tp->snd_una) || !seq_leq(tp->highest_sacked, tp->snd_nxt)))
+        return "the highest SACKed byte is not in flight";
+    if (tp->ca_state > CA_DISORDER && !seq_leq(tp->high_seq, tp->snd_nxt))
+        return "a recovery reaches beyond what was sent";
+    if (tp->undo_retrans < -1)
+        return "more retransmissions were needless than were made";
+    if (tp->cc_started && (!tp->cwnd || tp->ssthresh > TCP_INIT_SSTHRESH))
+        return "the congestion window is empty, or its threshold above all";
+    if (!tp->rto || !tp->reordering)
+        return "a retransmission time-out or a degree of reordering of 0";
+    return NULL;
+}
+
 static const char *check_timers(const struct tcb *tp)
 {
     unsigned running = tcp_timer_pending(tp, TCP_TIMER_rexmt) +
@@ -163,6 +192,8 @@ static const char *check_tcb(const struct tcb *tp)
     why = check_send(tp);
     if (!why)
         why = check_flight(tp);
+    if (!why)
+        why = check_recovery(tp);
     if (!why)
         why = check_timers(tp);
     if (!why)

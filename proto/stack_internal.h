@@ -30,8 +30,7 @@ enum stack_timer_kind {
 };
 
 struct stack_timer {
-    struct wheel_node node;
-    uint8_t kind; /**< enum stack_timer_kind, set once at birth */
+    struct wheel_node node; /**< its kind: enum stack_timer_kind, set once at birth */
 };
 
 struct stack {

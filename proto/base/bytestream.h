@@ -18,12 +18,13 @@
 /* All fields may be read; only max_size may be set from outside. */
 struct bytestream {
     struct extent_pool *pool;
-    struct extent
-        ext[2]; /* ext[0] holds offsets below boundary, ext[1] the others; alone, ext[0] all */
     uint64_t boundary; /* of use only while ext[1] exists */
     uint64_t tail;     /* the oldest live offset */
+    struct extent
+        ext[2]; /* ext[0] holds offsets below boundary, ext[1] the others; alone, ext[0] all */
     uint32_t max_size; /* most bytes from tail to the end of a reservation */
-};
+}
+__attribute__((packed, aligned(4))); /* two lie in every connection, with 4 bytes of padding each */
 
 /* Make an empty stream at start_offset, without storage. max_size: bytes, cut to EXTENT_MAX. */
 void bytestream_init(struct bytestream *b, struct extent_pool *pool, uint64_t start_offset,

@@ -18,10 +18,11 @@
 #define EXTENT_MAX     (16u << 20)
 #define EXTENT_CLASSES 13 /* 4 KiB, 8 KiB, ... 16 MiB */
 
+/* Without padding: two of them lie in each of the two streams of every connection. */
 struct extent {
     uint8_t *base; /* NULL: no extent */
     uint32_t size; /* bytes, a power of two */
-};
+} __attribute__((packed, aligned(4)));
 
 struct extent_pool {
     size_t in_use; /* bytes of extents handed out */

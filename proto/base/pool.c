@@ -17,7 +17,9 @@
 #endif
 
 #define SLAB_SIZE    (16u << 10)
-#define SLAB_OBJECTS 8u  /* at least */
+#define SLAB_MOST    (40u << 10) /* if it wastes less */
+#define SLAB_OBJECTS 8u          /* at least */
+#define LARGE        1024u
 #define CACHE_LINE   64u /* alignment of objects that are no smaller */
 #define SMALL_ALIGN  16u
 
@@ -45,6 +47,19 @@ static void **object_word(const struct pool *pool, void *obj)
     return (void **)(void *)((uint8_t *)obj + pool->stride - sizeof(void *));
 }
 
+/* Of large objects few fit into a slab: let little be left over. */
+static void choose_slab(struct pool *pool, size_t head)
+{
+    for (size_t size = pool->slab_size + MEM_PAGE; size <= SLAB_MOST; size += MEM_PAGE) {
+        size_t n = (size - head) / pool->stride;
+
+        if (size * pool->per_slab < pool->slab_size * n) {
+            pool->slab_size = size;
+            pool->per_slab = (uint32_t)n;
+        }
+    }
+}
+
 void pool_init(struct pool *pool, struct mem *mem, size_t object_size)
 {
     size_t head;
@@ -60,6 +75,8 @@ void pool_init(struct pool *pool, struct mem *mem, size_t object_size)
     if (head + SLAB_OBJECTS * pool->stride > SLAB_SIZE)
         pool->slab_size = round_up(head + SLAB_OBJECTS * pool->stride, MEM_PAGE);
     pool->per_slab = (uint32_t)((pool->slab_size - head) / pool->stride);
+    if (object_size >= LARGE)
+        choose_slab(pool, head);
 }
 
 static struct pool_slab *slab_new(struct pool *pool)

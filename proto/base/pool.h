@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pool of objects of one size, cut from slabs of about 16 KiB.
+ * Pool of objects of one size, cut from slabs of about 16 KiB (40 KiB for large ones).
  * Behind each object stands one word: its slab while the object is out, the next free object while
  * it is in. Slabs that become wholly free go back to struct mem, except for one spare. Under
  * AddressSanitizer the objects in the pool are poisoned, so a use after pool_put is caught.

@@ -24,6 +24,7 @@ struct wheel_node {
     struct list link;
     uint64_t deadline; /* us, as given to wheel_arm */
     uint8_t level, slot;
+    uint8_t kind; /* the owner's own, never touched here */
 };
 
 struct wheel {

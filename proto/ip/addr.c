@@ -22,7 +22,7 @@ struct ip_addr ip_addr_v4(const uint8_t bytes[4])
 struct ip_addr ip_addr_any(bool v6)
 {
     if (v6)
-        return (struct ip_addr){.d = {0, 0}};
+        return (struct ip_addr){.w = {0}};
     return ip_addr_v4((const uint8_t[4]){0, 0, 0, 0});
 }
 
@@ -30,7 +30,7 @@ bool ip_addr_is_any(const struct ip_addr *a)
 {
     if (ip_addr_is_v4(a))
         return a->w[3] == 0;
-    return a->d[0] == 0 && a->d[1] == 0;
+    return !(a->w[0] | a->w[1] | a->w[2] | a->w[3]);
 }
 
 bool ip_addr_is_multicast(const struct ip_addr *a)

@@ -12,12 +12,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct ip_addr {
     union {
         uint8_t b[16];
         uint32_t w[4];
-        uint64_t d[2];
     };
 };
 
@@ -50,7 +50,7 @@ struct ip_addr ip_addr_any(bool v6);
 /** True when the address is v4-mapped: it travels in IPv4 packets. */
 static inline bool ip_addr_is_v4(const struct ip_addr *a)
 {
-    return a->d[0] == 0 && a->b[8] == 0 && a->b[9] == 0 && a->b[10] == 0xff && a->b[11] == 0xff;
+    return !memcmp(a->b, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
 }
 
 /** The four bytes of a v4-mapped address, in network order, inside `a`. */
@@ -61,7 +61,7 @@ static inline const uint8_t *ip_addr_v4_bytes(const struct ip_addr *a)
 
 static inline bool ip_addr_equal(const struct ip_addr *a, const struct ip_addr *b)
 {
-    return a->d[0] == b->d[0] && a->d[1] == b->d[1];
+    return !memcmp(a->b, b->b, sizeof(a->b));
 }
 
 /** 0.0.0.0 or ::. */

@@ -143,7 +143,8 @@ static uint32_t icmp_plateau(uint32_t total)
 }
 
 /** Translate type and code; false when they mean nothing to us. */
-static bool icmp_classify(const struct packet *p, uint32_t quoted_total, struct icmp_error *e)
+static bool icmp_classify(const struct packet *p, uint32_t quoted_total, int64_t no_pmtu_disc,
+                          struct icmp_error *e)
 {
     e->type = p->payload[0];
     e->code = p->payload[1];
@@ -155,7 +156,11 @@ static bool icmp_classify(const struct packet *p, uint32_t quoted_total, struct 
         e->hard = icmp_unreach[e->code].hard;
         if (e->code != ICMP_UNREACH_NEEDFRAG)
             return true;
+        if (no_pmtu_disc == 2)
+            return false; /* as Linux: PMTU messages are not listened to */
         e->mtu = wire_get16(p->payload + 6);
+        if (no_pmtu_disc == 1)
+            e->mtu = ICMP_MIN_MTU;
         if (e->mtu == 0)
             e->mtu = icmp_plateau(quoted_total);
         return e->mtu >= ICMP_MIN_MTU; /* RFC 1191 §3: every link carries 68 */
@@ -200,7 +205,8 @@ static void icmp_error_input(struct stack *st, const struct packet *p)
     /* A later fragment quotes data where the ports should be; ICMP about ICMP ends here too. */
     if (p->broadcast || !ip_is_ours(st, &e.src) || e.proto != IP_PROTO_TCP ||
         (wire_get16(q + IPV4_FRAGMENT) & IPV4_OFFSET) != 0 ||
-        !icmp_classify(p, wire_get16(q + IPV4_TOTAL), &e) || !tcp_icmp_input(st, &e)) {
+        !icmp_classify(p, wire_get16(q + IPV4_TOTAL), st->tcp.tunables.no_pmtu_disc, &e) ||
+        !tcp_icmp_input(st, &e)) {
         COUNT(st, icmp_in_errors_ignored);
         return;
     }

@@ -7,17 +7,26 @@
 
 int ip_init(struct stack *st)
 {
+    int err;
+
     list_init(&st->ip.local_queue);
     st->ip.local_queued = 0;
     st->ip.local_bytes = 0;
     st->ip.arp_defend_after = 0;
     icmp_init(st);
-    return neigh_init(st);
+    err = neigh_init(st);
+    if (err)
+        return err;
+    err = pmtu_init(st);
+    if (err)
+        neigh_destroy(st);
+    return err;
 }
 
 void ip_destroy(struct stack *st)
 {
     local_destroy(st);
+    pmtu_destroy(st);
     neigh_destroy(st);
 }
 

@@ -61,8 +61,16 @@ struct ip_flow {
 struct route {
     struct ip_addr next_hop;
     struct ip_addr source; /**< our address on that link */
-    uint32_t mtu;
-    bool local; /**< the destination is ourselves */
+    uint32_t mtu;          /**< of the link */
+    bool local;            /**< the destination is ourselves */
+};
+
+/** What is known of the path to a destination. */
+struct path_mtu {
+    uint32_t mtu;    /**< the largest packet, as far as is known */
+    bool locked;     /**< the path takes less than route.min_pmtu: routers must fragment */
+    uint64_t until;  /**< it may be larger from then on; 0: it is the link's */
+    uint32_t proven; /**< a black hole was found and this size passed it; 0: none */
 };
 
 /** An ICMP error that quotes a packet of ours, already parsed and checked for length and addresses.
@@ -82,7 +90,7 @@ struct icmp_error {
 /** State of the network layer inside struct stack; the fields belong to proto/ip/. */
 struct ip_state {
     struct hash_table neighbours;
-    struct siphash_key neigh_key; /**< strangers choose what is hashed */
+    struct siphash_key neigh_key; /**< strangers choose what is hashed; paths use it too */
     struct pool neigh_pool;
     struct list
         neigh_lru; /**< least recently used first; entries with waiting packets are not in it */
@@ -92,6 +100,11 @@ struct ip_state {
     uint64_t local_bytes;
     uint64_t icmp_tokens; /**< token bucket of all ICMP output, in micro-tokens */
     uint64_t icmp_refilled;
+    struct hash_table pmtus; /**< struct pmtu_entry: what is known of paths */
+    struct pool pmtu_pool;
+    struct list pmtu_age;      /**< least recently told of first */
+    uint64_t pmtu_next_expiry; /**< no entry ends before */
+    uint32_t pmtu_changes;
     uint64_t arp_defend_after; /**< the next announcement in defence of our address not before */
 };
 
@@ -108,6 +121,26 @@ void ip_run_local(struct stack *st);
 /** Find the way to dst. Returns 0, or -ENETUNREACH. Our own address is local; broadcast and
  * multicast have no route. */
 int route_lookup(struct stack *st, const struct ip_addr *dst, struct route *out);
+
+/**
+ * The way to dst for a transport that keeps to the path MTU. As route_lookup(), and *path.
+ */
+int route_lookup_path(struct stack *st, const struct ip_addr *dst, struct route *out,
+                      struct path_mtu *path);
+
+/** A number that changes with everything that is known of paths: who has seen it need not ask
+ * again. */
+uint32_t pmtu_generation(struct stack *st);
+
+/**
+ * The way to dst takes no more than `mtu`, as somebody said whom the transport believes (RFC 1191
+ * §3); never raises, never goes below route.min_pmtu. *out: what holds now, also when there is no
+ * memory to keep it.
+ */
+void pmtu_lower(struct stack *st, const struct ip_addr *dst, uint32_t mtu, struct path_mtu *out);
+
+/** The way to dst swallows large packets silently, `proven` passed (RFC 2923 §2.1). */
+void pmtu_black_hole(struct stack *st, const struct ip_addr *dst, uint32_t proven);
 
 /**
  * Send f (transport header in data, payload in spans) along `flow`: prepends the IP header and

@@ -146,6 +146,17 @@ void ipv4_input_local(struct stack *st, const struct held_packet *h);
 int local_output(struct stack *st, const struct frame *f, const struct ip_addr *dst);
 void local_destroy(struct stack *st);
 
+/* --- pmtu.c
+ * -----------------------------------------------------------------------------------------------
+ */
+
+#define PMTU_MAX_ENTRIES 1024u
+
+int pmtu_init(struct stack *st);
+void pmtu_destroy(struct stack *st);
+/** What is known of the path to dst, which is not ourselves. */
+void pmtu_of(struct stack *st, const struct ip_addr *dst, struct path_mtu *out);
+
 /* --- icmp.c
  * -----------------------------------------------------------------------------------------------
  */

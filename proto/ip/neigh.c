@@ -96,7 +96,7 @@ static struct neigh_entry *neigh_create(struct stack *st, const struct ip_addr *
     e = pool_get(&ip->neigh_pool);
     if (!e)
         return NULL;
-    e->timer.kind = STACK_TIMER_NEIGH;
+    e->timer.node.kind = STACK_TIMER_NEIGH;
     e->addr = *addr;
     list_init(&e->waiting);
     if (used)

@@ -34,3 +34,17 @@ int route_lookup(struct stack *st, const struct ip_addr *dst, struct route *out)
     out->next_hop = st->config.gateway;
     return 0;
 }
+
+int route_lookup_path(struct stack *st, const struct ip_addr *dst, struct route *out,
+                      struct path_mtu *path)
+{
+    int err = route_lookup(st, dst, out);
+
+    if (err)
+        return err;
+    if (out->local)
+        *path = (struct path_mtu){.mtu = out->mtu};
+    else
+        pmtu_of(st, dst, path);
+    return 0;
+}

@@ -65,8 +65,8 @@ static void fill_tcp(const struct tcb *tp, struct sock_tcp_info *i)
     i->total_retrans = tp->total_retrans;
     i->pacing_rate = tp->pacing_rate;
     i->max_pacing_rate = tp->max_pacing_rate;
-    i->bytes_acked = tp->bytes_acked;
-    i->bytes_received = tp->bytes_received;
+    i->bytes_acked = tcp_bytes_acked(tp);
+    i->bytes_received = tp->rcv_offset;
     i->segs_out = tp->segs_out;
     i->segs_in = tp->segs_in;
     i->notsent_bytes = tp->write_seq - tp->snd_nxt;
@@ -79,9 +79,11 @@ static void fill_tcp(const struct tcb *tp, struct sock_tcp_info *i)
     i->rcv_ooopack = tp->rcv_ooopack;
     i->snd_wnd = tp->snd_wnd;
     i->rcv_wnd = tcp_receive_window(tp);
-    i->total_rto = (uint16_t)tp->total_rto;
-    i->total_rto_recoveries = (uint16_t)tp->total_rto_recoveries;
-    i->total_rto_time = tp->total_rto_ms + ms_since(tp, tp->rto_stamp);
+    i->total_rto = tp->total_rto;
+    i->total_rto_recoveries = tp->total_rto_recoveries;
+    i->total_rto_time = tp->total_rto_ms;
+    if (tp->rto_stamp)
+        i->total_rto_time += tcp_ts_now(tp->st) - tp->rto_stamp;
     i->reord_seen = tp->reord_seen;
     i->dsack_dups = tp->dsack_dups;
 }
@@ -109,13 +111,14 @@ static void fill_tcb(const struct tcb *tp, struct sock_info *out)
     out->state = tp->conn.state;
     out->local = tp->conn.local;
     out->remote = tp->conn.remote;
-    out->id = tp->id;
+    out->id = tcb_id(tp);
     out->recv_queue = (uint32_t)tcp_unread(tp);
     out->send_queue = tcp_wmem_queued(tp);
     fill_timer(tp, out);
     fill_tcp(tp, &out->tcp);
     fill_rates(tp, &out->tcp);
-    memcpy(out->stops, tp->stops, sizeof(out->stops));
+    for (int i = 0; i < TCP_STOP_COUNT; i++)
+        out->stops[i] = tp->stops[i];
 }
 
 void sock_get_info(struct sock *s, struct sock_info *out, uint64_t now)
@@ -139,6 +142,21 @@ struct each_call {
     void *ctx;
 };
 
+static void each_tcb(struct hash_node *n, void *ctx)
+{
+    const struct tcb *tp = container_of(n, struct tcb, id_node);
+    const struct each_call *e = ctx;
+    struct sock_info info;
+
+    if (tp->sock) {
+        sock_get_info(tp->sock, &info, e->st->now);
+    } else {
+        memset(&info, 0, sizeof(info));
+        fill_tcb(tp, &info);
+    }
+    e->cb(e->ctx, &info);
+}
+
 static void each_small(struct hash_node *n, void *ctx)
 {
     const struct tcp_conn *c = container_of(n, struct tcp_conn, node);
@@ -159,18 +177,8 @@ void stack_each(struct stack *st, void (*cb)(void *ctx, const struct sock_info *
                 uint64_t now)
 {
     struct each_call e = {st, cb, ctx};
-    struct sock_info info;
-    struct list *l;
 
     stack_set_now(st, now);
-    list_for_each (l, &st->tcp.all_socks) {
-        sock_get_info(container_of(l, struct sock, all_link), &info, now);
-        cb(ctx, &info);
-    }
-    list_for_each (l, &st->tcp.all_orphans) {
-        memset(&info, 0, sizeof(info));
-        fill_tcb(container_of(l, struct tcb, orphan_link), &info);
-        cb(ctx, &info);
-    }
+    hash_each(&st->tcp.by_id, each_tcb, &e);
     hash_each(&st->tcp.conns, each_small, &e);
 }

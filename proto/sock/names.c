@@ -151,7 +151,7 @@ static int listener_score(const struct sock *s, const struct ip_endpoint *local)
  * its own share moves. */
 static uint64_t lot(uint64_t tuple, const struct sock *s)
 {
-    uint64_t x = (tuple ^ s->id) * 0x9e3779b97f4a7c15u;
+    uint64_t x = (tuple ^ sock_id(s)) * 0x9e3779b97f4a7c15u;
 
     x = (x ^ (x >> 32)) * 0xd6e8feb86659fd93u;
     return x ^ (x >> 32);

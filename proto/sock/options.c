@@ -108,7 +108,7 @@ static int set_maxseg(struct tcb *tp, int v)
 {
     if (v && (v < 88 || v > 32767))
         return -EINVAL;
-    tp->user_mss = (uint32_t)v;
+    tp->user_mss = (uint16_t)v;
     return 0;
 }
 
@@ -172,7 +172,7 @@ static int set_window_clamp(struct tcb *tp, int v)
 
 static int set_linger2(struct tcb *tp, int v)
 {
-    tp->linger2_s = v < 0 ? -1 : v > 120 ? 120 : v;
+    tp->linger2_s = (int8_t)(v < 0 ? -1 : v > 120 ? 120 : v);
     return 0;
 }
 
@@ -218,21 +218,21 @@ static int set_tcp_int(struct tcb *tp, int name, int v)
         return set_maxseg(tp, v);
     case TCP_KEEPIDLE:
         if (!(err = in_range(v, 1, 32767)))
-            tp->keep_idle_s = v;
+            tp->keep_idle_s = (int16_t)v;
         if (!err && tp->keepalive)
             set_keepalive(tp, true);
         return err;
     case TCP_KEEPINTVL:
         if (!(err = in_range(v, 1, 32767)))
-            tp->keep_intvl_s = v;
+            tp->keep_intvl_s = (int16_t)v;
         return err;
     case TCP_KEEPCNT:
         if (!(err = in_range(v, 1, TCP_KEEPALIVE_MAX_PROBES)))
-            tp->keep_cnt = v;
+            tp->keep_cnt = (int8_t)v;
         return err;
     case TCP_SYNCNT:
         if (!(err = in_range(v, 1, 127)))
-            tp->syn_cnt = v;
+            tp->syn_cnt = (int8_t)v;
         return err;
     case TCP_DEFER_ACCEPT:
         tp->defer_accept = timeouts_of(v);
@@ -297,6 +297,13 @@ static int set_ip_int(struct tcb *tp, int name, int v)
         if (v != -1 && (v < 1 || v > 255))
             return -EINVAL;
         tp->ttl = v == -1 ? 0 : (uint8_t)v;
+        return 0;
+    case IP_MTU_DISCOVER:
+        if (v < IP_PMTUDISC_DONT || v > IP_PMTUDISC_OMIT)
+            return -EINVAL;
+        tp->pmtudisc = (uint8_t)v;
+        if (tp->conn.state != TCPS_CLOSED && tp->conn.state != TCPS_LISTEN)
+            tcp_check_pmtu(tp);
         return 0;
     default:
         return -ENOPROTOOPT;
@@ -531,6 +538,18 @@ static int get_socket_int(struct sock *s, int name, int *v)
     }
 }
 
+static int get_mtu(const struct tcb *tp, int *v)
+{
+    struct path_mtu path;
+    struct route rt;
+
+    if (tp->conn.state == TCPS_CLOSED || tp->conn.state == TCPS_LISTEN ||
+        route_lookup_path(tp->st, &tp->conn.remote.addr, &rt, &path) != 0)
+        return -ENOTCONN;
+    *v = (int)path.mtu;
+    return 0;
+}
+
 static int get_ip_int(const struct tcb *tp, int name, int *v)
 {
     switch (name) {
@@ -539,6 +558,11 @@ static int get_ip_int(const struct tcb *tp, int name, int *v)
         return 0;
     case IP_TTL:
         *v = tp->ttl ? tp->ttl : 64;
+        return 0;
+    case IP_MTU:
+        return get_mtu(tp, v);
+    case IP_MTU_DISCOVER:
+        *v = tp->pmtudisc;
         return 0;
     default:
         return -ENOPROTOOPT;
@@ -619,5 +643,7 @@ int sock_getsockopt(struct sock *s, int level, int name, void *value, size_t *le
         v = s->v6only, err = 0;
     if (!err)
         return put(value, len, &v, sizeof(v));
+    if (err != -ENOPROTOOPT)
+        return err;
     return get_other(s, level, name, value, len);
 }

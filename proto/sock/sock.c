@@ -16,13 +16,11 @@ struct sock *sock_wrap(struct stack *st, struct tcb *tp)
         return NULL;
     s->st = st;
     s->tcb = tp;
-    s->id = tp->id;
     s->rcvlowat = 1;
     tp->sock = s;
     list_init(&s->event_link);
     list_init(&s->accept_link);
     list_init(&s->calls);
-    list_add_tail(&st->tcp.all_socks, &s->all_link);
     st->n_sockets++;
     COUNT(st, sock_created);
     return s;
@@ -61,7 +59,6 @@ void sock_free(struct sock *s)
         list_del(&s->accept_link);
         s->parent->listener->n_accepted--;
     }
-    list_del(&s->all_link);
     list_del(&s->event_link);
     sock_calls_cancel(s);
     st->n_sockets--;
@@ -85,7 +82,7 @@ void *sock_user(const struct sock *s)
 
 uint64_t sock_id(const struct sock *s)
 {
-    return s->id;
+    return tcb_id(s->tcb);
 }
 
 void sock_event(struct sock *s, uint32_t events)
@@ -213,36 +210,28 @@ int sock_error(struct sock *s, bool take)
     return error;
 }
 
-/* A listener takes its queued children with it, and any of them may be the next in the list: look
- * again from the start. */
-static bool destroy_one_listener(struct stack *st)
+static void destroy_listener(struct hash_node *n, void *ctx)
 {
-    struct list *l;
+    (void)ctx;
+    listener_destroy(container_of(n, struct listener, node)->sock);
+}
 
-    list_for_each (l, &st->tcp.all_socks) {
-        struct sock *s = container_of(l, struct sock, all_link);
+/* What no program holds ends; the others say that they send no more. */
+static void shut(struct hash_node *n, void *now)
+{
+    struct sock *s = container_of(n, struct tcb, id_node)->sock;
 
-        if (!s->listener)
-            continue;
-        listener_destroy(s);
-        return true;
-    }
-    return false;
+    if (!s)
+        return;
+    if (!s->user)
+        sock_close(s, *(uint64_t *)now);
+    else if (s->tcb->conn.state != TCPS_CLOSED)
+        sock_shutdown(s, SHUT_WR, *(uint64_t *)now);
 }
 
 void stack_shutdown(struct stack *st, uint64_t now)
 {
-    struct list *l, *next;
-
     stack_set_now(st, now);
-    while (destroy_one_listener(st))
-        ;
-    list_for_each_safe (l, next, &st->tcp.all_socks) {
-        struct sock *s = container_of(l, struct sock, all_link);
-
-        if (!s->user)
-            sock_close(s, now);
-        else if (s->tcb->conn.state != TCPS_CLOSED)
-            sock_shutdown(s, SHUT_WR, now);
-    }
+    hash_each(&st->tcp.listeners, destroy_listener, NULL);
+    hash_each(&st->tcp.by_id, shut, &now);
 }

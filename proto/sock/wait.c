@@ -200,7 +200,7 @@ int sock_call_start(struct sock *s, const struct sock_call_args *args, uint64_t 
     c->st = s->st;
     c->sock = s;
     c->args = *args;
-    c->timer.kind = STACK_TIMER_CALL;
+    c->timer.node.kind = STACK_TIMER_CALL;
     list_init(&c->link);
     *out = c;
     attempt(c);

@@ -89,7 +89,7 @@ static bool our_fin_is_acked(const struct tcb *tp)
 static bool ack_step(struct tcb *tp, const struct tcp_seg *seg)
 {
     struct stack *st = tp->st;
-    uint64_t id = tp->id;
+    uint64_t id = tcb_id(tp);
     bool opening = tp->conn.state == TCPS_SYN_RECV;
 
     if (!(seg->flags & TH_ACK)) {
@@ -115,7 +115,7 @@ static bool ack_step(struct tcb *tp, const struct tcp_seg *seg)
 static void conn_input(struct tcb *tp, const struct tcp_seg *seg)
 {
     struct stack *st = tp->st;
-    uint64_t id = tp->id;
+    uint64_t id = tcb_id(tp);
 
     tp->segs_in += seg->n_segs;
     if (tp->conn.state == TCPS_SYN_SENT) {

@@ -321,11 +321,12 @@ ssize_t tcp_sendmsg(struct tcb *tp, tcp_copy_fn copy, void *ctx, size_t len, int
 static uint32_t cwnd_quota(const struct tcb *tp)
 {
     uint32_t in_flight = tcp_in_flight(tp);
+    uint32_t window = tcp_send_window(tp);
     uint32_t half = tp->cwnd / 2 ? tp->cwnd / 2 : 1;
 
-    if (in_flight >= tp->cwnd)
+    if (in_flight >= window)
         return 0;
-    return half < tp->cwnd - in_flight ? half : tp->cwnd - in_flight;
+    return half < window - in_flight ? half : window - in_flight;
 }
 
 /* The first packet of the segment must fit whole: sender SWS avoidance (RFC 9293 §3.8.6.2.1). */
@@ -379,7 +380,7 @@ static bool small_queue_check(const struct tcb *tp, const struct segment *seg)
     return tp->device_queued > limit && scoreboard_first(tp) != scoreboard_last(tp);
 }
 
-static void event_new_data_sent(struct tcb *tp, struct segment *seg)
+void tcp_event_new_data_sent(struct tcb *tp, struct segment *seg)
 {
     bool was_idle = tp->packets_out == 0;
 
@@ -451,6 +452,14 @@ bool tcp_write_xmit(struct tcb *tp, uint32_t mss, uint8_t nonagle, int push_one)
     bool cwnd_limited = false;
     uint32_t sent = 0;
 
+    if (!push_one && tp->mtup.enabled) {
+        int probe = tcp_mtu_probe(tp);
+
+        if (!probe)
+            return false;
+        sent = probe > 0;
+        mss = tcp_current_mss(tp);
+    }
     while ((seg = wqueue_send_head(tp))) {
         int err;
 
@@ -462,7 +471,7 @@ bool tcp_write_xmit(struct tcb *tp, uint32_t mss, uint8_t nonagle, int push_one)
             break;
         }
         /* any other failure is a loss on the way: the retransmission timer takes care */
-        event_new_data_sent(tp, seg);
+        tcp_event_new_data_sent(tp, seg);
         minshall_update(tp, seg, mss);
         sent += seg->pcount;
         if (push_one)
@@ -499,6 +508,8 @@ void tcp_output_touched(struct tcb *tp)
     if (tp->conn.state == TCPS_CLOSED || tp->conn.state == TCPS_SYN_SENT ||
         tp->conn.state == TCPS_SYN_RECV)
         return;
+    if (pending & TCP_PEND_NEW)
+        tcp_frto_limit(tp);
     if ((pending & TCP_PEND_NEW) && wqueue_send_head(tp))
         push_pending_frames(tp, tcp_current_mss(tp), TCP_NAGLE_OFF);
     if (!(pending & TCP_PEND_NEW) || !tcp_frto_sent_new(tp))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A TCP connection's state (struct tcb). Names are Linux's where Linux has one.
+ * A TCP connection's state (struct tcb). Names are Linux's where Linux has one. Its layout is an
+ * order of use: what each segment asks several times, what it asks once, and the rest.
  */
 #ifndef TS_PROTO_TCP_TCB_H
 #define TS_PROTO_TCP_TCB_H
@@ -50,14 +51,14 @@ struct bind_owner {
     struct list link;           /**< in bind_bucket.owners */
     struct bind_bucket *bucket; /**< NULL: holds no port */
     struct ip_addr addr;
-    bool reuse;     /**< SO_REUSEADDR */
-    bool reuseport; /**< SO_REUSEPORT */
-    bool listening;
-    bool automatic; /**< port chosen by connect(): may be shared by different 4-tuples */
-    bool fixed;     /**< port chosen by the program: stays the socket's when its connection ends */
-    bool timewait;
     uint32_t
         owner; /**< who may share the port by SO_REUSEPORT: the host's number (sock_set_owner) */
+    bool reuse : 1;     /**< SO_REUSEADDR */
+    bool reuseport : 1; /**< SO_REUSEPORT */
+    bool listening : 1;
+    bool automatic : 1; /**< port chosen by connect(): may be shared by different 4-tuples */
+    bool fixed : 1; /**< port chosen by the program: stays the socket's when its connection ends */
+    bool timewait : 1;
 };
 
 enum tcp_timer {
@@ -100,62 +101,135 @@ enum tcp_chrono {
 #define TCP_ACK_PUSHED2 8
 
 struct tcb {
+    /* --- Hot: what one data segment, in or out, reads or writes again and again. --- */
+
     struct tcp_conn conn;
     struct stack *st;
     struct sock *sock; /**< NULL: an orphan */
+    const struct tcp_cc_ops *cc;
     struct list dirty; /**< in stack.dirty */
-    uint8_t pending;   /**< TCP_PEND_* */
+
+    /* The two streams and what is queued in them. */
+    struct list sendq, rtxq; /**< unsent; sent and not acknowledged */
+    struct list sent_order;  /**< what may be in the network, oldest transmission first */
+    struct rb_root rtx_tree; /**< rtxq by sequence number (loss/scoreboard.c) */
+    struct rb_root ooo;      /**< struct ooo_range by sequence number */
+    struct bytestream snd, rcv;
+    uint64_t snd_offset;  /**< stream offset of the end of the written bytes */
+    uint64_t rcv_offset;  /**< stream offset of rcv_nxt */
+    uint64_t read_offset; /**< moved out of the stream by the program's side */
+
+    /* Send sequence variables (RFC 9293 §3.3.1). */
+    uint32_t snd_una, snd_nxt, snd_wnd, snd_wl1;
+    uint32_t write_seq; /**< end of what the program has written, FIN included */
+    uint32_t snd_up;    /**< the byte behind the urgent one; at or below snd_una: none */
+    uint32_t sndbuf;
+
+    /* In packets. in_flight = packets_out - sacked_out - lost_out + retrans_out. */
+    uint32_t packets_out, sacked_out, lost_out, retrans_out, max_packets_out;
+    uint32_t cwnd, ssthresh;
+    uint32_t delivered; /**< ever */
+    uint32_t srtt_us;   /**< smoothed round trip, times 8 (RFC 6298, Linux's form) */
+    uint32_t rto;       /**< microseconds */
+
+    /* Receive sequence variables and window. */
+    uint32_t rcv_nxt, rcv_wnd, rcv_wup;
+    uint32_t held;      /**< bytes moved out, but still unread in the pair */
+    uint32_t ts_recent; /**< RFC 7323 §4.3 */
+    uint16_t mss_cache;
+    uint16_t rcv_mss; /**< estimate of the peer's segment size */
+    uint16_t rcv_last_small; /**< size of the last segment, if it was smaller and may have been
+                                full (input/window.c) */
+
+    uint8_t pending; /**< TCP_PEND_* */
     uint8_t ack_flags;
     uint8_t nonagle;
     uint8_t ca_state;
+    uint8_t chrono;    /**< enum tcp_chrono: the one that runs */
+    uint8_t urg_state; /**< TCP_URG_* */
+    uint8_t snd_wscale, rcv_wscale;
+    uint8_t quick;    /**< quick ACKs left */
+    uint8_t pingpong; /**< interactive session */
+    uint8_t backoff, retransmits, probes_out;
+    bool wscale_ok : 1, ts_ok : 1, sack_ok : 1;
+    bool ts_recent_valid : 1;
+    bool fin_queued : 1;
+    bool nospace : 1; /**< a writer waits for room in the send buffer */
+    bool send_shutdown : 1;
+    bool rcv_shutdown : 1;
 
-    /* Send sequence variables (RFC 9293 §3.3.1) and the write queue. */
-    uint32_t snd_una, snd_nxt, snd_wnd, snd_wl1;
-    uint32_t write_seq;  /**< end of what the program has written, FIN included */
+    /* The named timers over one entry of the wheel (conn/timers.c). */
+    struct stack_timer timer;
+    uint64_t deadline[TCP_TIMER_COUNT]; /**< 0: off */
+
+    /* --- Warm: once a segment or once an acknowledgement, estimates and counts. --- */
+
+    uint64_t last_sent; /**< the first warm field */
+    uint64_t last_received, last_ack_received;
+    uint64_t pacing_rate;  /**< bytes per second, ~0: unlimited */
+    uint64_t pacing_until; /**< not before then, when pacing is enforced (output/pacing.c) … */
+    uint64_t max_pacing_rate;
+    uint64_t chrono_since, chrono_us[TCP_CHRONO_COUNT - 1]; /**< none has no clock */
+    uint64_t bytes_sent;
+    uint32_t segs_in, segs_out, data_segs_in, data_segs_out;
+    uint32_t delivered_ce;
+    uint32_t lost_total; /**< packets ever marked lost */
+    struct rb_root lost; /**< lost and not yet sent again, by sequence number */
+
     uint32_t max_window; /**< largest window ever seen */
     uint32_t pushed_seq; /**< write_seq at the last push */
-    uint32_t snd_up;     /**< the byte behind the urgent one; at or below snd_una: none */
     uint32_t snd_sml;    /**< end of the last small segment sent (Minshall) */
-    uint64_t snd_offset; /**< stream offset of the end of the written bytes */
-    struct bytestream snd;
-    struct list sendq, rtxq; /**< unsent; sent and not acknowledged */
-    struct rb_root rtx_tree; /**< rtxq by sequence number (loss/scoreboard.c) */
-    struct rb_root lost;     /**< lost and not yet sent again, by sequence number */
-    struct list sent_order;  /**< what may be in the network, oldest transmission first */
-    struct segment *spare;   /**< for a commit that finds no memory (wqueue_have_spare) */
-    uint32_t sndbuf;
-    uint16_t mss_cache, mss_clamp, advmss;
-    uint16_t pmtu;
+    uint32_t notsent_lowat;
+    uint32_t ptb_window;    /**< slow start of what a smaller path MTU lost (RFC 1191 §6.5), in
+                               packets;    0: none */
+    uint32_t device_queued; /**< payload bytes in the device's queue */
+    uint16_t advmss;
     uint16_t size_acked; /**< the largest payload of one segment that was acknowledged (RFC 5927
                             §7.2: maxsizeacked) */
     uint16_t ptb_mtu;    /**< what a "too big" about an acknowledged size said, 0: none waits */
-    uint32_t ptb_seq;    /**< the segment that it quoted */
-    uint8_t snd_wscale, rcv_wscale;
-    bool wscale_ok, ts_ok, sack_ok, fin_queued, nospace;
+    uint16_t ip_id;      /**< of the next packet */
+    uint8_t tos, ttl;
+    uint16_t pacing_ns; /**< … pacing_until and so many nanoseconds more */
+    uint16_t reordering;
+    int16_t soft_error;   /**< an errno value that may explain the end, 0: none */
+    uint8_t defer_accept; /**< listener: SYN-ACK time-outs during which a bare ACK is ignored */
+    uint8_t urg_byte;
+    uint8_t pmtudisc;         /**< IP_MTU_DISCOVER */
+    int8_t keep_cnt, syn_cnt; /**< at most 127 */
+    int8_t linger2_s;         /**< -1 to 120 */
+    bool tlp_out : 1;         /**< a loss probe is outstanding … */
+    bool tlp_retrans : 1;     /**< … and it was a retransmission */
+    bool tlp_sampled : 1;     /**< a round trip was measured since the last one */
+    bool is_cwnd_limited : 1;
+    bool cc_started : 1; /**< the algorithm's init() was called, release() is owed */
+    bool rcv_fin_pending : 1, peer_fin : 1;
+    bool quickack_always : 1;
+    bool uto_pending : 1; /**< our option waits for a segment */
+    bool pmtu_locked : 1; /**< routers must fragment: no DF */
+    bool has_recover : 1; /**< there was a recovery, up to `recover` */
+    bool loss_unpaid : 1; /**< state Loss began with a smaller path MTU, not with congestion: the
+                             first other loss still reduces the window */
+    bool undo_ok : 1;     /**< undo_marker means something: the reduction may be undone */
+    bool loss_cut : 1;    /**< it was made by a time-out (RFC 4015 answers, not RFC 3708) */
+    bool frto : 1;        /**< the last time-out may have been spurious (RFC 5682) */
+    bool rcvbuf_locked : 1, sndbuf_locked : 1;
+    bool passive : 1; /**< from a listener */
+    bool keepalive : 1;
+    bool iw_open : 1;    /**< not all of the initial window (iw) is acknowledged */
+    bool iw_reduced : 1; /**< it had a loss: restart from RFC 3390's size (RFC 6928 §2) */
+    bool eifel_adapt : 1;
+    bool eifel_answered : 1; /**< this ACK's data has its place in cwnd already */
+    bool orphan : 1;         /**< the program has gone: counted in tcp_table.n_orphans */
 
-    /* Congestion and loss, in packets. in_flight = packets_out - sacked_out - lost_out +
-     * retrans_out. */
-    uint32_t packets_out, sacked_out, lost_out, retrans_out;
-    uint32_t lost_total; /**< packets ever marked lost */
-    uint32_t cwnd, cwnd_cnt, ssthresh, prior_cwnd, prior_ssthresh;
-    uint32_t high_seq; /**< snd_nxt when the present recovery began */
-    uint32_t
-        highest_sacked;   /**< end of the highest SACKed range; means nothing without sacked_out */
-    uint32_t undo_marker; /**< snd_una when the present reduction began */
-    int32_t undo_retrans; /**< retransmissions since then that no D-SACK has answered; -1: cannot be
-                             undone */
-    bool undo_ok;         /**< undo_marker means something: the reduction may be undone */
-    bool loss_cut;        /**< it was made by a time-out (RFC 4015 answers, not RFC 3708) */
+    uint32_t mdev_us, mdev_max_us, rttvar_us, rtt_seq, min_rtt_us;
+    struct minmax min_rtt; /**< what min_rtt_us is taken from */
     struct {
-        uint32_t pipe, srtt_us,
-            rttvar_us;  /**< before the first time-out of the episode (RFC 4015 §3.1) */
-        uint32_t until; /**< the RTO adapts with the first sample from behind this */
-        bool adapt;
-    } eifel;
-    bool frto; /**< the last time-out may have been spurious (RFC 5682) */
-    struct {
-        uint32_t delivered, out, recover_fs; /**< packets since the reduction began (RFC 9937) */
-    } prr;
+        uint64_t first_sent;   /**< the send time of the newest packet that was delivered */
+        uint64_t delivered_at; /**< when tp->delivered last grew */
+        uint32_t app_limited;  /**< until so many are delivered the program was the limit; 0: no */
+        uint32_t packets, interval_us; /**< the last sample */
+        bool sample_app_limited;
+    } rate;
     struct {
         uint64_t sent_at; /**< of the newest transmission that was delivered, 0: none */
         uint32_t rtt_us;  /**< its round trip */
@@ -164,62 +238,29 @@ struct tcb {
         uint8_t reo_wnd_steps, reo_wnd_persist;
         bool dsack_seen, advanced;
     } rack;
-    uint32_t tlp_high_seq; /**< snd_nxt when the loss probe went out */
-    bool tlp_out;          /**< one is outstanding … */
-    bool tlp_retrans;      /**< … and it was a retransmission */
-    bool tlp_sampled;      /**< a round trip was measured since the last one */
-    struct {
-        uint32_t high_rxt;    /**< end of the highest retransmission of this recovery */
-        uint32_t lost_below;  /**< everything below was looked at */
-        uint8_t dup_acks;     /**< with news, since snd_una last moved */
-        bool rescued;         /**< the one rescue retransmission is spent */
-    } sack_count;             /**< RFC 6675 without RACK (loss/rfc6675.c) */
-    uint32_t acked_since_rto; /**< packets (RFC 4015 §3.2, step 5) */
-    uint32_t max_packets_out, cwnd_usage_seq, cwnd_used;
     uint64_t cwnd_stamp;
-    bool is_cwnd_limited;
-    uint16_t reordering;
-    const struct tcp_cc_ops *cc;
-    bool cc_started; /**< its init() was called, release() is owed */
-    uint64_t cc_private[16];
-    struct {
-        uint32_t start, end; /**< what the initial window, or the restarted one, carries */
-        bool open;           /**< not all of it is acknowledged */
-        bool reduced;        /**< it had a loss: restart from RFC 3390's size (RFC 6928 §2) */
-    } iw;
+    uint32_t cwnd_usage_seq, cwnd_used, cwnd_cnt;
+    uint32_t recover; /**< high_seq of the last recovery: duplicates of this ACK are late (RFC 6582
+                         §3.2) */
+    uint64_t cc_private[10];
 
-    /* Round trip (RFC 6298, Linux's form), microseconds; srtt is stored times 8. */
-    uint32_t srtt_us, mdev_us, mdev_max_us, rttvar_us, rtt_seq, min_rtt_us;
-    struct minmax min_rtt; /**< what min_rtt_us is taken from */
-    uint32_t rto;
-    uint8_t backoff, retransmits, probes_out, syn_retries;
-    uint64_t retrans_stamp; /**< first retransmission of the present episode, 0: none */
-    uint32_t retrans_tsval; /**< the timestamp of that one (Eifel, RFC 4015) */
-    uint64_t probes_since;
+    uint32_t rcv_ssthresh, window_clamp, rcvbuf;
+    uint32_t ato;
     struct {
-        uint64_t first_sent;   /**< the send time of the newest packet that was delivered */
-        uint64_t delivered_at; /**< when tp->delivered last grew */
-        uint32_t app_limited;  /**< until so many are delivered the program was the limit; 0: no */
-        uint32_t packets, interval_us; /**< the last sample */
-        bool sample_app_limited;
-    } rate;
-    uint8_t chrono; /**< enum tcp_chrono: the one that runs */
-    uint64_t chrono_since, chrono_us[TCP_CHRONO_COUNT];
-    uint64_t last_sent, last_received, last_ack_received, last_ack_sent;
-    uint64_t pacing_rate;  /**< bytes per second, ~0: unlimited */
-    uint64_t pacing_until; /**< not before then, when pacing is enforced (output/pacing.c) … */
-    uint16_t pacing_ns;    /**< … and so many nanoseconds more */
-
-    /* Receive sequence variables and window. */
-    uint32_t rcv_nxt, rcv_wnd, rcv_wup;
-    uint32_t rcv_ssthresh, window_clamp;
-    uint32_t window_grown; /**< by so much rcv_ssthresh has grown: this connection's part of the
-                              budget */
-    uint64_t rcv_offset;   /**< stream offset of rcv_nxt */
-    uint64_t read_offset;  /**< moved out of the stream by the program's side */
-    uint32_t held;         /**< moved out, but still unread in the pair */
-    struct bytestream rcv;
-    struct rb_root ooo;
+        uint64_t rtt_time;
+        uint64_t seq; /**< read offset when this round began */
+        uint64_t time;
+        uint32_t rtt_us; /**< times 8 */
+        uint32_t rtt_seq;
+        uint32_t rtt_last_tsecr;
+        uint32_t space; /**< bytes that the program took in the last round */
+    } drs;
+    struct {
+        uint32_t rcv_nxt; /**< the hole that dup_acks counts for */
+        uint8_t dup_acks; /**< sent at once for it, up to three */
+        uint16_t held;    /**< duplicate ACKs that one ACK will stand for */
+    } ack_comp;           /**< compression of duplicate ACKs (input/delack.c) */
+    uint32_t ts_offset, ts_recent_stamp_s;
     uint32_t ooo_bytes, n_ooo;
     struct {
         struct sack_block dup; /**< a D-SACK that waits for the next segment (RFC 2883) */
@@ -227,72 +268,96 @@ struct tcb {
         uint8_t n;
         bool has_dup;
     } rcv_sack;          /**< what the peer is to be told (input/sack_blocks.c) */
+    uint32_t high_seq;   /**< snd_nxt when the present recovery began */
     uint64_t urg_offset; /**< stream offset of the urgent byte */
-    uint8_t urg_state;   /**< TCP_URG_* */
-    uint8_t urg_byte;
-    uint32_t rcv_fin_seq; /**< sequence number of a FIN that came out of order */
-    bool rcv_fin_pending, rcv_shutdown, peer_fin, send_shutdown;
-    uint32_t rcvbuf;
-    bool rcvbuf_locked, sndbuf_locked;
-    uint16_t rcv_mss; /**< estimate of the peer's segment size */
-    struct {
-        uint64_t rtt_us; /**< times 8 */
-        uint32_t rtt_seq;
-        uint64_t rtt_time;
-        uint32_t rtt_last_tsecr;
-        uint32_t space; /**< bytes that the program took in the last round */
-        uint64_t seq;   /**< read offset when this round began */
-        uint64_t time;
-    } drs;
 
-    /* Acknowledgements. */
-    uint8_t quick;    /**< quick ACKs left */
-    uint8_t pingpong; /**< interactive session */
-    uint32_t ato;
-    struct {
-        uint32_t rcv_nxt;  /**< the hole that dup_acks counts for */
-        uint32_t dup_acks; /**< sent at once for it, up to three */
-        uint32_t held;     /**< duplicate ACKs that one ACK will stand for */
-    } ack_comp;            /**< compression of duplicate ACKs (input/delack.c) */
-    uint64_t challenge_at; /**< last ACK to an invalid segment */
+    /* --- Cold: birth and death, trouble, options. --- */
 
-    /* Timestamps (RFC 7323). */
-    uint32_t ts_offset, ts_recent, ts_recent_stamp_s;
-    bool ts_recent_valid;
-
-    /* Timers. */
-    struct stack_timer timer;
-    uint64_t deadline[TCP_TIMER_COUNT]; /**< 0: off */
-
-    /* The cold part. */
-    uint32_t iss, irs;
+    struct hash_node id_node; /**< in tcp_table.by_id; its hash is the id */
     struct bind_owner bind;
-    struct list orphan_link;
-    uint64_t id;
-    struct hash_node id_node;
-    uint32_t device_queued; /**< payload bytes in the device's queue */
-    uint8_t tos, ttl;
-    uint16_t ip_id;
-    bool passive; /**< from a listener */
-    bool keepalive;
-    bool quickack_always;
-    int32_t keep_idle_s, keep_intvl_s, keep_cnt; /**< 0: the tunable */
-    int32_t syn_cnt, linger2_s;
-    uint8_t defer_accept; /**< listener: SYN-ACK time-outs during which a bare ACK is ignored */
-    uint32_t user_timeout_ms, notsent_lowat, user_mss;
+    struct segment *spare; /**< for a commit that finds no memory (wqueue_have_spare) */
+    uint64_t challenge_at; /**< last ACK to an invalid segment */
+    uint32_t iss, irs;
+    uint32_t window_grown; /**< by so much rcv_ssthresh has grown: this connection's part of the
+                              budget */
+    uint32_t rcv_fin_seq;  /**< sequence number of a FIN that came out of order */
+    uint16_t mss_clamp, pmtu;
+    uint32_t ptb_seq;    /**< the segment that a "too big" (ptb_mtu) quoted */
+    uint32_t pmtu_seen;  /**< pmtu_generation() when pmtu was looked up */
+    uint32_t user_clamp; /**< TCP_WINDOW_CLAMP */
+    uint64_t pmtu_until; /**< pmtu was lowered: it is not raised before (RFC 1191 §3) */
+    struct {
+        uint64_t began;      /**< when the present search began */
+        uint64_t wait_until; /**< no probe before: the last one failed (RFC 4821 §7.6.2) */
+        uint32_t probe_start, probe_end;
+        uint32_t verify_end;          /**< restore: it is verified by the acknowledgement of this */
+        uint32_t new_lost, new_acked; /**< packets of the new size */
+        uint16_t search_low, search_high; /**< MTUs: known to pass, known or thought not to pass
+                                             beyond */
+        uint16_t probe_size;              /**< MTU that is being tried, 0: none */
+        uint16_t restore; /**< search_low before the last raise, while that is being verified; 0: it
+                             is not */
+        bool enabled, stepped; /**< stepped: by a black hole that no ACK has confirmed yet */
+    } mtup;                    /**< probing the path MTU (output/mtu_probe.c) */
+
+    /* Recovery. */
+    uint64_t retrans_stamp; /**< first retransmission of the present episode, 0: none */
+    union {
+        uint64_t syn_sent_at;  /**< SYN-SENT: the first one */
+        uint64_t probes_since; /**< later: the first unanswered window probe, 0: none */
+    };
+    uint32_t rto_stamp;     /**< when the present recovery by time-out began, ms; 0: none */
+    uint32_t retrans_tsval; /**< the timestamp of the first retransmission (Eifel, RFC 4015) */
+    uint32_t prior_cwnd, prior_ssthresh;
+    uint32_t
+        highest_sacked;   /**< end of the highest SACKed range; means nothing without sacked_out */
+    uint32_t undo_marker; /**< snd_una when the present reduction began */
+    int32_t undo_retrans; /**< retransmissions since then that no D-SACK has answered; -1: cannot be
+                             undone */
+    uint32_t tlp_high_seq; /**< snd_nxt when the loss probe went out */
+    struct {
+        uint64_t began;
+        uint32_t delivered, out, recover_fs; /**< packets since the reduction began (RFC 9937) */
+        uint32_t flight : 31; /**< FlightSize when the loss was found (RFC 5681 §3.1); 0: there was
+                                 none */
+        bool lost_again : 1;  /**< a retransmission of since then was lost */
+    } prr;
+    struct {
+        uint32_t high_rxt;   /**< end of the highest retransmission of this recovery */
+        uint32_t lost_below; /**< everything below was looked at */
+        uint8_t dup_acks;    /**< with news, since snd_una last moved */
+        bool rescued;        /**< the one rescue retransmission is spent */
+    } sack_count;            /**< RFC 6675 without RACK (loss/rfc6675.c) */
+    struct {
+        uint32_t pipe, srtt_us,
+            rttvar_us;  /**< before the first time-out of the episode (RFC 4015 §3.1) */
+        uint32_t acked; /**< packets that the present ACK covers (RFC 4015 §3.2, step 7) */
+        uint32_t until; /**< eifel_adapt: the RTO adapts with the first sample from behind this */
+    } eifel;
+    struct {
+        uint32_t start, end; /**< what the initial window, or the restarted one, carries */
+    } iw;
+
+    /* Options; 0: the tunable. */
+    uint32_t user_timeout_ms;
     uint32_t uto_adopted_ms; /**< user timeout by the peer's option, 0: none (RFC 5482) */
-    bool uto_pending;        /**< our option waits for a segment */
-    uint32_t user_clamp;     /**< TCP_WINDOW_CLAMP */
-    uint64_t max_pacing_rate;
-    int soft_error;
-    uint64_t bytes_sent, bytes_acked, bytes_received, bytes_retrans;
-    uint32_t segs_in, segs_out, data_segs_in, data_segs_out, total_retrans, rcv_ooopack, delivered,
-        delivered_ce, dsack_dups, total_rto;
-    uint32_t total_rto_recoveries, total_rto_ms, reord_seen;
-    uint64_t rto_stamp; /**< when the present recovery by time-out began; 0: none */
-    uint64_t established_at;
-    uint64_t stops[TCP_STOP_COUNT];
+    uint16_t user_mss;
+    int16_t keep_idle_s, keep_intvl_s; /**< at most 32767, as in Linux */
+
+    /* Counts of what is rare (TCP_INFO), and why it did not send (stops.def). */
+    uint64_t bytes_retrans;
+    uint32_t total_retrans, rcv_ooopack, dsack_dups, reord_seen, total_rto_ms;
+    uint16_t total_rto, total_rto_recoveries;
+    uint32_t stops[TCP_STOP_COUNT];
 };
+
+_Static_assert(offsetof(struct tcb, last_sent) <= 512, "what is hot lies in 512 bytes");
+
+/** Identity of the connection in its stack, never reused. */
+static inline uint64_t tcb_id(const struct tcb *tp)
+{
+    return tp->id_node.hash;
+}
 
 static inline struct tcb *tcb_of_conn(struct tcp_conn *c)
 {
@@ -302,6 +367,13 @@ static inline struct tcb *tcb_of_conn(struct tcp_conn *c)
 static inline uint32_t tcp_in_flight(const struct tcb *tp)
 {
     return tp->packets_out - (tp->sacked_out + tp->lost_out) + tp->retrans_out;
+}
+
+/** What may be in flight: the congestion window, or less while a smaller path MTU's losses are sent
+ * again. */
+static inline uint32_t tcp_send_window(const struct tcb *tp)
+{
+    return tp->ptb_window && tp->ptb_window < tp->cwnd ? tp->ptb_window : tp->cwnd;
 }
 
 /** The right edge of the peer's window. */
@@ -326,6 +398,12 @@ static inline bool tcp_in_slow_start(const struct tcb *tp)
 static inline uint32_t tcp_wmem_queued(const struct tcb *tp)
 {
     return tp->write_seq - tp->snd_una;
+}
+
+/** Bytes that the peer has acknowledged, its FIN's number included as in Linux. */
+static inline uint64_t tcp_bytes_acked(const struct tcb *tp)
+{
+    return tp->snd.tail + (tp->fin_queued && tp->snd_una == tp->write_seq);
 }
 
 /** The stream offset of a sequence number in the send stream. */

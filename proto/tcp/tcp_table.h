@@ -20,7 +20,7 @@ struct tcp_tunables {
 
 struct tcp_table {
     struct tcp_tunables tunables;
-    struct hash_table by_id;     /**< struct tcb.id_node, by id: for what the device tells later */
+    struct hash_table by_id;     /**< all of struct tcb.id_node, by id */
     struct hash_table conns;     /**< struct tcp_conn: full connections, requests, TIME-WAIT */
     struct hash_table listeners; /**< struct sock.listen_node, by local port */
     struct hash_table binds;     /**< struct bind_bucket, by local port */
@@ -28,10 +28,8 @@ struct tcp_table {
         listener_pool, bind_pool, call_pool, bbr_pool;
     struct siphash_key demux_key, isn_key, ts_key, port_key, cookie_key[2];
     uint32_t port_offsets[TCP_PORT_TABLE];
-    struct list all_socks;   /**< struct sock.all_link */
-    struct list all_orphans; /**< struct tcb.orphan_link */
-    struct list timewaits;   /**< struct tcp_timewait.age_link, oldest first */
-    uint64_t windows_grown;  /**< sum of tcb.window_grown, at most stack_config.window_budget */
+    struct list timewaits;  /**< struct tcp_timewait.age_link, oldest first */
+    uint64_t windows_grown; /**< sum of tcb.window_grown, at most stack_config.window_budget */
     uint32_t n_tcbs, n_orphans, n_requests, n_timewait;
 };
 

@@ -24,6 +24,29 @@ static void begin_tunables(struct input *in, unsigned n)
         op_tunable(in, TUNABLE_COUNT);
 }
 
+/* What a flight and its losses are made of. */
+static void begin_sender(uint8_t mtu, uint8_t features)
+{
+    struct tcp_tunables *t = &world.st->tcp.tunables;
+    unsigned cc = mtu >> 2 & 3;
+
+    t->congestion_control = cc < 3 ? cc : 2;
+    t->bbr_ecn = cc == 3;
+    t->recovery = (mtu & HEADER_NO_RACK ? 0 : 1) | (features & HEADER_STATIC ? 2 : 0);
+    if (mtu & HEADER_NO_PROBE)
+        t->early_retrans = 0;
+    if (mtu & HEADER_NO_FRTO)
+        t->frto = 0;
+    if (mtu & HEADER_NO_JOIN)
+        t->retrans_collapse = 0;
+    if (features & HEADER_NO_SACK)
+        t->sack = 0;
+    if (features & HEADER_NO_DSACK)
+        t->dsack = 0;
+    if (features & HEADER_NO_HYSTART)
+        t->hystart = 0;
+}
+
 static void begin(struct input *in)
 {
     static const uint32_t mtus[] = {1500, 576, 9000, 65535},
@@ -42,6 +65,7 @@ static void begin(struct input *in)
     world_begin(&c);
     t = &world.st->tcp.tunables;
     t->timestamps = !(tunables & 1);
+    begin_sender(mtu, features);
     t->window_scaling = !(tunables & 2);
     t->rfc1337 = !!(tunables & 4);
     t->abort_on_overflow = !!(tunables & 8);
@@ -51,6 +75,7 @@ static void begin(struct input *in)
         p->tcb_pool.per_slab = p->sock_pool.per_slab = p->segment_pool.per_slab = 1;
         p->range_pool.per_slab = p->request_pool.per_slab = p->timewait_pool.per_slab = 1;
         p->listener_pool.per_slab = p->bind_pool.per_slab = p->call_pool.per_slab = 1;
+        p->bbr_pool.per_slab = 1;
         world.st->extents.cache_limit = 0;
     }
     if (tunables & 16)
@@ -68,7 +93,7 @@ static void begin(struct input *in)
 
 static void op_answer(struct input *in)
 {
-    uint8_t b = input_u8(in), opt[12] = {1, 1, 8, 10};
+    uint8_t b = input_u8(in), opt[12];
     struct flow *fl = &world.flows[b % WORLD_FLOWS];
     struct world_segment s = {
         .flow = b % WORLD_FLOWS,
@@ -77,17 +102,15 @@ static void op_answer(struct input *in)
         .ack = fl->end,
         .window = b & 16 ? 0 : 65535,
         .opt = opt,
-        .opt_len = fl->ts ? 12 : 0,
+        .opt_len = fl->ts ? world_timestamps(opt, 0, fl->tsval) : 0,
     };
 
-    wire_put32(opt + 4, (uint32_t)(world.now / 1000) + 500000000u);
-    wire_put32(opt + 8, fl->tsval);
     world_segment(&s);
 }
 
 static void op_data(struct input *in)
 {
-    uint8_t b = input_u8(in), opt[12] = {1, 1, 8, 10};
+    uint8_t b = input_u8(in), opt[12];
     struct flow *fl = &world.flows[b % WORLD_FLOWS];
     struct world_segment s = {
         .flow = b % WORLD_FLOWS,
@@ -97,11 +120,9 @@ static void op_data(struct input *in)
         .window = 65535,
         .len = b & 16 ? 1460u : 1u + input_u8(in),
         .opt = opt,
-        .opt_len = fl->ts ? 12 : 0,
+        .opt_len = fl->ts ? world_timestamps(opt, 0, fl->tsval) : 0,
     };
 
-    wire_put32(opt + 4, (uint32_t)(world.now / 1000) + 500000000u);
-    wire_put32(opt + 8, fl->tsval);
     if (b & 32) {
         s.len = s.len * 8;
         s.offload.gso = FRAME_GSO_TCP4;
@@ -116,6 +137,7 @@ static void op_device(struct input *in)
     uint8_t b = input_u8(in);
 
     world.device = answers[b & 7];
+    world.device_for = b >> 5;
     if (b & 8)
         stack_device_ready(world.st, world.now);
     if ((b & 16) && world.queued_owner) {
@@ -225,10 +247,21 @@ static void step(struct input *in, enum op op)
         break;
     case OP_MEMORY:
         b = input_u8(in);
-        world.fail_at = b ? world.allocs + b : 0;
+        world.fail_at = world.allocs + (b & 63);
+        world.fail_to = world.fail_at + (b & 64 ? 8 : 1);
+        if (b & 128)
+            world.fail_to = UINT64_MAX;
+        if (!b)
+            world.fail_to = 0;
         break;
     case OP_BLOCKING:
         op_blocking(in);
+        break;
+    case OP_DELIVER:
+        op_deliver(in);
+        break;
+    case OP_SACK:
+        op_sack(in);
         break;
     default:
         op_world(in);

@@ -2,10 +2,11 @@
 /*
  * What fuzz_sequence reads: a header, then steps. The seeds are written with the same names.
  *
- *   header   MTU, features, switches, room for memory: one byte each, the upper half of the last
- * one the number of tunables that follow (15: all of them, in order, without their places) step an
- * enum op in the low four bits (the upper four: do not run the stack yet, when all set), then what
- * the op takes
+ *   header: MTU and the sender's tunables, features and SACK's tunables, switches, room for memory:
+ *   one byte each, the upper half of the last one the number of tunables that follow (15: all of
+ *   them, in order, without their places)
+ *   step: an enum op in the low four bits (the upper four: do not run the stack yet, when all set),
+ *   then what the op takes
  */
 #ifndef TS_TESTS_FUZZ_OPS_H
 #define TS_TESTS_FUZZ_OPS_H
@@ -20,13 +21,15 @@ enum op {
     OP_OPTION,   /**< slot, option, value */
     OP_TIME,     /**< exponent, mantissa: microseconds */
     OP_DEADLINE, /**< count: to the next deadlines */
-    OP_DEVICE,   /**< what transmit answers from now on; ready; sent */
+    OP_DEVICE,   /**< what transmit answers from now on, or to so many frames; ready; sent */
     OP_ICMP,     /**< type, code, mtu */
     OP_RAW,      /**< length, sums fixed or not, offload, bytes: a frame as it is */
     OP_PACKET,   /**< protocol, length, bytes: behind a good IP header */
-    OP_MEMORY,   /**< n: the nth allocation from now fails */
+    OP_MEMORY,   /**< n: the nth allocation from now fails, or some from there, or all */
     OP_BLOCKING, /**< slot (0x70: close), operation: a call that waits; when one does: a signal */
     OP_WORLD,    /**< deaf, announce, list, shutdown, tunables: place, how, value */
+    OP_DELIVER,  /**< flow and how, maybe a mask: packets arrive and are acknowledged */
+    OP_SACK,     /**< flow and bits, what the bits ask for, blocks: an ACK that may lie */
     OP_COUNT
 };
 
@@ -37,8 +40,38 @@ enum op {
 #define SEG_BIT_OPTIONS 0x40 /**< kind, and maybe bytes */
 #define SEG_BIT_MORE    0x80 /**< window, urgent pointer, TOS, offload */
 
+/* OP_DELIVER's first byte above the flow. */
+#define DELIVER_MASK   0x08 /**< follows: which of eight are lost */
+#define DELIVER_NEWEST 0x10 /**< arrives first */
+#define DELIVER_LATER  0x80 /**< those of the mask are only late */
+/** Above those, from 0x20 on: an ACK for each, the same at one moment, one for all, none. */
+enum deliver_acks { DELIVER_EACH, DELIVER_BATCH, DELIVER_ONE, DELIVER_SILENT };
+
+/* OP_SACK's first byte above the flow. */
+#define SACK_BIT_ACK    0x08 /**< number */
+#define SACK_BIT_WINDOW 0x10 /**< which stays */
+#define SACK_BIT_ECHO   0x20 /**< timestamp */
+#define SACK_BIT_FLAGS  0x40 /**< of the header; PSH: with data */
+#define SACK_BIT_TIMES  0x80 /**< the same ACK so often */
+/* Its blocks' first byte. */
+#define SACK_COUNT  0x03 /**< made up */
+#define SACK_TRUE   0x08 /**< true ones come before them */
+#define SACK_TURN   0x10 /**< first and last change places */
+#define SACK_FORGET 0x20 /**< the receiver gives up what it holds (RFC 2018 §8) */
+
 /** Where a sequence or acknowledgement number is counted from. */
 enum from { FROM_NEXT, FROM_ACKED, FROM_EDGE, FROM_ZERO, FROM_COUNT };
+
+/* The header's first byte above the MTU, and the second above the features. */
+#define HEADER_CC(n)      ((n) << 2) /**< cubic, reno, bbr, bbr with ECN */
+#define HEADER_NO_RACK    0x10
+#define HEADER_NO_PROBE   0x20
+#define HEADER_NO_FRTO    0x40
+#define HEADER_NO_JOIN    0x80 /**< tcp_retrans_collapse */
+#define HEADER_NO_SACK    0x10
+#define HEADER_NO_DSACK   0x20
+#define HEADER_STATIC     0x40 /**< RACK's window */
+#define HEADER_NO_HYSTART 0x80
 
 enum opts { OPTS_NONE, OPTS_SYN, OPTS_TS_OLD, OPTS_SACK, OPTS_BYTES, OPTS_COUNT };
 
@@ -95,5 +128,7 @@ void op_option(struct input *in);
 /** One tunable at a place, or at the one that the input names (place: TUNABLE_COUNT). */
 void op_tunable(struct input *in, unsigned place);
 void op_blocking(struct input *in);
+void op_deliver(struct input *in);
+void op_sack(struct input *in);
 
 #endif

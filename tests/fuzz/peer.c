@@ -144,9 +144,21 @@ void world_segment(const struct world_segment *s)
         fl->next = end;
     else if (s->seq == fl->next)
         fl->next = end;
-    if ((s->flags & TH_ACK) && seq_gt(s->ack, fl->una) && seq_leq(s->ack, fl->end))
+    if ((s->flags & TH_ACK) && seq_gt(s->ack, fl->una) && seq_leq(s->ack, fl->end)) {
         fl->una = s->ack;
+        receiver_skip(fl, s->ack);
+    }
     world_input(bytes, n, s->offload);
+}
+
+uint8_t world_timestamps(uint8_t *o, uint32_t age, uint32_t echo)
+{
+    o[0] = o[1] = 1;
+    o[2] = 8;
+    o[3] = 10;
+    wire_put32(o + 4, (uint32_t)(world.now / 1000) + 500000000u - age);
+    wire_put32(o + 8, echo);
+    return 12;
 }
 
 void world_icmp(uint8_t type, uint8_t code, uint16_t mtu)

@@ -136,8 +136,105 @@ static const struct sequence sequences[] = {
              OPTION(0, TCP_KEEPIDLE, 1), OPTION(0, TCP_USER_TIMEOUT, 200), OP_DEADLINE, 12),
     SEQUENCE("urgent-ahead", PASSIVE, OP_SEGMENT, SEG_BIT_SEQ | SEG_BIT_LEN, TH_ACK, FROM_NEXT, 10,
              0, 20, URGENT(10, 15), RECV(1, 255), RECV(1, 255)),
+    SEQUENCE("device-error", ACTIVE, OP_CALL, CALL_SEND, 0, 69, 8, OP_DEVICE, 0x84, OP_CALL,
+             CALL_SEND, 0, 0xd7, 0),
+    SEQUENCE("device-late", HEADER, OP_DEVICE, 0xee, OP_BLOCKING, 0, SOCK_CALL_CONNECT | 248, 1,
+             OP_DEADLINE, 31, OP_DEADLINE, 31, OP_CALL, CALL_LISTEN, 0, 0, OP_DEVICE, 16),
     SEQUENCE("ping", HEADER, OP_PACKET, 0, 12, 8, 0, 0, 0, 1, 2, 0, 1, 'p', 'i', 'n', 'g'),
 };
+
+/* What a sender goes through: the flight (512 n bytes, several packets), then ACKs. */
+#define SENDER(mtu, features, ...)                                                                 \
+    {                                                                                              \
+        mtu, features, 0, 0, CONNECT(0), WAIT_MS(20), SEGMENT(TH_SYN | TH_ACK), __VA_ARGS__        \
+    }
+#define FLIGHT(n)          OP_CALL, CALL_SEND, 0, 0x80 | (n), 0
+#define DELIVER            OP_DELIVER, 0
+#define LOSE(mask)         OP_DELIVER, DELIVER_MASK, mask
+#define LATE(mask)         OP_DELIVER, DELIVER_MASK | DELIVER_LATER, mask
+#define DELIVER_UNHEARD(m) OP_DELIVER, DELIVER_MASK | DELIVER_SILENT << 5, m
+#define DELIVER_AT_ONCE    OP_DELIVER, DELIVER_BATCH << 5
+#define DUPLICATES(n)      OP_SACK, SACK_BIT_TIMES, n, SACK_TRUE
+#define RENEGE             OP_SACK, 0, SACK_FORGET
+#define LIE(packet, n)     OP_SACK, 0, SACK_TRUE | 1, packet, n
+#define SHRINK(high)       OP_SACK, SACK_BIT_WINDOW, high, 0, SACK_TRUE
+#define OLD_ECHO(k)        OP_SACK, SACK_BIT_ECHO, k, SACK_TRUE
+#define MARKED             OP_SACK, SACK_BIT_FLAGS, TH_ECE | TH_CWR | TH_RST, SACK_TRUE
+#define DEADLINES(n)       OP_DEADLINE, (n)-1
+#define TOO_BIG            OP_ICMP, 0x43, 2, 100
+
+static const struct {
+    const char *name;
+    uint8_t bytes[80];
+} senders[] = {
+    {"fast-retransmit", SENDER(0, 0, FLIGHT(24), LOSE(1), DELIVER, FLIGHT(24), DELIVER)},
+    {"fast-retransmit-reno", SENDER(HEADER_CC(1), HEADER_NO_SACK, FLIGHT(24), LOSE(1), DELIVER,
+                                    FLIGHT(24), LOSE(5), DELIVER, DELIVER)},
+    {"bbr", SENDER(HEADER_CC(2), 0, FLIGHT(24), WAIT_MS(20), LOSE(0x11), WAIT_MS(20), DELIVER,
+                   FLIGHT(30), DEADLINES(4), DELIVER, MARKED, FLIGHT(30), DEADLINES(9), LOSE(6),
+                   DEADLINES(9), DELIVER)},
+    {"count-sacks", SENDER(HEADER_NO_RACK, 0, FLIGHT(30), LOSE(0x12), DUPLICATES(3), DELIVER,
+                           FLIGHT(30), LOSE(0x44), DEADLINES(2), DELIVER, DELIVER)},
+    {"tail", SENDER(0, 0, FLIGHT(24), LOSE(0xf0), DEADLINES(1), DELIVER, DEADLINES(1), DELIVER)},
+    {"probe-needless", SENDER(0, 0, FLIGHT(12), DELIVER_UNHEARD(0), DEADLINES(1), DELIVER)},
+    {"time-out",
+     SENDER(HEADER_NO_PROBE, 0, FLIGHT(24), LOSE(255), DEADLINES(1), DELIVER, DELIVER, DELIVER)},
+    {"time-out-needless",
+     SENDER(HEADER_NO_PROBE, 0, FLIGHT(24), LATE(255), DEADLINES(1), DELIVER, DELIVER)},
+    {"time-out-forward", SENDER(HEADER_NO_PROBE, HEADER_NO_SACK, FLIGHT(6), LATE(255), DEADLINES(1),
+                                FLIGHT(24), OLD_ECHO(255), DELIVER, DELIVER)},
+    {"reorder", SENDER(0, 0, FLIGHT(24), WAIT_MS(10), LATE(3), WAIT_MS(3), DELIVER, FLIGHT(24),
+                       WAIT_MS(10), LATE(3), DEADLINES(1), DELIVER, DELIVER)},
+    {"reneging", SENDER(0, 0, FLIGHT(24), LOSE(1), RENEGE, DEADLINES(3), DELIVER, DELIVER)},
+    {"lies", SENDER(0, 0, FLIGHT(24), LIE(2, 1), LIE(66, 1), LIE(0x90, 9), LIE(5, 3), DEADLINES(2),
+                    DELIVER)},
+    {"shrink", SENDER(0, 0, FLIGHT(30), SHRINK(0), LOSE(5), DEADLINES(3), SHRINK(2), DEADLINES(2),
+                      SHRINK(255), DELIVER)},
+    {"path-shrinks",
+     SENDER(0, 0, FLIGHT(30), TOO_BIG, DELIVER, FLIGHT(30), LOSE(9), TOO_BIG, DELIVER, DELIVER)},
+    {"refusals", SENDER(0, 0, OP_DEVICE, 0x62, FLIGHT(30), LOSE(9), OP_DEVICE, 0x43, DELIVER,
+                        OP_DEVICE, 0x64, DEADLINES(2), DELIVER, DEADLINES(2), DELIVER)},
+    {"no-memory", SENDER(0, 0, FLIGHT(30), OP_MEMORY, 128, LOSE(0x15), DUPLICATES(2), DELIVER,
+                         DEADLINES(3), OP_MEMORY, 0, DELIVER, DELIVER)},
+    {"at-once", SENDER(0, 0, FLIGHT(30), DELIVER_AT_ONCE, FLIGHT(60), LOSE(0x81), DELIVER_AT_ONCE)},
+    {"change-of-mind",
+     SENDER(0, 0, FLIGHT(30), OP_OPTION, 0, PLACE_TCP_CONGESTION, OPTION_EDGE, 2, 0, LOSE(3),
+            DELIVER, OP_OPTION, 0, PLACE_TCP_CONGESTION, OPTION_EDGE, 1, 0, FLIGHT(30), DELIVER)},
+};
+
+#define ROUND FLIGHT(60), WAIT_MS(5), DELIVER, WAIT_MS(5)
+static const uint8_t mtu_probes[] = {HEADER,
+                                     TUNABLE_AT_MOST(mtu_probing),
+                                     CONNECT(0),
+                                     WAIT_MS(20),
+                                     SEGMENT(TH_SYN | TH_ACK),
+                                     ROUND,
+                                     ROUND,
+                                     FLIGHT(60),
+                                     LOSE(1),
+                                     WAIT_MS(5),
+                                     DELIVER,
+                                     ROUND,
+                                     FLIGHT(60),
+                                     LOSE(255),
+                                     DEADLINES(4),
+                                     DELIVER,
+                                     ROUND,
+                                     DEADLINES(9),
+                                     ROUND};
+
+/* Zeros after the last step would be steps as well. */
+static void write_senders(void)
+{
+    for (size_t i = 0; i < sizeof(senders) / sizeof(senders[0]); i++) {
+        size_t n = sizeof(senders[i].bytes);
+
+        while (n && !senders[i].bytes[n - 1])
+            n--;
+        write_seed("fuzz_sequence", senders[i].name, senders[i].bytes, n);
+    }
+    write_seed("fuzz_sequence", "mtu-probes", mtu_probes, sizeof(mtu_probes));
+}
 
 static void write_sequences(void)
 {
@@ -149,9 +246,9 @@ static void write_sequences(void)
 
 static unsigned n_frames;
 
-static void write_frame(const uint8_t *bytes, uint32_t n)
+static void write_frame(uint8_t how, const uint8_t *bytes, uint32_t n)
 {
-    uint8_t seed[2048] = {17};
+    uint8_t seed[2048] = {how};
     char name[32];
 
     if (n >= sizeof(seed))
@@ -166,7 +263,32 @@ static void write_segment(struct world_segment s)
     static uint8_t bytes[WORLD_FRAME];
 
     s.window = 1000;
-    write_frame(bytes, world_build(bytes, &s));
+    write_frame(17, bytes, world_build(bytes, &s));
+}
+
+/* What tells a sender of loss and of needless retransmissions, in each state that it may be in. */
+static void write_acks(void)
+{
+    static const uint8_t blocks[][24] = {
+        {1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 1, 5, 10, 0, 0, 1, 244, 0, 0, 11, 184},
+        {1, 1, 8, 10, 0, 0, 0, 1, 255, 255, 255, 0, 1, 1, 5, 10, 0, 0, 0, 0, 0, 0, 1, 244},
+        {1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 1, 5, 10, 255, 255, 255, 0, 0, 0, 0, 0},
+    };
+    static uint8_t bytes[WORLD_FRAME];
+
+    for (unsigned state = 0; state < 8; state++) {
+        for (unsigned i = 0; i < 9; i++) {
+            struct world_segment s = {.flags = i == 7 ? TH_ACK | 0x40 : TH_ACK,
+                                      .ack = i % 3 == 2   ? 0
+                                             : i % 3 == 1 ? -2500u
+                                                          : -3000u,
+                                      .window = i == 8 ? 0 : 1000,
+                                      .opt = blocks[i / 3],
+                                      .opt_len = i & 1 ? 24 : 12};
+
+            write_frame((uint8_t)(17 | state << 5), bytes, world_build(bytes, &s));
+        }
+    }
 }
 
 /* To the flows as set_up() of fuzz_frame.c has them, with relative numbers. */
@@ -190,7 +312,8 @@ static void write_frames(void)
                                                  .opt = options,
                                                  .opt_len = flow & 1 ? sizeof(options) : 0});
     }
-    write_frame(arp, sizeof(arp));
+    write_frame(17, arp, sizeof(arp));
+    write_acks();
     world_end();
 }
 
@@ -246,6 +369,7 @@ int main(int argc, char **argv)
     folder = argv[1];
     mkdir(folder, 0777);
     write_sequences();
+    write_senders();
     write_frames();
     write_messages();
     return 0;

@@ -37,17 +37,7 @@ static uint32_t number(struct input *in, uint32_t next, uint32_t acked, uint32_t
     }
 }
 
-static uint8_t put_timestamps(uint8_t *o, const struct flow *fl, uint32_t age, uint32_t echo_age)
-{
-    o[0] = o[1] = 1;
-    o[2] = 8;
-    o[3] = 10;
-    wire_put32(o + 4, (uint32_t)(world.now / 1000) + 500000000u - age);
-    wire_put32(o + 8, fl->tsval - echo_age);
-    return 12;
-}
-
-static uint8_t put_syn(uint8_t *o, const struct flow *fl, uint8_t which)
+static uint8_t put_syn(uint8_t *o, struct flow *fl, uint8_t which)
 {
     static const uint8_t head[8] = {2, 4, 5, 180, 1, 3, 3, 7};
 
@@ -56,9 +46,19 @@ static uint8_t put_syn(uint8_t *o, const struct flow *fl, uint8_t which)
         wire_put16(o + 2, which & 2 ? 88 : 536);
     if (which & 4)
         o[7] = which >> 4;
+    fl->sack &= !(which & 40);
+    fl->ts &= !(which & 72);
     if (which & 8)
         return 4;
-    return (uint8_t)(8 + put_timestamps(o + 8, fl, 0, 0));
+    world_timestamps(o + 8, 0, fl->tsval);
+    if (!(which & 32)) { /* SACK permitted */
+        o[8] = 4;
+        o[9] = 2;
+    }
+    if (!(which & 64))
+        return 20;
+    o[10] = o[11] = 1;
+    return which & 32 ? 8 : 12;
 }
 
 static uint8_t put_sack(uint8_t *o, const struct flow *fl, struct input *in)
@@ -77,15 +77,18 @@ static uint8_t put_sack(uint8_t *o, const struct flow *fl, struct input *in)
     return (uint8_t)(4 + 8 * n);
 }
 
-static uint8_t options(struct input *in, uint8_t *o, const struct flow *fl)
+static uint8_t options(struct input *in, uint8_t *o, struct flow *fl)
 {
     uint8_t kind = input_u8(in);
 
     switch ((enum opts)(kind % OPTS_COUNT)) {
     case OPTS_SYN:
         return put_syn(o, fl, input_u8(in));
-    case OPTS_TS_OLD:
-        return put_timestamps(o, fl, input_u16(in), (uint32_t)(int8_t)input_u8(in));
+    case OPTS_TS_OLD: {
+        uint16_t age = input_u16(in);
+
+        return world_timestamps(o, age, fl->tsval - (uint32_t)(int8_t)input_u8(in));
+    }
     case OPTS_SACK:
         return put_sack(o, fl, in);
     case OPTS_BYTES:
@@ -141,7 +144,7 @@ void op_segment(struct input *in)
     else if (s.flags & TH_SYN)
         s.opt_len = put_syn(opt, fl, 0);
     else if (fl->ts)
-        s.opt_len = put_timestamps(opt, fl, 0, 0);
+        s.opt_len = world_timestamps(opt, 0, fl->tsval);
     if (bits & SEG_BIT_MORE)
         more(in, &s);
     world_segment(&s);

@@ -37,7 +37,7 @@ static void at_edge(const struct option *o, uint8_t which, uint8_t *value)
     static const int edges[] = {-1, INT_MAX, INT_MIN, 1, 65536, 32767, INT_MAX - 1, 0};
 
     if (o->size == SIZE_STRING)
-        memcpy(value, "reno", sizeof("reno"));
+        strcpy((char *)value, tcp_cc_at(which % 3)->name);
     else
         memcpy(value, &edges[which & 7], sizeof(edges[0]));
 }
@@ -73,8 +73,11 @@ void op_option(struct input *in)
         return;
     }
     input_bytes(in, value, size & OPTION_BYTES ? len : 2); /* mostly small numbers */
-    if (size & OPTION_EDGE)
+    if (size & OPTION_EDGE) {
         at_edge(o, value[0], value);
+        if (o->size == SIZE_STRING)
+            len = strlen((char *)value);
+    }
     world_trace("option %d/%d = %u %u", o->level, o->name, value[0], value[1]);
     set_or_get(s, o, false, value, len);
 }
@@ -97,8 +100,13 @@ static void in_range(void)
 /* As a person at a keyboard: names with and without their place, vectors, and nonsense. */
 static void by_text(struct input *in, uint8_t which)
 {
-    static const char *const names[] = {"tcp_rmem", "net.ipv4.tcp_wmem", "ip_local_port_range",
-                                        "net.core.somaxconn", "tcp_none"};
+    static const char *const names[] = {"tcp_rmem",
+                                        "net.ipv4.tcp_wmem",
+                                        "ip_local_port_range",
+                                        "net.core.somaxconn",
+                                        "tcp_congestion_control",
+                                        "tcp_available_congestion_control",
+                                        "tcp_none"};
     static const char letters[] = "0123456789  \t-x";
     const char *name = names[which % (sizeof(names) / sizeof(names[0]))];
     char text[33] = "";
@@ -147,7 +155,10 @@ void op_tunable(struct input *in, unsigned place)
         world_fail("a tunable cannot be found");
     if (!choose(in, &t, &value))
         return;
-    snprintf(text, sizeof(text), "%lld", (long long)value);
+    if (place % TUNABLE_COUNT == TUNABLE_congestion_control) /* which is written as a word */
+        snprintf(text, sizeof(text), "%s", tcp_cc_at((unsigned)value)->name);
+    else
+        snprintf(text, sizeof(text), "%lld", (long long)value);
     world_trace("tunable %s = %s", t.name, text);
     err = stack_tunable_set(world.st, t.name, text);
     if (err && err != -ERANGE) /* the first port may not lie above the last */

@@ -60,7 +60,7 @@ static void *counted_alloc(void *ctx, size_t size)
     void *p;
 
     (void)ctx;
-    if (++world.allocs == world.fail_at) {
+    if (++world.allocs >= world.fail_at && world.allocs < world.fail_to) {
         world_trace("no memory for %zu bytes", size);
         return NULL;
     }
@@ -102,7 +102,7 @@ static void answer_arp(const uint8_t *ask)
 
 static void learn_options(struct flow *fl, const uint8_t *o, uint32_t n, bool syn)
 {
-    bool ts = false;
+    bool ts = false, sack = false;
 
     for (uint32_t i = 0; i < n && o[i]; i += o[i] == 1 ? 1 : o[i + 1]) {
         if (o[i] == 1)
@@ -113,12 +113,15 @@ static void learn_options(struct flow *fl, const uint8_t *o, uint32_t n, bool sy
             ts = true;
             fl->tsval = wire_get32(o + i + 2);
         }
+        sack |= o[i] == 4;
     }
-    if (syn)
+    if (syn) {
         fl->ts = ts;
+        fl->sack = sack;
+    }
 }
 
-static void learn(const uint8_t *tcp, uint32_t len)
+static void learn(const uint8_t *tcp, uint32_t len, uint32_t mss)
 {
     uint32_t header = (tcp[12] >> 4) * 4u, seq = wire_get32(tcp + 4), end;
     unsigned i = (unsigned)wire_get16(tcp + 2) - WORLD_PEER;
@@ -140,6 +143,10 @@ static void learn(const uint8_t *tcp, uint32_t len)
         fl->seen = true;
     }
     learn_options(fl, tcp + 20, header - 20, tcp[13] & TH_SYN);
+    if (tcp[13] & TH_SYN)
+        receiver_begin(fl, end);
+    else
+        receiver_sent(fl, seq, end, mss);
     if (seq_gt(end, fl->end))
         fl->end = end;
     if (tcp[13] & TH_ACK)
@@ -166,6 +173,8 @@ static int transmit(void *ctx, const struct frame *f)
     (void)ctx;
     if (n < 42 || n > sizeof(bytes))
         world_fail("the stack sent a frame of a wrong size");
+    if (world.device_for && --world.device_for == 0)
+        world.device = 0;
     if (world.device < 0)
         return world.device;
     frame_flatten(f, bytes);
@@ -182,7 +191,7 @@ static int transmit(void *ctx, const struct frame *f)
     world.last_len = n - 14 < sizeof(world.last) ? n - 14 : sizeof(world.last);
     memcpy(world.last, bytes + 14, world.last_len);
     if (bytes[14 + IPV4_PROTO] == IP_PROTO_TCP && n >= 54)
-        learn(bytes + 34, n - 34);
+        learn(bytes + 34, n - 34, f->gso == FRAME_GSO_NONE ? 0 : f->gso_size);
     if (world.device == 1) {
         world.queued_owner = f->owner;
         world.queued_bytes = f->span_len;
@@ -344,8 +353,8 @@ static const char *left_over(void)
         return "TIME-WAIT records are left";
     if (t->n_tcbs || t->n_orphans || t->tcb_pool.in_use || hash_count(&t->conns))
         return "connections are left";
-    if (t->segment_pool.in_use || t->range_pool.in_use)
-        return "segments or ranges are left";
+    if (t->segment_pool.in_use || t->range_pool.in_use || t->bbr_pool.in_use)
+        return "segments, ranges or models of bbr are left";
     if (t->bind_pool.in_use || hash_count(&t->binds) || hash_count(&t->listeners))
         return "ports are left";
     if (t->call_pool.in_use)
@@ -363,8 +372,9 @@ void world_end(void)
     unsigned limit = END_LIMIT;
     uint64_t next;
 
-    world.fail_at = 0;
+    world.fail_to = 0;
     world.device = 0;
+    world.device_for = 0;
     stack_device_ready(world.st, world.now);
     close_all();
     world_run();

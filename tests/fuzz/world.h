@@ -15,15 +15,34 @@
 #include "proto/sock/wait.h"
 #include "proto/stack_internal.h"
 
-#define WORLD_FLOWS 8
-#define WORLD_SOCKS 8
-#define WORLD_CALLS 4
-#define WORLD_ARPS  4
-#define WORLD_PORT  80   /**< of listeners */
-#define WORLD_PEER  4000 /**< flow i is the peer's port 4000 + i */
-#define WORLD_FAR   6    /**< flows from here on are behind the gateway */
-#define WORLD_BUF   65536
-#define WORLD_FRAME (FRAME_MAX_PACKET + 14)
+#define WORLD_FLOWS   8
+#define WORLD_SOCKS   8
+#define WORLD_CALLS   4
+#define WORLD_ARPS    4
+#define WORLD_PORT    80   /**< of listeners */
+#define WORLD_PEER    4000 /**< flow i is the peer's port 4000 + i */
+#define WORLD_FAR     6    /**< flows from here on are behind the gateway */
+#define WORLD_BUF     65536
+#define WORLD_FRAME   (FRAME_MAX_PACKET + 14)
+#define WORLD_PACKETS 64
+#define WORLD_RANGES  8
+
+/** A packet that the stack sent; an offloaded frame is several. */
+struct world_packet {
+    uint32_t seq, end, tsval;
+    bool there; /**< it has arrived, or never will */
+};
+
+/** What a true receiver knows (receiver.c). */
+struct receiver {
+    struct world_packet packets[WORLD_PACKETS]; /**< the newest is packets[n - 1], modulo */
+    unsigned n;
+    uint32_t next, ts_recent;
+    struct sack_block have[WORLD_RANGES], dup; /**< newest first; dup: the next D-SACK */
+    uint8_t n_have;
+    bool has_dup;
+    uint16_t window;
+};
 
 /** A connection as its peer sees it. */
 struct flow {
@@ -33,8 +52,9 @@ struct flow {
     uint32_t acked;    /**< the newest acknowledgement from the stack */
     uint32_t window;   /**< its right edge, from there, unscaled */
     uint32_t una, end; /**< the oldest and the newest end of what the stack has sent */
-    bool seen, ts;
+    bool seen, ts, sack;
     uint32_t tsval;
+    struct receiver rx;
 };
 
 /** A blocking call that moves bytes. */
@@ -57,9 +77,10 @@ struct world {
     bool raw;  /**< foreign bytes came in: payload proves nothing any more */
     struct world_wait waits[WORLD_CALLS]; /**< what calls[i] moves */
     int device;                           /**< what transmit answers */
+    unsigned device_for;                  /**< … for so many frames; 0: until further notice */
     uint64_t queued_owner;                /**< of the last frame that the device queued */
     uint32_t queued_bytes;
-    uint64_t allocs, fail_at; /**< the allocation that fails; 0: none */
+    uint64_t allocs, fail_at, fail_to; /**< the allocations that fail; 0: none */
     int64_t live;
     uint8_t last[128]; /**< the head of the last IP packet that the stack sent */
     uint32_t last_len;
@@ -127,10 +148,27 @@ struct world_segment {
 uint32_t world_build(uint8_t *dst, const struct world_segment *s);
 /** Send it, and move the flow on. */
 void world_segment(const struct world_segment *s);
+/** Timestamps as they follow from `age` and `echo`: 12 bytes at o. */
+uint8_t world_timestamps(uint8_t *o, uint32_t age, uint32_t echo);
 /** An ICMP error that quotes the last packet the stack sent. */
 void world_icmp(uint8_t type, uint8_t code, uint16_t mtu);
 /** Set the sums of IPv4 and of what it carries, as far as they lie inside the frame. */
 void world_fix_sums(uint8_t *b, size_t len);
+
+/** A new incarnation, which begins at seq. */
+void receiver_begin(struct flow *fl, uint32_t seq);
+/** The stack sent this, in packets of `mss` bytes (0: one). */
+void receiver_sent(struct flow *fl, uint32_t seq, uint32_t end, uint32_t mss);
+/** The i-th newest packet. */
+const struct world_packet *receiver_packet(const struct flow *fl, unsigned i);
+void receiver_arrive(struct flow *fl, const struct world_packet *p);
+/** Everything below seq has been acknowledged, by whatever means: so it is here. */
+void receiver_skip(struct flow *fl, uint32_t seq);
+/** The D-SACK that is due and the ranges beyond a hole; returns how many, `most` at most. */
+uint8_t receiver_blocks(struct flow *fl, struct sack_block *b, uint8_t most);
+/** SACK blocks as an option, padded: 4 + 8 n bytes; nothing when n is 0. */
+uint8_t receiver_put_sack(uint8_t *o, const struct sack_block *b, uint8_t n);
+void receiver_ack(unsigned flow);
 
 struct ip_endpoint world_peer(unsigned flow);
 /** send(2) of up to n bytes of the pattern; recv(2) compares with it: without the urgent byte at

@@ -13,7 +13,7 @@ static const struct {
     const char *name, *values;
 } absent[] = {
     {"tcp_fack", "0"},        {"tcp_ecn", "0 2"},           {"tcp_fastopen", "0"},
-    {"tcp_mtu_probing", "0"}, {"tcp_no_metrics_save", "1"},
+    {"tcp_no_metrics_save", "1"},
 };
 
 const char *tunable_set(struct stack *st, struct arena *a, const char *name, const char *value)

@@ -175,9 +175,9 @@ static void watched_release(void *ctx, void *ptr, size_t size)
 static void make_every_object_an_allocation(struct stack *st)
 {
     struct tcp_table *t = &st->tcp;
-    struct pool *pools[] = {&t->tcb_pool,      &t->sock_pool,    &t->segment_pool,
-                            &t->range_pool,    &t->request_pool, &t->timewait_pool,
-                            &t->listener_pool, &t->bind_pool,    &t->call_pool};
+    struct pool *pools[] = {&t->tcb_pool,     &t->sock_pool,     &t->segment_pool,  &t->range_pool,
+                            &t->request_pool, &t->timewait_pool, &t->listener_pool, &t->bind_pool,
+                            &t->call_pool,    &t->bbr_pool};
 
     for (size_t i = 0; i < sizeof(pools) / sizeof(pools[0]); i++)
         pools[i]->per_slab = 1;

@@ -78,14 +78,15 @@ static void prepare(struct run *r, const struct flows_config *c)
 
     for (unsigned i = 0; i < c->n; i++) {
         struct flow *f = &r->flow[i];
+        struct sim_host *to = &r->sim.host[c->far_us && i % 2 ? 2 : 1];
 
         send.congestion = c->algorithm[i];
         program_init(&f->a, &r->sim.host[0], &send, 2 * i);
-        program_init(&f->b, &r->sim.host[1], &none, 2 * i + 1);
+        program_init(&f->b, to, &none, 2 * i + 1);
         program_pair(&f->a, &f->b, i);
         f->waiting[0] = &f->b;
         f->port = (uint16_t)(5000 + i);
-        if (program_listen(&f->server, &r->sim.host[1], f->port, 4, f->waiting, 1))
+        if (program_listen(&f->server, to, f->port, 4, f->waiting, 1))
             sim_fail(&r->sim, "listen failed");
         sim_at(&r->sim, SIM_START + i * c->stagger_us, connect_flow, f);
     }
@@ -126,6 +127,7 @@ static void evaluate(const struct flows_config *c, const struct reading *from,
 void flows_run(const struct flows_config *config, struct flows_result *out)
 {
     struct run *r = calloc(1, sizeof(*r));
+    struct link_config far = config->back;
     struct reading from, to;
 
     if (!r)
@@ -135,6 +137,9 @@ void flows_run(const struct flows_config *config, struct flows_result *out)
     r->sim.check_every = 256;
     add_host(&r->sim, &config->forward);
     add_host(&r->sim, &config->back);
+    far.delay_us += config->far_us;
+    if (config->far_us)
+        add_host(&r->sim, &far);
     prepare(r, config);
     sim_run_for(&r->sim, config->n * config->stagger_us + config->warm_us);
     from = look(r, config->n);

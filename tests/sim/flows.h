@@ -16,6 +16,7 @@ struct flows_config {
     unsigned n;
     const char *algorithm[FLOWS_MAX];
     uint64_t stagger_us; /**< one starts so long after the other */
+    uint64_t far_us;     /**< > 0: every second flow's round trip is so much longer */
     uint64_t warm_us;    /**< then nothing is measured … */
     uint64_t measure_us; /**< … and then it is */
     uint64_t seed;

@@ -71,6 +71,7 @@ struct bbr {
 
     /* loss */
     uint32_t loss_round_delivered, lost_end_seq;
+    uint32_t tolerance_delivered, tolerance_lost; /**< counts when this round of losses began */
     uint8_t loss_events;
     bool loss_round_start, loss_in_round;
 

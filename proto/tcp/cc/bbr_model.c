@@ -133,11 +133,25 @@ void bbr_note_loss(struct tcb *tp, struct bbr *b)
     b->loss_in_round = true;
 }
 
+/*
+ * A few losses, no more than LossThresh of the packets, say nothing about a queue. The draft takes
+ * two of a hundred packets, and outside of probing each single one, for a sign of congestion: as a
+ * round with a lost packet delivers one less than the bound lets out, the bounds then sink from round
+ * to round, and random loss far below the tolerated rate takes a fifth of the bandwidth.
+ * tcp_bbr_tolerance = 0 is the draft's letter.
+ */
+static bool is_tolerable(const struct tcb *tp, uint32_t lost, uint32_t sent)
+{
+    uint64_t few = (uint64_t)tp->st->tcp.tunables.bbr_tolerance;
+
+    return lost < few || (uint64_t)lost * LOSS_INVERSE <= sent;
+}
+
 bool bbr_is_inflight_too_high(const struct tcb *tp, const struct bbr_flight *f)
 {
     if (f->lost && !tp->sack_ok)
         return true;
-    return (uint64_t)f->lost * LOSS_INVERSE > f->tx_in_flight;
+    return !is_tolerable(tp, f->lost, f->tx_in_flight);
 }
 
 struct bbr_flight bbr_flight_of_sample(const struct tcb *tp, const struct tcp_rate_sample *rs)
@@ -182,10 +196,18 @@ void bbr_reset_shortterm(struct bbr *b)
     b->inflight_shortterm = BBR_NO_BOUND;
 }
 
+static bool was_round_tolerable(const struct tcb *tp, const struct bbr *b)
+{
+    uint32_t lost = tp->lost_total - b->tolerance_lost;
+    uint32_t sent = tp->delivered - b->tolerance_delivered + lost;
+
+    return tp->sack_ok && tp->st->tcp.tunables.bbr_tolerance && is_tolerable(tp, lost, sent);
+}
+
 /* Once a round: what was delivered in it, but not below 0.7 of what was believed. */
 static void adapt_lower_bounds(struct tcb *tp, struct bbr *b)
 {
-    if (bbr_is_probing(b) || !b->loss_in_round)
+    if (bbr_is_probing(b) || !b->loss_in_round || was_round_tolerable(tp, b))
         return;
     if (b->bw_shortterm == BBR_NO_RATE)
         b->bw_shortterm = bbr_max_bw(b);
@@ -204,4 +226,6 @@ void bbr_update_congestion_signals(struct tcb *tp, struct bbr *b, const struct t
         return;
     adapt_lower_bounds(tp, b);
     b->loss_in_round = false;
+    b->tolerance_delivered = tp->delivered;
+    b->tolerance_lost = tp->lost_total;
 }

@@ -29,11 +29,15 @@ struct cubic_epoch {
 };
 
 struct cubic {
-    struct cubic_epoch now, saved;
+    struct cubic_epoch now;
+    union {
+        struct hystart hystart;   /**< before there was an epoch … */
+        struct cubic_epoch saved; /**< … afterwards: the one before the last reduction */
+    };
     uint64_t last_ack; /**< the last time that the window was known to be in use */
     uint32_t fraction; /**< of the window, 2^-32 packet */
+    bool has_saved;
     bool can_undo;
-    struct hystart hystart;
 };
 
 _Static_assert(sizeof(struct cubic) <= sizeof(((struct tcb *)0)->cc_private),
@@ -166,11 +170,24 @@ static void cubic_cong_avoid(struct tcb *tp, uint32_t acked)
     struct cubic *c = cubic_of(tp);
 
     if (tcp_in_slow_start(tp)) {
-        acked = tcp_slow_start(tp, hystart_growth(&c->hystart, tp, acked));
+        acked = tcp_slow_start(tp, c->has_saved ? acked : hystart_growth(&c->hystart, tp, acked));
         if (!acked)
             return;
     }
     congestion_avoidance(tp, c, acked);
+}
+
+/* In the first slow start there is no epoch to save: HyStart++ keeps its place, and may go on. */
+static void save(struct cubic *c)
+{
+    const struct cubic_epoch *e = &c->now;
+
+    if (!c->has_saved)
+        hystart_stop(&c->hystart);
+    if (!c->has_saved && !e->since && !e->w_max && !e->cwnd_prior)
+        return;
+    c->has_saved = true;
+    c->saved = *e;
 }
 
 /* The present epoch ends in a reduction. Below the last plateau others have come: leave them room
@@ -182,7 +199,7 @@ static uint32_t reduce(struct tcb *tp, uint32_t factor)
     uint32_t ssthresh = (uint32_t)((uint64_t)tp->cwnd * factor / SCALE);
 
     if (!tcp_in_reduction(tp)) { /* the first of a recovery */
-        c->saved = *e;
+        save(c);
         c->can_undo = true;
     }
     e->cwnd_prior = tp->cwnd;
@@ -192,7 +209,6 @@ static uint32_t reduce(struct tcb *tp, uint32_t factor)
         e->w_max = tp->cwnd;
     e->since = 0;
     c->fraction = 0;
-    hystart_stop(&c->hystart);
     return ssthresh > LEAST_SSTHRESH ? ssthresh : LEAST_SSTHRESH;
 }
 
@@ -212,10 +228,15 @@ static uint32_t cubic_undo_cwnd(struct tcb *tp)
     struct cubic *c = cubic_of(tp);
 
     if (c->can_undo)
-        c->now = c->saved;
+        c->now = c->has_saved ? c->saved : (struct cubic_epoch){0};
     c->can_undo = false;
-    if (tp->prior_ssthresh == TCP_INIT_SSTHRESH)
-        hystart_resume(&c->hystart, tp); /* it is the first slow start still */
+    if (tp->prior_ssthresh == TCP_INIT_SSTHRESH) {
+        /* it is the first slow start still */
+        if (c->has_saved)
+            hystart_init(&c->hystart, tp);
+        c->has_saved = false;
+        hystart_resume(&c->hystart, tp);
+    }
     return reno_undo_cwnd(tp);
 }
 
@@ -229,7 +250,8 @@ static void cubic_set_state(struct tcb *tp, enum ca_state state)
     c->now.w_max = 0;
     c->now.since = 0;
     c->fraction = 0;
-    hystart_stop(&c->hystart);
+    if (!c->has_saved)
+        hystart_stop(&c->hystart);
 }
 
 /* Since the last ACK the window was not the limit: that time does not count. */
@@ -258,7 +280,8 @@ static void cubic_acked(struct tcb *tp, const struct tcp_cc_ack *ack)
     if (!tcp_is_cwnd_limited(tp))
         skip_time(tp, c);
     c->last_ack = tp->st->now;
-    hystart_acked(&c->hystart, tp, ack->rtt_us);
+    if (!c->has_saved)
+        hystart_acked(&c->hystart, tp, ack->rtt_us);
 }
 
 const struct tcp_cc_ops tcp_cc_cubic = {

@@ -42,7 +42,7 @@ static uint32_t restart_cwnd(const struct tcb *tp)
 {
     uint32_t initial = tcp_init_cwnd(tp);
 
-    if (tp->iw.reduced)
+    if (tp->iw_reduced)
         initial = min32(initial, initial_window(4, RFC3390_MAX, tp->mss_cache));
     return min32(initial, tp->cwnd);
 }
@@ -51,7 +51,7 @@ void tcp_cwnd_init(struct tcb *tp)
 {
     tp->iw.start = tp->snd_nxt;
     tp->iw.end = tp->snd_nxt + tp->cwnd * tp->mss_cache;
-    tp->iw.open = true;
+    tp->iw_open = true;
 }
 
 void tcp_cwnd_rescale(struct tcb *tp, uint32_t from, uint32_t to)
@@ -65,8 +65,8 @@ void tcp_cwnd_rescale(struct tcb *tp, uint32_t from, uint32_t to)
 
 void tcp_cwnd_note_loss(struct tcb *tp)
 {
-    if (tp->iw.open && seq_lt(tp->snd_una, tp->iw.end) && tp->snd_nxt - tp->iw.start > 4096)
-        tp->iw.reduced = true;
+    if (tp->iw_open && seq_lt(tp->snd_una, tp->iw.end) && tp->snd_nxt - tp->iw.start > 4096)
+        tp->iw_reduced = true;
 }
 
 bool tcp_is_cwnd_limited(const struct tcb *tp)
@@ -102,8 +102,8 @@ static void application_limited(struct tcb *tp)
 
 void tcp_cwnd_validate(struct tcb *tp, bool limited)
 {
-    if (tp->iw.open && seq_geq(tp->snd_una, tp->iw.end))
-        tp->iw.open = false;
+    if (tp->iw_open && seq_geq(tp->snd_una, tp->iw.end))
+        tp->iw_open = false;
     if (!seq_lt(tp->snd_una, tp->cwnd_usage_seq) || limited ||
         (!tp->is_cwnd_limited && tp->packets_out > tp->max_packets_out)) {
         tp->is_cwnd_limited = limited;

@@ -18,6 +18,7 @@ static int choose_source(struct tcb *tp, const struct ip_endpoint *remote)
     if (ip_addr_is_any(&tp->conn.local.addr))
         tp->conn.local.addr = rt.source;
     tp->pmtu = (uint16_t)rt.mtu;
+    tp->pmtu_until = 0;
     return 0;
 }
 
@@ -107,7 +108,7 @@ static void init_sequence(struct tcb *tp, uint32_t tw_isn)
     tp->rcv_nxt = tp->rcv_wup = 0;
     tcp_rtt_init(tp);
     tp->cwnd = 1;
-    tp->established_at = st->now; /* until then: when the first SYN went out */
+    tp->syn_sent_at = st->now;
 }
 
 /* A socket whose last attempt failed starts anew. */

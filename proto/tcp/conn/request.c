@@ -172,7 +172,7 @@ static int request_fill(struct stack *st, struct tcp_request *req, struct sock *
         return err;
     req->pmtu = (uint16_t)rt.mtu;
     req->listener = s;
-    req->timer.kind = STACK_TIMER_REQUEST;
+    req->timer.node.kind = STACK_TIMER_REQUEST;
     req->irs = seg->seq;
     req->ts_offset = isn_ts_offset(st, &req->conn.local, &req->conn.remote);
     req->tos = s->tcb->tos;
@@ -270,6 +270,7 @@ static void inherit_options(struct tcb *tp, const struct tcb *from)
     tp->user_clamp = from->user_clamp;
     tp->max_pacing_rate = from->max_pacing_rate;
     tp->tos = from->tos;
+    tp->pmtudisc = from->pmtudisc;
     tp->ttl = from->ttl;
     tp->cc = from->cc;
 }

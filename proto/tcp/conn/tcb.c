@@ -9,6 +9,7 @@
 #include "proto/sock/sock_internal.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 
 #define MAX_STREAM (16u << 20)
 
@@ -22,10 +23,8 @@ struct tcb *tcb_new(struct stack *st)
     tp->st = st;
     tp->conn.kind = TCP_KIND_FULL;
     tp->conn.state = TCPS_CLOSED;
-    tp->id = st->next_id++;
-    tp->timer.kind = STACK_TIMER_TCP;
+    tp->timer.node.kind = STACK_TIMER_TCP;
     list_init(&tp->dirty);
-    list_init(&tp->orphan_link);
     list_init(&tp->sendq);
     list_init(&tp->rtxq);
     list_init(&tp->sent_order);
@@ -41,9 +40,11 @@ struct tcb *tcb_new(struct stack *st)
     tp->pacing_rate = UINT64_MAX;
     tp->max_pacing_rate = UINT64_MAX;
     tp->mss_clamp = UINT16_MAX;
+    tp->mtup.search_high = UINT16_MAX;
+    tp->pmtudisc = tun->no_pmtu_disc ? IP_PMTUDISC_DONT : IP_PMTUDISC_WANT;
     tp->ip_id = (uint16_t)rng_u32(&st->rng);
     tcp_rtt_init(tp);
-    hash_insert(&st->tcp.by_id, &tp->id_node, tp->id);
+    hash_insert(&st->tcp.by_id, &tp->id_node, st->next_id++);
     st->tcp.n_tcbs++;
     return tp;
 }
@@ -108,10 +109,8 @@ void tcb_free(struct tcb *tp)
 {
     struct stack *st = tp->st;
 
-    if (list_linked(&tp->orphan_link)) {
-        list_del(&tp->orphan_link);
+    if (tp->orphan)
         st->tcp.n_orphans--;
-    }
     tcp_timers_stop(tp);
     tcp_cc_stop(tp);
     list_del(&tp->dirty);
@@ -135,7 +134,7 @@ void tcp_orphan(struct tcb *tp)
         tcb_free(tp);
         return;
     }
-    list_add_tail(&st->tcp.all_orphans, &tp->orphan_link);
+    tp->orphan = true;
     st->tcp.n_orphans++;
     COUNT(st, tcp_orphans);
     if (st->tcp.n_orphans > (uint64_t)st->tcp.tunables.max_orphans) {
@@ -149,12 +148,14 @@ void tcp_init_transfer(struct tcb *tp)
 {
     struct stack *st = tp->st;
 
-    tp->established_at = st->now;
+    tp->probes_since = 0;
     tp->last_received = st->now;
     tp->last_ack_received = st->now;
     tp->pushed_seq = tp->write_seq;
     tp->snd_sml = tp->snd_una;
     tp->cwnd_usage_seq = tp->snd_nxt;
+    tcp_mtup_init(tp);
+    tcp_check_pmtu(tp);
     tcp_sync_mss(tp, tp->pmtu);
     if (tp->ts_ok)
         tp->advmss -= TCP_TIMESTAMP_SPACE;
@@ -192,6 +193,7 @@ void tcp_transmitted(struct stack *st, uint64_t owner, uint32_t bytes)
     if (!tp)
         return;
     tp->device_queued -= bytes < tp->device_queued ? bytes : tp->device_queued;
-    if (tp->conn.state != TCPS_CLOSED)
+    /* the connection may be over, and its socket listen */
+    if (tp->conn.state != TCPS_CLOSED && tp->conn.state != TCPS_LISTEN)
         tcp_touch(tp, TCP_PEND_OUTPUT | TCP_PEND_RETRANS);
 }

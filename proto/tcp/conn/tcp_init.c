@@ -71,8 +71,6 @@ int tcp_init(struct stack *st)
     }
     init_pools(st);
     draw_keys(st);
-    list_init(&t->all_socks);
-    list_init(&t->all_orphans);
     list_init(&t->timewaits);
 #define TCP_TUNABLE(name, sysctl, def, min, max, unit, help) t->tunables.name = def;
 #include "proto/tcp/tunables.def"

@@ -96,7 +96,7 @@ static void dispatch(struct tcb *tp, enum tcp_timer t)
 void tcp_timer_fire(struct stack *st, struct stack_timer *timer)
 {
     struct tcb *tp = container_of(timer, struct tcb, timer);
-    uint64_t id = tp->id;
+    uint64_t id = tcb_id(tp);
     uint64_t next;
 
     for (int i = 0; i < TCP_TIMER_COUNT; i++) {

@@ -57,7 +57,7 @@ static void fill(struct tcp_timewait *tw, const struct tcb *tp, enum tcp_state s
     tw->conn.state = (uint8_t)state;
     tw->conn.local = tp->conn.local;
     tw->conn.remote = tp->conn.remote;
-    tw->timer.kind = STACK_TIMER_TIMEWAIT;
+    tw->timer.node.kind = STACK_TIMER_TIMEWAIT;
     tw->snd_nxt = tp->snd_nxt;
     tw->rcv_nxt = tp->rcv_nxt;
     tw->rcv_wnd = tcp_receive_window(tp);

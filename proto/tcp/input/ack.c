@@ -89,6 +89,7 @@ static void clean_rtx_queue(struct tcb *tp, struct tcp_ack_state *as)
     while ((seg = scoreboard_first(tp)) && seq_leq(seg->end_seq, tp->snd_una)) {
         note_delivered(tp, seg, as);
         note_size(tp, seg);
+        tcp_mtup_acked(tp, seg);
         count_delivered(tp, seg, seg->pcount, as);
         scoreboard_remove(tp, seg);
     }
@@ -132,7 +133,6 @@ static void advance(struct tcb *tp, const struct tcp_seg *seg, struct tcp_ack_st
 {
     as->una_advanced = true;
     as->acked_bytes = seg->ack - tp->snd_una;
-    tp->bytes_acked += as->acked_bytes;
     tp->snd_una = seg->ack;
     tp->retransmits = 0;
     if (!tcp_urg_mode(tp))
@@ -170,7 +170,8 @@ void tcp_tell_writer(struct tcb *tp)
 static bool ack_in_range(struct tcb *tp, const struct tcp_seg *seg)
 {
     /* at the start nothing below the ISN was ever sent (linux-receiver §7, 6) */
-    uint32_t oldest = tp->bytes_acked < tp->max_window ? (uint32_t)tp->bytes_acked : tp->max_window;
+    uint64_t acked = tcp_bytes_acked(tp);
+    uint32_t oldest = acked < tp->max_window ? (uint32_t)acked : tp->max_window;
 
     if (seq_gt(seg->ack, tp->snd_nxt)) {
         COUNT(tp->st, tcp_in_ack_unsent);
@@ -205,8 +206,14 @@ static void raise_cwnd(struct tcb *tp, uint32_t delivered)
 static void cong_control(struct tcb *tp, struct tcp_ack_state *as)
 {
     uint32_t delivered = tp->delivered - as->prior_delivered;
-    bool in_order = as->acked_packets;
+    bool in_order = as->acked_packets, answered = tp->eifel_answered;
 
+    tp->eifel_answered = false;
+    if (tp->ptb_window) {
+        tp->ptb_window += delivered;
+        if (tp->ptb_window >= tp->cwnd)
+            tp->ptb_window = 0;
+    }
     if (!tp->cc_started)
         return;
     if (tp->cc->acked && delivered) {
@@ -224,7 +231,7 @@ static void cong_control(struct tcb *tp, struct tcp_ack_state *as)
         in_order = in_order || as->new_sack;
     if (tcp_in_reduction(tp))
         tcp_prr_ack(tp, as, delivered);
-    else if (in_order && delivered && !as->ece && as->prior_ca_state != CA_RECOVERY)
+    else if (in_order && delivered && !as->ece && as->prior_ca_state != CA_RECOVERY && !answered)
         raise_cwnd(tp, delivered);
     tcp_update_pacing_rate(tp);
 }
@@ -234,6 +241,7 @@ static void process(struct tcb *tp, struct tcp_ack_state *as)
     bool sampled;
 
     clean_rtx_queue(tp, as);
+    tcp_mtup_ack_done(tp);
     release_bytes(tp);
     sampled = tcp_ack_update_rtt(tp, as);
     if (as->acked_packets)

@@ -128,7 +128,6 @@ static void move_rcv_nxt(struct tcb *tp, uint32_t upto)
 
     tp->rcv_nxt = upto;
     tp->rcv_offset += n;
-    tp->bytes_received += n;
 }
 
 /* rcv_nxt may have reached ranges that were waiting. */

@@ -201,7 +201,6 @@ void tcp_ack_sent(struct tcb *tp)
             tp->ato = TCP_ATO_MIN;
     }
     tp->ack_flags = 0;
-    tp->last_ack_sent = tp->st->now;
     tcp_timer_clear(tp, TCP_TIMER_delack);
     tcp_timer_clear(tp, TCP_TIMER_compack);
     COUNT_ADD(tp->st, tcp_out_compressed_acks, tp->ack_comp.held);

@@ -7,8 +7,7 @@
 #include "proto/sock/sock_internal.h"
 
 #include <errno.h>
-
-#define MIN_PMTU 552u /* Linux's net.ipv4.route.min_pmtu */
+#include <netinet/in.h>
 
 static uint32_t quoted_seq(const struct icmp_error *e)
 {
@@ -18,11 +17,16 @@ static uint32_t quoted_seq(const struct icmp_error *e)
 
 static void lower_mtu(struct tcb *tp, uint32_t mtu)
 {
-    if (mtu < MIN_PMTU)
-        mtu = MIN_PMTU;
-    if (mtu >= tp->pmtu)
+    struct path_mtu path;
+
+    pmtu_lower(tp->st, &tp->conn.remote.addr, mtu, &path);
+    /* who lets routers fragment was not answered for this: it sends smaller from now on (Linux) */
+    if (tp->pmtudisc != IP_PMTUDISC_WANT && tp->pmtudisc != IP_PMTUDISC_DO)
         return;
-    tcp_sync_mss(tp, mtu);
+    if (path.mtu >= tp->pmtu)
+        return;
+    tcp_take_pmtu(tp, &path);
+    tcp_mtup_refused(tp);
     tcp_simple_retransmit(tp);
 }
 
@@ -39,7 +43,7 @@ static bool is_doubtful(const struct tcb *tp, uint32_t mtu)
 static void too_big(struct tcb *tp, uint32_t mtu, uint32_t seq)
 {
     if (is_doubtful(tp, mtu)) {
-        tp->ptb_mtu = (uint16_t)(mtu > MIN_PMTU ? mtu : MIN_PMTU);
+        tp->ptb_mtu = (uint16_t)mtu;
         tp->ptb_seq = seq;
         return;
     }
@@ -73,7 +77,7 @@ static void connection_error(struct tcb *tp, const struct icmp_error *e, uint32_
         tcp_finish(tp, e->error);
         return;
     }
-    tp->soft_error = e->error;
+    tp->soft_error = (int16_t)e->error;
 }
 
 bool tcp_icmp_input(struct stack *st, const struct icmp_error *e)

@@ -8,7 +8,7 @@ static bool tsecr_ok(const struct tcb *tp, const struct tcp_seg *seg)
 
     if (!tp->ts_ok || !seg->opt.has_ts || !seg->opt.tsecr)
         return true;
-    return seq_between((uint32_t)(tp->established_at / 1000) + tp->ts_offset, seg->opt.tsecr, now);
+    return seq_between((uint32_t)(tp->syn_sent_at / 1000) + tp->ts_offset, seg->opt.tsecr, now);
 }
 
 static void take_options(struct tcb *tp, const struct tcp_seg *seg)

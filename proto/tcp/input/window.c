@@ -8,6 +8,7 @@
  */
 #include "proto/sock/sock_internal.h"
 
+#define SMALLEST_FULL   88 /* Linux: no peer is thought to send smaller full segments */
 #define RATIO_WINDOW(x) ((uint32_t)((uint64_t)(x) / 2))
 #define RATIO_SPACE(w)  ((uint64_t)(w)*2)
 
@@ -69,18 +70,41 @@ void tcp_window_init(struct tcb *tp)
         tp->rcv_mss = (uint16_t)(tp->rcv_wnd / 2);
     if (tp->rcv_mss > TCP_DEFAULT_MSS_V4)
         tp->rcv_mss = TCP_DEFAULT_MSS_V4;
-    if (tp->rcv_mss < 88)
-        tp->rcv_mss = 88;
+    if (tp->rcv_mss < SMALLEST_FULL)
+        tp->rcv_mss = SMALLEST_FULL;
+}
+
+/* Two segments of one smaller size, neither of which ends a write: the peer's path has become
+ * narrower, and every second one is to be acknowledged still (RFC 2923 §2.2). Text and SACK blocks
+ * share a segment, so their sum is what counts. */
+static bool is_full_size_now(struct tcb *tp, const struct tcp_seg *seg, uint32_t len,
+                             uint32_t last_small)
+{
+    uint32_t fixed = TCP_HEADER_LEN + (tp->ts_ok ? TCP_TIMESTAMP_SPACE : 0);
+    bool remnant = seg->flags & (TH_PSH | TH_FIN | TH_URG | TH_SYN);
+
+    len += seg->header_len;
+    if (len < SMALLEST_FULL + TCP_HEADER_LEN ||
+        (remnant && len < TCP_DEFAULT_MSS_V4 + TCP_HEADER_LEN))
+        return false;
+    tp->rcv_last_small = (uint16_t)(len - fixed);
+    return tp->rcv_last_small == last_small;
 }
 
 void tcp_measure_rcv_mss(struct tcb *tp, const struct tcp_seg *seg)
 {
     uint32_t len = seg->packet->gso && seg->packet->gso_size ? seg->packet->gso_size : seg->len;
+    uint16_t last_small = tp->rcv_last_small;
 
+    tp->rcv_last_small = 0;
     if (len >= tp->rcv_mss) {
         tp->rcv_mss = (uint16_t)(len < tp->advmss ? len : tp->advmss);
         if (seg->flags & TH_PSH)
             tp->ack_flags |= TCP_ACK_PUSHED;
+        return;
+    }
+    if (is_full_size_now(tp, seg, len, last_small)) {
+        tp->rcv_mss = last_small;
         return;
     }
     tp->ack_flags |= tp->ack_flags & TCP_ACK_PUSHED ? TCP_ACK_PUSHED2 : TCP_ACK_PUSHED;

@@ -23,6 +23,16 @@ static bool try_undo_loss(struct tcb *tp, const struct tcp_ack_state *as, bool s
     return true;
 }
 
+/* 2a: the first ACK does not show which transmission it is for. Without SACK a duplicate may have
+ * been under way before the time-out; what does not cover the retransmission says nothing either.
+ */
+static bool is_inconclusive(const struct tcb *tp, const struct tcp_ack_state *as)
+{
+    if (as->una_advanced)
+        return !as->acked_packets;
+    return !tp->sack_ok && tcp_ack_is_dup(as);
+}
+
 /* RFC 5682 §2.1 and §3.1. True: nothing more is to be decided about this ACK. */
 static bool frto(struct tcb *tp, const struct tcp_ack_state *as, bool recovered)
 {
@@ -33,6 +43,8 @@ static bool frto(struct tcb *tp, const struct tcp_ack_state *as, bool recovered)
         /* 3a: the new data was answered by a duplicate: the loss is real */
         if (as->new_sack || tcp_ack_is_dup(as))
             tp->frto = false;
+    } else if (is_inconclusive(tp, as)) {
+        tp->frto = false;
     } else if (as->una_advanced && !recovered) {
         tp->high_seq = tp->snd_nxt;
         /* 2b: new data instead of retransmissions, if there is any and the window takes it */
@@ -49,8 +61,6 @@ void tcp_loss_ack(struct tcb *tp, struct tcp_ack_state *as)
 {
     bool recovered = seq_geq(tp->snd_una, tp->high_seq);
 
-    if (as->una_advanced)
-        tp->acked_since_rto += as->acked_packets;
     if (as->una_advanced && try_undo_loss(tp, as, false))
         return;
     if (tp->frto && frto(tp, as, recovered))
@@ -66,6 +76,14 @@ void tcp_loss_ack(struct tcb *tp, struct tcp_ack_state *as)
             tcp_reno_reset(tp);
     }
     tcp_touch(tp, TCP_PEND_RETRANS | TCP_PEND_OUTPUT);
+}
+
+void tcp_frto_limit(struct tcb *tp)
+{
+    uint32_t most = tcp_in_flight(tp) + 2;
+
+    if (tp->cwnd > most)
+        tp->cwnd = most;
 }
 
 bool tcp_frto_sent_new(struct tcb *tp)

@@ -172,6 +172,8 @@ bool tcp_check_reneging(struct tcb *tp, const struct tcp_ack_state *as);
 void tcp_enter_loss(struct tcb *tp);
 /** Losses were found. */
 void tcp_enter_recovery(struct tcb *tp, const struct tcp_ack_state *as, bool ece);
+/** In recovery, a retransmission was lost: the window is reduced once more (RFC 5681 §4.3). */
+void tcp_cut_again(struct tcb *tp, const struct tcp_ack_state *as);
 /** The window is to be reduced once for this flight (ECN, a repaired tail). */
 void tcp_enter_cwr(struct tcb *tp, const struct tcp_ack_state *as, bool ece);
 /** Open, or Disorder while something is SACKed or was sent again. */
@@ -198,6 +200,9 @@ void tcp_reno_limit(struct tcb *tp);
 
 /* loss/frto.c: after a time-out (RFC 5682, RFC 4015) */
 void tcp_loss_ack(struct tcb *tp, struct tcp_ack_state *as);
+/** New data goes before retransmissions now: two segments at most, whatever the ACK covered (RFC
+ * 5682 §2.1, step 2b). */
+void tcp_frto_limit(struct tcb *tp);
 /** New data was tried before retransmissions (RFC 5682 §2.1, step 2b): was there any? */
 bool tcp_frto_sent_new(struct tcb *tp);
 

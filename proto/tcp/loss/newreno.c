@@ -42,7 +42,7 @@ void tcp_reno_add_dup(struct tcb *tp, const struct tcp_ack_state *as)
 {
     uint32_t before = tp->sacked_out;
 
-    if (!tcp_ack_is_dup(as))
+    if (!tcp_ack_is_dup(as) || (tp->has_recover && tp->snd_una == tp->recover))
         return;
     tp->sacked_out++;
     check_reordering(tp);

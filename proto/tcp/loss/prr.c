@@ -22,6 +22,8 @@ void tcp_prr_begin(struct tcb *tp, const struct tcp_ack_state *as, bool ece)
     tp->cwnd_cnt = 0;
     tp->prior_cwnd = tp->cwnd;
     tp->prr.delivered = tp->prr.out = 0;
+    tp->prr.began = tp->st->now;
+    tp->prr.lost_again = false;
     tp->prr.recover_fs = recover_fs(tp, as);
     tp->ssthresh = ece && tp->cc->ecn_ssthresh ? tp->cc->ecn_ssthresh(tp) : tp->cc->ssthresh(tp);
 }
@@ -56,6 +58,11 @@ void tcp_prr_ack(struct tcb *tp, const struct tcp_ack_state *as, uint32_t delive
 {
     uint32_t in_flight = tcp_in_flight(tp), n;
 
+    /* without SACK a peer can make duplicates up: no more than was outstanding (§6.2) */
+    if (!tp->sack_ok)
+        delivered = min32(delivered, tp->prr.recover_fs > tp->prr.delivered
+                                         ? tp->prr.recover_fs - tp->prr.delivered
+                                         : 0);
     if (!delivered || !tp->prr.recover_fs)
         return;
     tp->prr.delivered += delivered;

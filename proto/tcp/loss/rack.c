@@ -147,7 +147,8 @@ void tcp_rack_timer(struct tcb *tp)
     if (tp->packets_out)
         detect(tp, &any);
     if (any) {
-        if (tp->ca_state != CA_RECOVERY) {
+        tcp_cut_again(tp, &as);
+        if (tp->ca_state != CA_RECOVERY && !tcp_mtup_failed(tp)) {
             tcp_enter_recovery(tp, &as, false);
             if (!tp->cc->cong_control)
                 tcp_prr_ack(tp, &as, 1);

@@ -15,8 +15,10 @@ void tcp_set_ca_state(struct tcb *tp, enum ca_state state)
 {
     if (tp->cc->set_state && tp->cc_started && tp->ca_state != state)
         tp->cc->set_state(tp, state);
-    if (tp->ca_state == CA_LOSS && state != CA_LOSS)
+    if (tp->ca_state == CA_LOSS && state != CA_LOSS) {
         tcp_rto_recovered(tp);
+        tp->loss_unpaid = false;
+    }
     tp->ca_state = (uint8_t)state;
 }
 
@@ -60,6 +62,7 @@ void tcp_enter_cwr(struct tcb *tp, const struct tcp_ack_state *as, bool ece)
     if (tp->ca_state >= CA_CWR)
         return;
     tp->undo_ok = false;
+    tp->prr.flight = 0;
     tcp_prr_begin(tp, as, ece);
     tcp_set_ca_state(tp, CA_CWR);
 }
@@ -71,6 +74,7 @@ void tcp_enter_recovery(struct tcb *tp, const struct tcp_ack_state *as, bool ece
     COUNT(tp->st, tcp_recoveries);
     tcp_cwnd_note_loss(tp);
     tcp_undo_begin(tp);
+    tp->prr.flight = tp->packets_out + as->acked_packets;
     if (tcp_in_reduction(tp))
         tp->prior_ssthresh =
             prior; /* the window was cut before: that is not this undo's to judge */
@@ -80,6 +84,19 @@ void tcp_enter_recovery(struct tcb *tp, const struct tcp_ack_state *as, bool ece
         tcp_undo_forget(tp);
     tcp_6675_begin(tp);
     tcp_set_ca_state(tp, CA_RECOVERY);
+}
+
+/* Not in Linux. */
+void tcp_cut_again(struct tcb *tp, const struct tcp_ack_state *as)
+{
+    uint32_t prior = tp->prior_cwnd;
+
+    if (!tp->prr.lost_again || tp->ca_state != CA_RECOVERY || tp->cc->cong_control)
+        return;
+    if (tp->cwnd > tp->ssthresh)
+        tp->cwnd = tp->ssthresh; /* the first reduction may be under way still */
+    tcp_prr_begin(tp, as, false);
+    tp->prior_cwnd = prior;
 }
 
 bool tcp_reno_holds_state(struct tcb *tp)
@@ -101,6 +118,8 @@ bool tcp_finish_recovery(struct tcb *tp, const struct tcp_ack_state *as)
     }
     if (tcp_reno_holds_state(tp))
         return false;
+    tp->recover = tp->high_seq;
+    tp->has_recover = true;
     tcp_set_ca_state(tp, CA_OPEN);
     return true;
 }
@@ -201,6 +220,7 @@ static bool in_recovery(struct tcb *tp, struct tcp_ack_state *as)
     if (tcp_try_undo_dsack(tp))
         try_to_open(tp, as);
     identify_losses(tp, as);
+    tcp_cut_again(tp, as);
     if (tp->ca_state != CA_RECOVERY) {
         if (!tp->lost_out)
             return false;
@@ -224,14 +244,22 @@ static bool in_open(struct tcb *tp, struct tcp_ack_state *as)
         try_to_open(tp, as);
         return false;
     }
+    if (tcp_mtup_failed(tp))
+        return true;
     tcp_enter_recovery(tp, as, as->ece);
     return true;
 }
 
 static bool in_loss(struct tcb *tp, struct tcp_ack_state *as)
 {
+    uint32_t before = tp->lost_total;
+
     tcp_loss_ack(tp, as);
     identify_losses(tp, as);
+    if (tp->loss_unpaid && tp->lost_total != before) {
+        tcp_enter_recovery(tp, as, as->ece);
+        return true;
+    }
     if (tp->ca_state != CA_OPEN && !as->retrans_lost)
         return false;
     return in_open(tp, as);
@@ -241,6 +269,7 @@ void tcp_fastretrans_alert(struct tcb *tp, struct tcp_ack_state *as)
 {
     bool go;
 
+    tp->eifel.acked = as->acked_packets;
     if (!tp->packets_out)
         tp->sacked_out = 0;
     if (as->ece)
@@ -262,6 +291,7 @@ void tcp_fastretrans_alert(struct tcb *tp, struct tcp_ack_state *as)
         go = in_open(tp, as);
         break;
     }
+    tcp_mtup_verify(tp, false);
     if (go)
         tcp_touch(tp, TCP_PEND_RETRANS | TCP_PEND_OUTPUT);
 }
@@ -312,8 +342,8 @@ static void cut_for_timeout(struct tcb *tp)
     remember_for_eifel(tp);
     tcp_undo_begin(tp);
     tp->loss_cut = true;
-    tp->acked_since_rto = 0;
     tp->prior_cwnd = tp->cwnd;
+    tp->prr.flight = tp->packets_out;
     tp->ssthresh = tp->cc->ssthresh(tp);
     tcp_cc_tell(tp, TCP_CC_LOSS);
 }
@@ -338,5 +368,10 @@ void tcp_enter_loss(struct tcb *tp)
     tcp_set_ca_state(tp, CA_LOSS);
     tp->high_seq = tp->snd_nxt;
     tp->tlp_out = false;
-    tp->frto = tp->st->tcp.tunables.frto && (fresh || tp->retransmits);
+    tp->loss_unpaid = false;
+    tp->ptb_window = 0;
+    /* not in a recovery: what it had sent again could be taken for the original (RFC 5682 §2.1, step
+     * 1); and the answer to a probe's pieces would say nothing of the time-out */
+    tp->frto = tp->st->tcp.tunables.frto && fresh && !tp->mtup.probe_size;
+    tcp_mtup_verify(tp, true);
 }

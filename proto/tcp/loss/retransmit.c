@@ -59,6 +59,7 @@ int tcp_retransmit_segment(struct tcb *tp, struct segment *seg, uint32_t segs)
     uint32_t most = (tcp_urg_mode(tp) ? 1 : segs) * mss;
     int err;
 
+    tcp_mtup_inconclusive(tp);
     if (outside_window(tp, seg))
         return -EAGAIN;
     if (seq_lt(seg->seq, tcp_wnd_end(tp)) && window < most)
@@ -90,7 +91,8 @@ void tcp_retry_soon(struct tcb *tp)
 static bool send_lost(struct tcb *tp, struct segment *seg)
 {
     uint32_t in_flight = tcp_in_flight(tp);
-    uint32_t segs = tp->cwnd > in_flight ? tp->cwnd - in_flight : 0;
+    uint32_t window = tcp_send_window(tp);
+    uint32_t segs = window > in_flight ? window - in_flight : 0;
     uint32_t burst = tcp_tso_autosize(tp, tcp_current_mss(tp));
     bool head = seg == scoreboard_first(tp);
 
@@ -129,18 +131,22 @@ void tcp_xmit_retransmit_queue(struct tcb *tp)
 /* Too large for the path as it is now: whatever was thought of it, it did not arrive. */
 void tcp_simple_retransmit(struct tcb *tp)
 {
-    uint32_t mss = tcp_current_mss(tp), before = tp->lost_out;
+    uint32_t mss = tcp_current_mss(tp);
     struct segment *seg;
+    bool any = false;
 
     for (seg = scoreboard_first(tp); seg; seg = scoreboard_next(tp, seg)) {
         if (seg->mss > mss && seg_len(seg) > mss)
-            scoreboard_mark_lost(tp, seg);
+            any |= scoreboard_mark_lost(tp, seg); /* also when the path narrows a second time */
     }
-    if (tp->lost_out == before)
+    if (!any)
         return;
     if (!tp->sack_ok)
         tcp_reno_limit(tp);
+    if (tp->st->tcp.tunables.ptb_slow_start)
+        tp->ptb_window = tcp_in_flight(tp) + 1;
     if (tp->ca_state != CA_LOSS) {
+        tp->loss_unpaid = !tcp_in_reduction(tp);
         tp->high_seq = tp->snd_nxt;
         tcp_undo_forget(tp);
         tp->undo_ok = false;

@@ -16,19 +16,20 @@ void tcp_6675_begin(struct tcb *tp)
 /* The end of what is lost: everything below it that is not SACKed. snd_una: nothing. */
 static uint32_t lost_end(const struct tcb *tp)
 {
-    uint32_t ranges = 0, bytes = 0, above = tp->snd_nxt;
+    uint32_t ranges = 0, bytes = 0;
+    bool hole = true; /* above the segment that is looked at */
     struct list *l;
 
     for (l = tp->rtxq.prev; l != &tp->rtxq; l = l->prev) {
         const struct segment *seg = container_of(l, const struct segment, link);
 
         if (!(seg->marks & SEG_SACKED)) {
-            above = 0;
+            hole = true;
             continue;
         }
-        ranges += above != seg->end_seq;
+        ranges += hole;
         bytes += seg->end_seq - seg->seq;
-        above = seg->seq;
+        hole = false;
         if (ranges >= tp->reordering || bytes > (tp->reordering - 1u) * tp->mss_cache)
             return seg->seq;
         /* below this nothing has changed since the last time */
@@ -44,11 +45,12 @@ bool tcp_6675_mark_lost(struct tcb *tp, const struct tcp_ack_state *as)
     uint32_t end;
     bool any = false;
 
-    if (as->una_advanced) {
+    if (as->una_advanced)
         tp->sack_count.dup_acks = 0;
-        if (seq_lt(tp->sack_count.lost_below, tp->snd_una))
-            tp->sack_count.lost_below = tp->snd_una;
-    }
+    /* nothing was SACKed before, or all that has been acknowledged since */
+    if (!as->prior_sacked_out ||
+        tp->sack_count.lost_below - tp->snd_una > tp->snd_nxt - tp->snd_una)
+        tp->sack_count.lost_below = tp->snd_una;
     if (as->new_sack && tp->sack_count.dup_acks < UINT8_MAX)
         tp->sack_count.dup_acks++;
     if (!tp->sacked_out)
@@ -78,17 +80,19 @@ static struct segment *next_hole(const struct tcb *tp)
     return NULL;
 }
 
-/* Rule 4: once in a recovery, the end of what is outstanding. */
-static struct segment *rescue(struct tcb *tp)
+/* Rule 4: once in a recovery, the end of what is outstanding; HighRxt stays where it is. */
+static void rescue(struct tcb *tp)
 {
     struct segment *last = scoreboard_last(tp);
+    uint32_t high_rxt = tp->sack_count.high_rxt;
 
     if (tp->sack_count.rescued || !last || (last->marks & (SEG_SACKED | SEG_RETRANS)))
-        return NULL;
+        return;
     if (last->pcount > 1 && tso_fragment(tp, last, (last->pcount - 1) * last->mss, last->mss) != 0)
-        return NULL;
-    tp->sack_count.rescued = true;
-    return scoreboard_last(tp);
+        return;
+    if (tcp_retransmit_segment(tp, scoreboard_last(tp), 1) == 0)
+        tp->sack_count.rescued = true;
+    tp->sack_count.high_rxt = high_rxt;
 }
 
 void tcp_6675_send_more(struct tcb *tp)
@@ -97,11 +101,10 @@ void tcp_6675_send_more(struct tcb *tp)
 
     if (tp->ca_state != CA_RECOVERY || !tp->sack_ok || tcp_rack_enabled(tp) || !tp->sacked_out)
         return;
-    while (tcp_in_flight(tp) < tp->cwnd) {
-        seg = next_hole(tp);
-        if (!seg)
-            seg = rescue(tp);
-        if (!seg || tcp_retransmit_segment(tp, seg, 1) != 0)
+    while (tcp_in_flight(tp) < tp->cwnd && (seg = next_hole(tp))) {
+        if (tcp_retransmit_segment(tp, seg, 1) != 0)
             return;
     }
+    if (tcp_in_flight(tp) < tp->cwnd)
+        rescue(tp);
 }

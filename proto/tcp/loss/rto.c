@@ -70,7 +70,7 @@ static bool syn_given_up(const struct tcb *tp)
     if (tp->conn.state == TCPS_SYN_RECV)
         return tp->retransmits >= (uint64_t)tun->synack_retries;
     if (uto_effective_ms(tp) &&
-        tp->st->now - tp->established_at >= (uint64_t)uto_effective_ms(tp) * 1000)
+        tp->st->now - tp->syn_sent_at >= (uint64_t)uto_effective_ms(tp) * 1000)
         return true;
     return tp->retransmits >= retries + (uint64_t)tun->syn_linear_timeouts;
 }
@@ -86,8 +86,10 @@ static bool given_up(struct tcb *tp)
             neigh_suspect(tp->st, &tp->conn.remote.addr);
         return syn_given_up(tp);
     }
-    if (tcp_timed_out(tp, (uint32_t)tun->retries1))
+    if (tcp_timed_out(tp, (uint32_t)tun->retries1)) {
+        tcp_mtup_black_hole(tp);
         neigh_suspect(tp->st, &tp->conn.remote.addr);
+    }
     if (!tp->sock)
         r2 = tun->orphan_retries ? (uint32_t)tun->orphan_retries : 8;
     if (uto_effective_ms(tp) && tp->retrans_stamp)
@@ -168,7 +170,7 @@ static uint64_t clamped_rto(const struct tcb *tp)
 void tcp_rto_recovered(struct tcb *tp)
 {
     if (tp->rto_stamp)
-        tp->total_rto_ms += (uint32_t)((tp->st->now - tp->rto_stamp) / 1000);
+        tp->total_rto_ms += tcp_ts_now(tp->st) - tp->rto_stamp;
     tp->rto_stamp = 0;
 }
 
@@ -191,7 +193,7 @@ void tcp_retransmit_timer(struct tcb *tp)
         tcp_enter_loss(tp);
     if (!tp->retransmits && !tp->rto_stamp) {
         tp->total_rto_recoveries++;
-        tp->rto_stamp = tp->st->now ? tp->st->now : 1;
+        tp->rto_stamp = tcp_ts_now(tp->st) ? tcp_ts_now(tp->st) : 1;
     }
     tp->retransmits++;
     tp->total_rto++;

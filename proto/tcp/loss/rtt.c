@@ -72,17 +72,15 @@ static void update_min_rtt(struct tcb *tp, uint32_t rtt_us, bool delayed)
         minmax_running_min(&tp->min_rtt, window, tcp_ts_now(tp->st), rtt_us ? rtt_us : 1);
 }
 
-/* RFC 4015 §3.2, step 7: after a spurious time-out the estimate must not forget the long round
+/* RFC 4015 §3.2, step 9: after a spurious time-out the estimate must not forget the long round
  * trip. */
 static void adapt_after_spurious(struct tcb *tp, uint32_t rtt_us)
 {
-    if (!tp->eifel.adapt || !seq_gt(tp->snd_una, tp->eifel.until))
+    if (!tp->eifel_adapt || !seq_gt(tp->snd_una, tp->eifel.until))
         return;
-    tp->eifel.adapt = false;
-    if (tp->eifel.srtt_us > rtt_us << 3)
-        rtt_us = tp->eifel.srtt_us >> 3;
-    tp->srtt_us = rtt_us << 3;
-    tp->mdev_us = rtt_us << 1;
+    tp->eifel_adapt = false;
+    tp->srtt_us = tp->eifel.srtt_us > rtt_us << 3 ? tp->eifel.srtt_us : rtt_us << 3;
+    tp->mdev_us = rtt_us << 1; /* four times the half of it */
     if (tp->mdev_us > tp->rttvar_us)
         tp->rttvar_us = tp->mdev_us;
     if (tp->eifel.rttvar_us > tp->rttvar_us)

@@ -171,6 +171,7 @@ void scoreboard_mark_sacked(struct tcb *tp, struct segment *seg)
         tp->retrans_out -= seg->pcount;
     seg->marks = (uint8_t)((seg->marks & ~(SEG_LOST | SEG_RETRANS)) | SEG_SACKED);
     tp->sacked_out += seg->pcount;
+    tcp_mtup_arrived(tp, seg);
 }
 
 bool scoreboard_mark_lost(struct tcb *tp, struct segment *seg)
@@ -178,8 +179,10 @@ bool scoreboard_mark_lost(struct tcb *tp, struct segment *seg)
     if ((seg->marks & SEG_SACKED) || is_waiting(seg))
         return false;
     if (seg->marks & SEG_RETRANS) {
-        if (seg->marks & SEG_LOST)
+        if (seg->marks & SEG_LOST) {
             COUNT(tp->st, tcp_lost_retransmits);
+            tp->prr.lost_again |= seg->sent_at >= tp->prr.began;
+        }
         tp->retrans_out -= seg->pcount;
     }
     if (!(seg->marks & SEG_LOST))
@@ -188,6 +191,7 @@ bool scoreboard_mark_lost(struct tcb *tp, struct segment *seg)
     rb_insert(&tp->lost, &seg->lost_node, lost_less);
     list_del(&seg->sent_link);
     tp->lost_total += seg->pcount;
+    tcp_mtup_lost(tp, seg);
     if (tp->cc->packet_lost && tp->cc_started)
         tp->cc->packet_lost(tp, seg);
     return true;
@@ -222,6 +226,7 @@ void scoreboard_unmark_lost(struct tcb *tp)
 {
     struct list *l, *from = tp->sent_order.next;
 
+    tp->sack_count.lost_below = tp->snd_una;
     list_for_each (l, &tp->rtxq) {
         struct segment *seg = seg_of(l);
 

@@ -95,6 +95,7 @@ void tcp_tlp_timer(struct tcb *tp)
 static void repaired(struct tcb *tp, const struct tcp_ack_state *as)
 {
     COUNT(tp->st, tcp_tlp_recovered);
+    tp->prr.flight = 0; /* the window answers, as in Linux: a tail is a short flight by nature */
     tcp_prr_begin(tp, as, false);
     tcp_undo_forget(tp);
     tcp_set_ca_state(tp, CA_CWR);

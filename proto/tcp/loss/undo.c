@@ -40,9 +40,11 @@ bool tcp_is_packet_delayed(const struct tcb *tp, const struct tcp_ack_state *as)
 {
     uint32_t first = (uint32_t)(tp->retrans_stamp / 1000) + tp->ts_offset;
 
-    if (!tp->retrans_stamp)
-        return true;
-    return as->has_tsecr && seq_lt(as->tsecr, first);
+    if (tp->retrans_stamp)
+        return as->has_tsecr && seq_lt(as->tsecr, first);
+    /* nothing was sent again yet; but where the state is held without SACK (tcp_reno_holds_state) the
+     * stamp was cleared, and zero says nothing */
+    return tp->sack_ok || seq_lt(tp->snd_una, tp->high_seq);
 }
 
 bool tcp_may_undo(const struct tcb *tp, const struct tcp_ack_state *as)
@@ -50,20 +52,22 @@ bool tcp_may_undo(const struct tcb *tp, const struct tcp_ack_state *as)
     return tp->undo_ok && (!tp->undo_retrans || tcp_is_packet_delayed(tp, as));
 }
 
-/* RFC 4015 §3.2, step 5 and 6: what is in flight is not sent again, and slow start leads back to
- * where the window was. */
+/* RFC 4015 §3.2, steps 6 and 7: what is in flight is not sent again, and slow start leads back to
+ * where the window was. Slow start since the time-out may have come further when the news is late.
+ */
 static void answer_spurious_timeout(struct tcb *tp)
 {
-    uint32_t more = tcp_init_cwnd(tp);
+    uint32_t initial = tcp_init_cwnd(tp);
+    uint32_t more = tp->eifel.acked < initial ? tp->eifel.acked : initial;
+    uint32_t cwnd = tcp_in_flight(tp) + more;
 
-    if (more > 1 + tp->acked_since_rto)
-        more = 1 + tp->acked_since_rto;
-    tp->cwnd = tcp_in_flight(tp) + more;
-    if (tp->cwnd > tp->prior_cwnd)
-        tp->cwnd = tp->prior_cwnd;
+    if (cwnd > tp->prior_cwnd)
+        cwnd = tp->prior_cwnd;
+    if (cwnd > tp->cwnd)
+        tp->cwnd = cwnd;
     if (tp->eifel.pipe > tp->ssthresh)
         tp->ssthresh = tp->eifel.pipe;
-    tp->eifel.adapt = true;
+    tp->eifel_adapt = tp->eifel_answered = true;
     tp->eifel.until = tp->snd_nxt;
 }
 
@@ -81,6 +85,8 @@ void tcp_undo_cwnd(struct tcb *tp, bool unmark)
             answer_spurious_timeout(tp);
         else
             tp->cwnd = cwnd;
+    } else if (tcp_in_reduction(tp) && !tp->cc->cong_control && tp->cwnd > tp->ssthresh) {
+        tp->cwnd = tp->ssthresh; /* nothing was lost, but the reduction stands (RFC 4015 §3.4) */
     }
     tp->cwnd_stamp = tp->st->now;
     tp->undo_ok = tp->loss_cut = false;

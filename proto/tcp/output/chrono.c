@@ -16,7 +16,7 @@ static void set(struct tcb *tp, enum tcp_chrono kind)
     uint64_t now = tp->st->now;
 
     if (tp->chrono)
-        tp->chrono_us[tp->chrono] += now - tp->chrono_since;
+        tp->chrono_us[tp->chrono - 1] += now - tp->chrono_since;
     tp->chrono = (uint8_t)kind;
     tp->chrono_since = now;
 }
@@ -37,5 +37,5 @@ void tcp_chrono_stop(struct tcb *tp, enum tcp_chrono kind)
 
 uint64_t tcp_chrono_us(const struct tcb *tp, enum tcp_chrono kind)
 {
-    return tp->chrono_us[kind] + (tp->chrono == kind ? tp->st->now - tp->chrono_since : 0);
+    return tp->chrono_us[kind - 1] + (tp->chrono == kind ? tp->st->now - tp->chrono_since : 0);
 }

@@ -3,6 +3,8 @@
  * linux-sender §1). */
 #include "proto/tcp/tcp.h"
 
+#include <netinet/in.h>
+
 #define TCP_OPTION_SPACE 40u
 #define SMALLEST_PAYLOAD 8u
 #define IPV4_HEADER      20u
@@ -37,24 +39,90 @@ uint32_t tcp_advertise_mss(struct stack *st, const struct ip_addr *dst, uint32_t
     return mss > 65495 ? 65495 : mss;
 }
 
-void tcp_sync_mss(struct tcb *tp, uint32_t pmtu)
+uint32_t tcp_mtu_of(const struct tcb *tp, uint32_t mss)
+{
+    return mss + ip_header(&tp->conn.remote.addr) + TCP_HEADER_LEN +
+           (tp->ts_ok ? TCP_TIMESTAMP_SPACE : 0);
+}
+
+uint32_t tcp_mss_of(const struct tcb *tp, uint32_t mtu)
 {
     const struct tcp_tunables *tun = &tp->st->tcp.tunables;
-    uint32_t mss = pmtu - ip_header(&tp->conn.remote.addr) - TCP_HEADER_LEN;
+    uint32_t headers = ip_header(&tp->conn.remote.addr) + TCP_HEADER_LEN;
+    uint32_t mss = mtu > headers ? mtu - headers : 0;
 
-    tp->pmtu = (uint16_t)pmtu;
     if (mss > tp->mss_clamp)
         mss = tp->mss_clamp;
     if (tp->user_mss && mss > tp->user_mss)
         mss = tp->user_mss;
     if (mss < (uint64_t)tun->min_snd_mss)
         mss = (uint32_t)tun->min_snd_mss;
-    if (tp->ts_ok)
-        mss -= TCP_TIMESTAMP_SPACE;
-    tp->mss_cache = (uint16_t)bound_to_half_window(tp, mss);
+    return tp->ts_ok ? mss - TCP_TIMESTAMP_SPACE : mss;
+}
+
+void tcp_sync_mss(struct tcb *tp, uint32_t pmtu)
+{
+    uint32_t mss, low;
+
+    tp->pmtu = (uint16_t)pmtu;
+    if (tp->mtup.search_high > pmtu)
+        tp->mtup.search_high = pmtu;
+    mss = bound_to_half_window(tp, tcp_mss_of(tp, pmtu));
+    low = tp->mtup.enabled ? tcp_mss_of(tp, tp->mtup.search_low) : mss;
+    tp->mss_cache = (uint16_t)(low < mss ? low : mss);
+}
+
+/* May this connection use what others have learnt? */
+static bool heeds_path_mtu(const struct tcb *tp)
+{
+    return tp->pmtudisc <= IP_PMTUDISC_DO;
+}
+
+void tcp_take_pmtu(struct tcb *tp, const struct path_mtu *path)
+{
+    uint32_t before = tp->mss_cache;
+
+    if (path->mtu > tp->pmtu && tp->st->now < tp->pmtu_until)
+        return;
+    tp->pmtu_until = path->until;
+    if (path->mtu != tp->pmtu)
+        tcp_sync_mss(tp, path->mtu);
+    /* the smallest MSS may be larger than the path */
+    tp->pmtu_locked = path->locked || tcp_mtu_of(tp, tp->mss_cache) > path->mtu;
+    if (tp->cc_started && tp->mss_cache > before)
+        tcp_cwnd_rescale(tp, tcp_mtu_of(tp, before), tcp_mtu_of(tp, tp->mss_cache));
+}
+
+void tcp_check_pmtu(struct tcb *tp)
+{
+    struct path_mtu path;
+    struct route rt;
+
+    tp->pmtu_seen = pmtu_generation(tp->st);
+    if (route_lookup_path(tp->st, &tp->conn.remote.addr, &rt, &path) != 0)
+        return;
+    if (!heeds_path_mtu(tp)) {
+        path = (struct path_mtu){.mtu = rt.mtu};
+        tp->pmtu_until = 0;
+    }
+    tcp_take_pmtu(tp, &path);
+}
+
+bool tcp_dont_fragment(const struct tcb *tp)
+{
+    return tp->pmtudisc == IP_PMTUDISC_DO || tp->pmtudisc == IP_PMTUDISC_PROBE ||
+           (tp->pmtudisc == IP_PMTUDISC_WANT && !tp->pmtu_locked);
 }
 
 uint32_t tcp_current_mss(struct tcb *tp)
+{
+    /* every connection on the path sends its next segment as the news say (RFC 1191 §6.2) */
+    if (tp->pmtu_seen != pmtu_generation(tp->st))
+        tcp_check_pmtu(tp);
+    return tcp_mss_now(tp);
+}
+
+uint32_t tcp_mss_now(const struct tcb *tp)
 {
     uint32_t room = TCP_OPTION_SPACE - (tp->ts_ok ? TCP_TIMESTAMP_SPACE : 0);
     uint32_t space = sack_blocks_space(tp, room);

@@ -15,6 +15,8 @@ typedef size_t (*tcp_copy_fn)(void *ctx, void *dst, size_t n);
 ssize_t tcp_sendmsg(struct tcb *tp, tcp_copy_fn copy, void *ctx, size_t len, int flags);
 #define TCP_PUSH_ONE   1 /**< tcp_write_xmit's push_one: one segment */
 #define TCP_PUSH_PROBE 2 /**< one packet, beyond the congestion window (a loss probe) */
+/** seg was sent for the first time. */
+void tcp_event_new_data_sent(struct tcb *tp, struct segment *seg);
 bool tcp_write_xmit(struct tcb *tp, uint32_t mss_now, uint8_t nonagle, int push_one);
 void tcp_push_pending_frames(struct tcb *tp);
 void tcp_output_touched(struct tcb *tp);
@@ -25,8 +27,43 @@ int tcp_reserve_send(struct tcb *tp, size_t n);
 /* output/sendmsg parts and mss.c */
 uint32_t tcp_current_mss(struct tcb *tp);
 uint32_t tcp_send_mss(struct tcb *tp, uint32_t *size_goal);
+/** The same, of what is known already. */
+uint32_t tcp_mss_now(const struct tcb *tp);
 void tcp_sync_mss(struct tcb *tp, uint32_t pmtu);
+/** Payload that fits into packets of this MTU, but for the bound by the window; and back. */
+uint32_t tcp_mss_of(const struct tcb *tp, uint32_t mtu);
+uint32_t tcp_mtu_of(const struct tcb *tp, uint32_t mss);
+/** The path is as `path` says, as far as an earlier word does not stand against a raise. */
+void tcp_take_pmtu(struct tcb *tp, const struct path_mtu *path);
+/** Look the path MTU up. */
+void tcp_check_pmtu(struct tcb *tp);
+bool tcp_dont_fragment(const struct tcb *tp);
 uint32_t tcp_advertise_mss(struct stack *st, const struct ip_addr *dst, uint32_t user_mss);
+/* output/mtu_probe.c: RFC 4821 */
+/** A connection begins. */
+void tcp_mtup_init(struct tcb *tp);
+/** Try a larger segment, if it is time. 1: it is sent; 0: wait with other data until it can be;
+ * -1: no. */
+int tcp_mtu_probe(struct tcb *tp);
+/** What is acknowledged now: a probe, or another segment that is larger than was known to pass. */
+void tcp_mtup_acked(struct tcb *tp, const struct segment *seg);
+/** seg was SACKed, or acknowledged without that: the peer has it. */
+void tcp_mtup_arrived(struct tcb *tp, const struct segment *seg);
+/** All that tcp_mtup_acked() was told of is in snd_una. */
+void tcp_mtup_ack_done(struct tcb *tp);
+/** Losses were found. True: it was the probe and nothing else, and it goes again without a
+ * reduction. */
+bool tcp_mtup_failed(struct tcb *tp);
+/** Something is sent again while a probe is out: nothing can be said of it. */
+void tcp_mtup_inconclusive(struct tcb *tp);
+/** A "too big" tells of the probe's end: no congestion. */
+void tcp_mtup_refused(struct tcb *tp);
+/** seg is lost. */
+void tcp_mtup_lost(struct tcb *tp, const struct segment *seg);
+/** Many of the first larger segments were lost: back to the old size (RFC 4821 §7.8). */
+void tcp_mtup_verify(struct tcb *tp, bool timeout);
+/** R1: time-outs without end (RFC 4821 §7.7, RFC 2923 §2.1). */
+void tcp_mtup_black_hole(struct tcb *tp);
 /* output/wqueue.c: the write queue */
 struct segment *wqueue_entail(struct tcb *tp);
 /** One segment put by, so that bytes that were granted as spans can always be committed. False: no

@@ -199,11 +199,11 @@ static int to_ip(struct tcb *tp, struct frame *f, uint32_t segs, uint32_t *sent)
                            .proto = IP_PROTO_TCP,
                            .ttl = tp->ttl,
                            .tos = tp->tos,
-                           .dont_fragment = true,
+                           .dont_fragment = tcp_dont_fragment(tp),
                            .id = tp->ip_id};
     int err;
 
-    f->owner = tp->id;
+    f->owner = tcb_id(tp);
     err = ip_output(tp->st, f, &flow, sent);
     if (err && err != -EAGAIN)
         COUNT(tp->st, tcp_out_errors);
@@ -298,12 +298,14 @@ int tcp_transmit_segment(struct tcb *tp, struct segment *seg, uint32_t mss)
     if (len && !tcp_in_flight(tp))
         tcp_cc_tell(tp, TCP_CC_TX_START);
     err = to_ip(tp, &f, seg->pcount, &sent);
-    if (err)
+    if (err == -EAGAIN || err == -ENOBUFS || err == -ENOMEM)
         return err;
-    if (sent < len && tso_fragment(tp, seg, sent, mss) != 0)
+    if (!err && sent < len && tso_fragment(tp, seg, sent, mss) != 0)
         return -ENOMEM; /* the peer will see the part twice: harmless */
     tcp_rate_sent(tp, seg);
     seg->sent_at = tp->st->now ? tp->st->now : 1;
+    if (err)
+        return err; /* sent, and lost at the first step */
     tp->last_sent = tp->st->now;
     count_sent(tp, sent, seg->pcount);
     if (sack)

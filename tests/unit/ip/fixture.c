@@ -163,7 +163,7 @@ void fx_run_until(uint64_t t)
         while ((n = wheel_expire(&fx.st.wheel, fx.st.now))) {
             struct stack_timer *timer = container_of(n, struct stack_timer, node);
 
-            assert_int_equal(timer->kind, STACK_TIMER_NEIGH);
+            assert_int_equal(timer->node.kind, STACK_TIMER_NEIGH);
             neigh_timer(&fx.st, timer);
         }
     }

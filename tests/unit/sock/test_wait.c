@@ -72,7 +72,7 @@ TEST(send_path_12_a_send_waits_for_space_until_all_is_accepted)
     for (int i = 0; i < 200 && tcp_wmem_queued(tp); i++)
         acknowledge_all();
     ended(c, 400000);
-    assert_int_equal(tp->bytes_acked, 400000);
+    assert_int_equal(tcp_bytes_acked(tp), 400000);
 }
 
 TEST(send_path_12_a_time_limit_reports_what_was_accepted)

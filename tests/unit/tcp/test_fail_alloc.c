@@ -11,9 +11,9 @@
 static void every_object_is_an_allocation(void)
 {
     struct tcp_table *t = &fx.st->tcp;
-    struct pool *pools[] = {&t->tcb_pool,      &t->sock_pool,    &t->segment_pool,
-                            &t->range_pool,    &t->request_pool, &t->timewait_pool,
-                            &t->listener_pool, &t->bind_pool,    &t->call_pool};
+    struct pool *pools[] = {&t->tcb_pool,     &t->sock_pool,     &t->segment_pool,  &t->range_pool,
+                            &t->request_pool, &t->timewait_pool, &t->listener_pool, &t->bind_pool,
+                            &t->call_pool,    &t->bbr_pool};
 
     for (size_t i = 0; i < sizeof(pools) / sizeof(pools[0]); i++)
         pools[i]->per_slab = 1;
@@ -50,6 +50,7 @@ static void nothing_is_left(void)
     assert_int_equal(t->tcb_pool.in_use + t->sock_pool.in_use + t->listener_pool.in_use, 0);
     assert_int_equal(t->segment_pool.in_use + t->range_pool.in_use + t->bind_pool.in_use, 0);
     assert_int_equal(t->request_pool.in_use + t->timewait_pool.in_use + t->call_pool.in_use, 0);
+    assert_int_equal(t->bbr_pool.in_use, 0);
     assert_int_equal(fx.st->extents.in_use, 0);
 }
 
@@ -82,6 +83,48 @@ static void an_active_life(void)
     advance(1100 * MS);
     peer(SYN | ACK, 0, 1, 0);
     transfer_and_close();
+}
+
+/* Bursts with holes, which SACK cuts to pieces; a probe, a time-out, reneging, a narrower path. */
+static void a_life_of_losses(void)
+{
+    struct ip_endpoint e = fx_peer_endpoint();
+
+    fx.c->sack = true;
+    if (sock_create(fx.st, false, &fx.s) != 0) {
+        fx.s = NULL;
+        return;
+    }
+    (void)sock_connect(fx.s, &e, fx.now);
+    advance(1100 * MS);
+    peer(SYN | ACK, 0, 1, 0);
+    for (int i = 0; i < 6; i++)
+        (void)w(5000);
+    advance(40 * MS);
+    peer(ACK, 1, 1, 0, .sack = "2897:5793");
+    peer(ACK, 1, 1, 0, .sack = "7241:8689 2897:5793");
+    advance(10 * MS);
+    peer(ACK, 1, 1449, 0, .sack = "10137:14481 7241:8689 2897:5793");
+    peer_icmp(3, 4, 1000, 8689);
+    advance(500 * MS);
+    peer(ACK, 1, 1449, 0);
+    advance(3 * SEC);
+    peer(ACK, 1, 5793, 0, .sack = "1449:2897");
+    advance(SEC);
+    transfer_and_close();
+}
+
+static void a_life_of_losses_with_bbr(void)
+{
+    tun.congestion_control = 2;
+    a_life_of_losses();
+}
+
+static void a_life_of_losses_without_rack(void)
+{
+    tun.congestion_control = 1;
+    tun.recovery = 0;
+    a_life_of_losses();
 }
 
 static void a_passive_life(void)
@@ -135,6 +178,22 @@ TEST(hostile_40_each_allocation_of_a_passive_connection_may_fail)
     assert_true(for_every_allocation(a_passive_life) >= 10);
 }
 
+TEST(hostile_40_each_allocation_of_a_recovery_may_fail)
+{
+    assert_true(for_every_allocation(a_life_of_losses) >= 20);
+    assert_true(cnt(tcp_out_split) >= 1);
+}
+
+TEST(hostile_40_each_allocation_of_a_recovery_with_bbr_may_fail)
+{
+    assert_true(for_every_allocation(a_life_of_losses_with_bbr) >= 20);
+}
+
+TEST(hostile_40_each_allocation_of_a_recovery_without_rack_may_fail)
+{
+    assert_true(for_every_allocation(a_life_of_losses_without_rack) >= 20);
+}
+
 static const struct stack_ops no_device;
 
 TEST(hostile_40_a_stack_without_memory_is_not_made)
@@ -159,6 +218,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(hostile_40_each_allocation_of_an_active_connection_may_fail),
         T(hostile_40_each_allocation_of_a_passive_connection_may_fail),
+        T(hostile_40_each_allocation_of_a_recovery_may_fail),
+        T(hostile_40_each_allocation_of_a_recovery_with_bbr_may_fail),
+        T(hostile_40_each_allocation_of_a_recovery_without_rack_may_fail),
         T(hostile_40_a_stack_without_memory_is_not_made),
     };
 

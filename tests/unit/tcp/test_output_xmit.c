@@ -292,6 +292,49 @@ TEST(send_path_18_a_device_error_is_a_loss_on_the_way)
     expect(PSH | ACK, 1, 1, 100);
 }
 
+/* RFC 8985 §6.2: only what was sent after it tells that it was lost. */
+TEST(a_retransmission_that_a_device_error_took_is_as_old_as_any_other)
+{
+    fx.c->sack = true;
+    passive();
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(wflags(1448, MSG_EOR), 1448);
+    advance(40 * MS);
+    fx.device = -EIO;
+    peer(ACK, 1, 1, 0, .sack = "1449:5793");
+    fx.device = 0;
+    assert_int_equal(cnt(dev_errors), 1);
+    advance(MS);
+    clear();
+    peer(ACK, 1, 1, 0, .sack = "1449:7241");
+    assert_int_equal(cnt(tcp_lost_retransmits), 0);
+    expect_none();
+}
+
+/* The device tells late of the SYN of a connection that is over. */
+TEST(the_device_tells_a_listener_nothing_new)
+{
+    struct ip_endpoint e = fx_peer_endpoint(), here = fx_endpoint("0.0.0.0", FX_PORT);
+    uint64_t owner;
+
+    fx.device = 1;
+    fx.s = fx_socket();
+    assert_int_equal(sock_connect(fx.s, &e, fx.now), -EINPROGRESS);
+    run();
+    owner = take()->owner;
+    fx.device = 0;
+    peer(RST | ACK, 0, 1, 0);
+    assert_state(CLOSED);
+    assert_int_equal(sock_connect(fx.s, &e, fx.now), -ECONNREFUSED);
+    assert_int_equal(sock_bind(fx.s, &here, fx.now), 0);
+    assert_int_equal(sock_listen(fx.s, 4, fx.now), 0);
+    stack_transmitted(fx.st, owner, 0, fx.now);
+    run();
+    assert_int_equal(tp->conn.state, TCPS_LISTEN);
+    assert_false(wheel_armed(&tp->timer.node));
+    expect_none();
+}
+
 TEST(with_the_largest_mtu_no_segment_grows_beyond_a_frame)
 {
     fx.config.mtu = 65535;
@@ -332,6 +375,8 @@ int main(void)
         T(send_path_14_the_rto_is_armed_with_the_first_segment_out),
         T(send_path_14_a_closed_window_and_nothing_in_flight_start_the_persist_timer),
         T(send_path_18_a_device_error_is_a_loss_on_the_way),
+        T(a_retransmission_that_a_device_error_took_is_as_old_as_any_other),
+        T(the_device_tells_a_listener_nothing_new),
         T(with_the_largest_mtu_no_segment_grows_beyond_a_frame),
     };
 

@@ -45,6 +45,7 @@ static void path_start(uint64_t mbits, uint64_t delay_us, uint32_t buffer)
 {
     path = (struct path){
         .packet_ns = mbit(mbits), .delay_us = delay_us, .buffer = buffer, .random = 1};
+    tun.bbr_tolerance = 0; /* the draft's letter */
     bare_start(&tcp_cc_bbr, 10, (uint32_t)delay_us);
     path.next_send_ns = path.free_ns = fx.st->now * 1000;
 }

@@ -33,7 +33,7 @@ TEST(after_a_loss_in_the_initial_window_idle_time_leads_to_four_segments)
     passive();
     assert_int_equal(w(14480), 14480);
     tcp_cwnd_note_loss(tp);
-    assert_true(tp->iw.reduced);
+    assert_true(tp->iw_reduced);
     peer(ACK, 1, 14481, 0);
     clear();
     tp->mss_cache = 1095;
@@ -54,12 +54,12 @@ TEST(a_loss_after_the_initial_window_or_of_4_kb_changes_nothing)
     passive();
     assert_int_equal(w(2000), 2000);
     tcp_cwnd_note_loss(tp);
-    assert_false(tp->iw.reduced);
+    assert_false(tp->iw_reduced);
     peer(ACK, 1, 2001, 0);
     bulk(400000);
     assert_int_equal(w(1448), 1448);
     tcp_cwnd_note_loss(tp);
-    assert_false(tp->iw.reduced);
+    assert_false(tp->iw_reduced);
     clear();
 }
 

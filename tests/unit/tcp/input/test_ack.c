@@ -16,7 +16,7 @@ TEST(acknowledged_bytes_leave_the_queue)
     assert_int_equal(sock_unacked(fx.s), 0);
     assert_int_equal(tp->packets_out, 0);
     assert_int_equal(bytestream_footprint(&tp->snd), 0);
-    assert_int_equal(tp->bytes_acked, 5000);
+    assert_int_equal(tcp_bytes_acked(tp), 5000);
 }
 
 TEST(an_old_ack_changes_nothing)
