@@ -6,6 +6,7 @@
  * all of tests/scripts/ pkt --kernel [-k WORD] [SCRIPT…]        against the kernel, over a TUN
  * device in a network namespace of its own pkt --differences FILE [SCRIPT…]        against both;
  * FILE becomes the table of differences
+ *   --captures leaves a capture of each script that was played, not only of those that failed
  */
 #include "tests/pkt/differences.h"
 #include "tests/pkt/fail_alloc.h"
@@ -18,7 +19,7 @@
 #include <time.h>
 
 struct options {
-    bool kernel, fail_alloc;
+    bool kernel, fail_alloc, captures;
     const char *differences, *word;
     int times;
 };
@@ -31,13 +32,14 @@ static double seconds_now(void)
     return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-static bool play(struct target *t, int number, const char *path, const char *source, int times)
+static bool play(struct target *t, int number, const char *path, const char *source,
+                 const struct options *opt)
 {
     struct outcome o = {.passed = true};
     const char *error;
     struct script *s = NULL;
 
-    for (int i = 0; i < times && o.passed; i++) {
+    for (int i = 0; i < opt->times && o.passed; i++) {
         arena_reset(t->arena);
         s = script_parse(t->arena, path, source, &error);
         if (s)
@@ -46,7 +48,7 @@ static bool play(struct target *t, int number, const char *path, const char *sou
             o = (struct outcome){.reason = error, .printed = ""};
     }
     report_tap(number, path, &o);
-    if (!o.passed && s)
+    if ((!o.passed || opt->captures) && s)
         report_capture(t, s, scripts_capture_folder());
     return o.passed;
 }
@@ -62,7 +64,7 @@ static int play_virtual(const struct script_list *list, const struct options *op
     for (int i = 0; i < list->n; i++) {
         char *source = script_read(list->path[i]);
 
-        failed += !play(t, i + 1, list->path[i], source, opt->times);
+        failed += !play(t, i + 1, list->path[i], source, opt);
         free(source);
     }
     took = seconds_now() - start;
@@ -75,8 +77,8 @@ static int play_virtual(const struct script_list *list, const struct options *op
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: pkt [--kernel | --differences FILE | --fail-alloc] [-k WORD] [-n "
-                    "TIMES] [SCRIPT...]\n");
+    fprintf(stderr, "usage: pkt [--kernel | --differences FILE | --fail-alloc | --captures] "
+                    "[-k WORD] [-n TIMES] [SCRIPT...]\n");
     return 2;
 }
 
@@ -85,6 +87,7 @@ int main(int argc, char **argv)
     static const struct option longs[] = {{"kernel", no_argument, NULL, 'K'},
                                           {"differences", required_argument, NULL, 'D'},
                                           {"fail-alloc", no_argument, NULL, 'A'},
+                                          {"captures", no_argument, NULL, 'C'},
                                           {0}};
     struct options opt = {.word = "", .times = 1};
     const char *name = strrchr(argv[0], '/');
@@ -98,6 +101,8 @@ int main(int argc, char **argv)
             opt.differences = optarg;
         else if (o == 'A')
             opt.fail_alloc = true;
+        else if (o == 'C')
+            opt.captures = true;
         else if (o == 'k')
             opt.word = optarg;
         else if (o == 'n')
