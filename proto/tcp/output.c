@@ -72,9 +72,11 @@ static void tcp_push(struct tcb *tp, int flags, uint32_t mss_now, uint8_t nonagl
         return;
     if (!(flags & MSG_MORE) || forced_push(tp))
         tcp_mark_push(tp, seg);
-    if (flags & MSG_OOB)
-        tp->snd_up =
-            tp->write_seq; /* the byte behind the urgent one (RFC 6093 §2.2, RFC 9293 §3.8.5) */
+    if (flags & MSG_OOB) {
+        /* the byte behind the urgent one (RFC 6093 §2.2, RFC 9293 §3.8.5) */
+        tp->snd_up = tp->write_seq;
+        seg->flags |= SEG_EOR; /* nothing joins urgent data (send path, step 7) */
+    }
     if (tcp_should_autocork(tp, seg, size_goal)) {
         tcp_stop(tp, TCP_STOP_autocork);
         return;

@@ -137,7 +137,7 @@ struct tcb {
     uint32_t held;      /**< bytes moved out, but still unread in the pair */
     uint32_t ts_recent; /**< RFC 7323 §4.3 */
     uint16_t mss_cache;
-    uint16_t rcv_mss; /**< estimate of the peer's segment size */
+    uint16_t rcv_mss;        /**< estimate of the peer's segment size */
     uint16_t rcv_last_small; /**< size of the last segment, if it was smaller and may have been
                                 full (input/window.c) */
 
@@ -181,7 +181,7 @@ struct tcb {
     uint32_t snd_sml;    /**< end of the last small segment sent (Minshall) */
     uint32_t notsent_lowat;
     uint32_t ptb_window;    /**< slow start of what a smaller path MTU lost (RFC 1191 §6.5), in
-                               packets;    0: none */
+                               packets; 0: none */
     uint32_t device_queued; /**< payload bytes in the device's queue */
     uint16_t advmss;
     uint16_t size_acked; /**< the largest payload of one segment that was acknowledged (RFC 5927

@@ -234,12 +234,17 @@ TEST(rfc6675_14_nextseg_rule4_rescue)
     ack(1, "1001:9001"); /* no second one */
     expect_none();
     assert_int_equal(tp->sack_count.high_rxt, high_rxt);
+    assert_int_equal(w(1000), 1000);
+    assert_int_equal(take()->seq, S(11));
     advance(fx.rtt);
-    ack(S(11), NULL);
+    ack(1, "1001:10001"); /* nor for what is the end now */
+    expect_none();
+    assert_true(tcp_in_flight(tp) < tp->cwnd);
+    ack(S(12), NULL);
     assert_int_equal(w(10000), 10000);
     clear();
     advance(fx.rtt);
-    ack(S(11), "11001:14001"); /* in the next recovery one again */
+    ack(S(12), "12001:15001"); /* in the next recovery one again */
     assert_true(recovering());
     clear();
     assert_false(tp->sack_count.rescued);

@@ -136,7 +136,8 @@ TEST(rfc8985_20_probe_conditions)
     advance(203 * MS);
     assert_int_equal(clear(), 1);
     assert_true(tp->tlp_out);
-    ack(2001, NULL); /* a copy may have been acknowledged: no sample */
+    ack(2001, "1001:2001"); /* both copies have come: over, and no sample */
+    assert_false(tp->tlp_out);
     assert_false(tp->tlp_sampled);
     assert_int_equal(w(2000), 2000);
     clear();

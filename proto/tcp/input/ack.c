@@ -158,7 +158,9 @@ void tcp_tell_writer(struct tcb *tp)
 {
     struct sock *s = tp->sock;
 
-    tcp_sndbuf_expand(tp);
+    /* it grows where it was the limit, and the congestion window is not (Linux: tcp_new_space) */
+    if (tp->nospace && tcp_in_flight(tp) < tp->cwnd)
+        tcp_sndbuf_expand(tp);
     if (!s || !s->want_write || !tcp_is_writable(tp))
         return;
     s->want_write = false;

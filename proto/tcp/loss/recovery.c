@@ -89,13 +89,13 @@ void tcp_enter_recovery(struct tcb *tp, const struct tcp_ack_state *as, bool ece
 /* Not in Linux. */
 void tcp_cut_again(struct tcb *tp, const struct tcp_ack_state *as)
 {
-    uint32_t prior = tp->prior_cwnd;
+    uint32_t cwnd = tp->cwnd, prior = tp->prior_cwnd;
 
     if (!tp->prr.lost_again || tp->ca_state != CA_RECOVERY || tp->cc->cong_control)
         return;
-    if (tp->cwnd > tp->ssthresh)
-        tp->cwnd = tp->ssthresh; /* the first reduction may be under way still */
+    tp->cwnd = tp->ssthresh; /* where the first reduction leads to, wherever cwnd is on its way */
     tcp_prr_begin(tp, as, false);
+    tp->cwnd = cwnd;
     tp->prior_cwnd = prior;
 }
 
@@ -370,8 +370,8 @@ void tcp_enter_loss(struct tcb *tp)
     tp->tlp_out = false;
     tp->loss_unpaid = false;
     tp->ptb_window = 0;
-    /* not in a recovery: what it had sent again could be taken for the original (RFC 5682 §2.1, step
-     * 1); and the answer to a probe's pieces would say nothing of the time-out */
+    /* not in a recovery: what it had sent again could be taken for the original (RFC 5682 §2.1,
+     * step 1); and the answer to a probe's pieces would say nothing of the time-out */
     tp->frto = tp->st->tcp.tunables.frto && fresh && !tp->mtup.probe_size;
     tcp_mtup_verify(tp, true);
 }

@@ -42,8 +42,8 @@ bool tcp_is_packet_delayed(const struct tcb *tp, const struct tcp_ack_state *as)
 
     if (tp->retrans_stamp)
         return as->has_tsecr && seq_lt(as->tsecr, first);
-    /* nothing was sent again yet; but where the state is held without SACK (tcp_reno_holds_state) the
-     * stamp was cleared, and zero says nothing */
+    /* nothing was sent again yet; but where the state is held without SACK (tcp_reno_holds_state)
+     * the stamp was cleared, and zero says nothing */
     return tp->sack_ok || seq_lt(tp->snd_una, tp->high_seq);
 }
 

@@ -160,7 +160,7 @@ int tcp_mtu_probe(struct tcb *tp)
  * --------------------------------------------------------------------------------------------------
  */
 
-static void raise(struct tcb *tp, uint32_t mtu)
+static void raise_low(struct tcb *tp, uint32_t mtu)
 {
     uint32_t from = tcp_mtu_of(tp, tp->mss_cache);
 
@@ -183,7 +183,7 @@ static void note_implicit(struct tcb *tp, const struct segment *seg)
     COUNT(tp->st, tcp_mtu_implicit);
     if (mtu > tp->mtup.search_high)
         tp->mtup.search_high = mtu;
-    raise(tp, mtu);
+    raise_low(tp, mtu);
 }
 
 void tcp_mtup_arrived(struct tcb *tp, const struct segment *seg)
@@ -213,7 +213,7 @@ void tcp_mtup_ack_done(struct tcb *tp)
 
         COUNT(tp->st, tcp_mtu_probe_success);
         tp->mtup.probe_size = 0;
-        raise(tp, size);
+        raise_low(tp, size);
     }
     if (tp->mtup.restore && seq_gt(tp->snd_una, tp->mtup.verify_end))
         tp->mtup.restore = 0;
@@ -235,8 +235,8 @@ bool tcp_mtup_failed(struct tcb *tp)
     COUNT(tp->st, tcp_mtu_probe_failed);
     tp->mtup.search_high = tp->mtup.probe_size - 1;
     tp->mtup.probe_size = 0;
-    tp->mtup.wait_until = tp->st->now + (uint64_t)(tp->srtt_us >> 3) * tp->cwnd;
     tp->cwnd++;
+    tp->mtup.wait_until = tp->st->now + (uint64_t)(tp->srtt_us >> 3) * tp->cwnd;
     tp->high_seq = tp->snd_nxt;
     tcp_undo_forget(tp);
     tp->undo_ok = false;

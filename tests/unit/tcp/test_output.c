@@ -134,6 +134,18 @@ TEST(send_path_07_never_behind_msg_eor)
     expect(PSH | ACK, 101, 1, 50);
 }
 
+TEST(send_path_07_never_into_urgent_data)
+{
+    fx.c->window = 0;
+    passive();
+    assert_int_equal(wflags(10, MSG_OOB), 10);
+    assert_int_equal(w(50), 50);
+    assert_int_equal(cnt(tcp_out_coalesced), 0);
+    clear();
+    peer(ACK, 1, 1, 0, .win = 500);
+    expect(PSH | ACK | URG, 1, 1, 10);
+}
+
 TEST(send_path_07_grows_to_size_goal_with_offload)
 {
     passive();
@@ -166,6 +178,66 @@ TEST(send_path_08_a_new_segment_starts_only_while_the_send_buffer_allows)
     assert_true(events_of(fx.s) & SOCK_EV_WRITABLE);
     assert_int_equal(take_bytes(), 79640 - 14480);
     assert_int_equal(w(1), 1);
+}
+
+/* All that is acknowledged lets the window, and so the target, double. */
+static uint32_t sndbuf_after_a_full_round(void)
+{
+    while (w(65160) > 0)
+        ;
+    for (int i = 0; i < 100 && tp->snd_una != tp->write_seq; i++) {
+        peer(ACK, 1, tp->snd_nxt - tp->iss, 0);
+        clear();
+    }
+    return tp->sndbuf;
+}
+
+TEST(send_path_08_the_send_buffer_grows_where_it_was_the_limit)
+{
+    passive();
+    assert_int_equal(tp->sndbuf, 87040);
+    assert_true(sndbuf_after_a_full_round() > 87040);
+    assert_true(tp->sndbuf <= tun.wmem_max);
+    assert_int_equal(tp->sndbuf, 2 * tp->cwnd * tp->mss_cache);
+}
+
+TEST(send_path_08_the_send_buffer_stays_while_nobody_waits)
+{
+    passive();
+    for (int i = 0; i < 50; i++) {
+        assert_int_equal(w(14480), 14480);
+        peer(ACK, 1, tp->snd_nxt - tp->iss, 0);
+        peer(ACK, 1, tp->snd_nxt - tp->iss, 0);
+        clear();
+    }
+    tp->cwnd = 100;
+    assert_int_equal(w(14480), 14480);
+    peer(ACK, 1, tp->snd_nxt - tp->iss, 0);
+    assert_int_equal(tp->sndbuf, 87040);
+}
+
+TEST(send_path_08_so_sndbuf_ends_the_growth)
+{
+    passive();
+    assert_int_equal(set_int(SOL_SOCKET, SO_SNDBUF, 30000), 0);
+    assert_int_equal(sndbuf_after_a_full_round(), 60000);
+    assert_int_equal(set_int(SOL_SOCKET, SO_SNDBUF, 1), 0);
+    assert_int_equal(get_int(SOL_SOCKET, SO_SNDBUF), 4608);
+    assert_int_equal(set_int(SOL_SOCKET, SO_SNDBUF, 1 << 30), 0);
+    assert_int_equal(get_int(SOL_SOCKET, SO_SNDBUF), tun.wmem_max);
+}
+
+TEST(send_path_08_the_send_buffer_does_not_grow_under_memory_pressure)
+{
+    passive();
+    fx.st->mem.limit =
+        (fx.st->mem.used + 200000) / 3 * 4; /* what follows is above three quarters */
+    assert_true(w(200000) > 0);
+    fx.st->mem.limit = fx.st->mem.used / 4 * 5;
+    tp->cwnd = 1000;
+    tp->nospace = true;
+    peer(ACK, 1, 1449, 0);
+    assert_int_equal(tp->sndbuf, 87040);
 }
 
 TEST(send_path_08_notsent_lowat_bounds_what_is_unsent)
@@ -416,8 +488,13 @@ int main(void)
         T(send_path_07_small_writes_coalesce_in_the_unsent_tail),
         T(send_path_07_never_into_a_segment_that_was_sent),
         T(send_path_07_never_behind_msg_eor),
+        T(send_path_07_never_into_urgent_data),
         T(send_path_07_grows_to_size_goal_with_offload),
         T(send_path_08_a_new_segment_starts_only_while_the_send_buffer_allows),
+        T(send_path_08_the_send_buffer_grows_where_it_was_the_limit),
+        T(send_path_08_the_send_buffer_stays_while_nobody_waits),
+        T(send_path_08_so_sndbuf_ends_the_growth),
+        T(send_path_08_the_send_buffer_does_not_grow_under_memory_pressure),
         T(send_path_08_notsent_lowat_bounds_what_is_unsent),
         T(send_path_09_a_fault_before_the_first_byte_leaves_no_segment),
         T(send_path_09_what_was_accepted_before_a_fault_is_reported_and_sent),

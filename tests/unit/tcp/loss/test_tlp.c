@@ -150,6 +150,19 @@ TEST(a_time_out_ends_the_probe)
     assert_false(tp->tlp_out);
 }
 
+/* A sample, but the probe is still outstanding. */
+TEST(no_second_probe_while_one_is_outstanding)
+{
+    flight(4);
+    advance(203 * MS);
+    assert_int_equal(clear(), 1);
+    ack(1001, NULL);
+    assert_true(tp->tlp_out && tp->tlp_sampled);
+    advance(tp->srtt_us / 4 + 5 * MS);
+    while (fx.next < fx.n_segs)
+        assert_int_equal(take()->seq, 1001); /* the RTO's */
+}
+
 /* The D-SACK comes when nothing is in flight any more. */
 TEST(a_late_dsack_clears_the_probe)
 {
@@ -188,6 +201,7 @@ int main(void)
         T(new_data_as_a_probe_is_no_loss),
         T(a_recovery_ends_the_probe),
         T(a_time_out_ends_the_probe),
+        T(no_second_probe_while_one_is_outstanding),
         T(a_late_dsack_clears_the_probe),
         T(what_is_sacked_meanwhile_stops_the_probe),
     };
