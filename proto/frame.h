@@ -40,6 +40,7 @@ struct frame {
     uint8_t gso;          /**< enum frame_gso */
     uint8_t csum;         /**< enum frame_csum */
     bool ecn;             /**< the segments carry CWR on the first only (GSO_ECN) */
+    bool cwr_all;         /**< … on all of them (AccECN): no device can do that */
     uint16_t gso_size;    /**< payload bytes per segment when gso is set */
     uint16_t csum_start;  /**< from data */
     uint16_t csum_offset; /**< from csum_start */
@@ -89,7 +90,7 @@ typedef int (*frame_emit_fn)(void *ctx, struct frame *f);
 /**
  * Cut a TCP segmentation-offload frame (Ethernet + IP + TCP headers in data, payload in spans or
  * behind the headers) into frames of gso_size payload bytes, as hardware does: IP length,
- * identification, TCP sequence number advance; FIN and PSH stay with the last, CWR with the first;
+ * identification, TCP sequence number advance; FIN and PSH stay with the last, CWR with the first (unless cwr_all);
  * checksums are complete. Returns the payload bytes handed over with success: all of them, or fewer
  * when emit failed in the middle; a negative errno value when nothing went out (-EINVAL for a
  * malformed frame).

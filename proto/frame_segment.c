@@ -26,7 +26,7 @@
 /** The frame taken apart: where its headers end, and its payload as one list of pieces. */
 struct segment_source {
     const uint8_t *headers;
-    bool v6;
+    bool v6, cwr_all;
     uint32_t tcp;         /**< the TCP header, from headers */
     uint32_t headers_len; /**< the payload begins here */
     uint32_t payload_len;
@@ -98,6 +98,7 @@ static bool segment_parse(const struct frame *f, struct segment_source *s)
         return false;
     doff = (uint32_t)(f->data[s->tcp + TCP_DATA_OFF] >> 4) * 4;
     s->headers = f->data;
+    s->cwr_all = f->cwr_all;
     s->headers_len = s->tcp + doff;
     if (doff < TCP_HEADER || f->len < s->headers_len || s->headers_len > FRAME_ROOM)
         return false;
@@ -152,7 +153,7 @@ static void segment_patch_tcp(const struct segment_source *s, struct frame *p, u
     uint16_t folded;
 
     wire_put32(tcp + TCP_SEQ, wire_get32(tcp + TCP_SEQ) + offset);
-    if (offset > 0)
+    if (offset > 0 && !s->cwr_all)
         tcp[TCP_FLAGS] &= (uint8_t)~TCP_CWR;
     if (offset + p->span_len < s->payload_len)
         tcp[TCP_FLAGS] &= (uint8_t) ~(TCP_FIN | TCP_PSH);

@@ -105,6 +105,9 @@ static void fire(struct stack *st, struct stack_timer *t)
     case STACK_TIMER_NEIGH:
         neigh_timer(st, t);
         break;
+    case STACK_TIMER_REASS:
+        reass_timer(st, t);
+        break;
     case STACK_TIMER_DEVICE:
         st->device_blocked = false;
         break;
@@ -225,7 +228,7 @@ static bool device_can_cut(const struct stack *st, const struct frame *f)
 {
     uint32_t need = f->gso == FRAME_GSO_TCP4 ? STACK_TX_TSO4 : STACK_TX_TSO6;
 
-    return (st->config.features & need) && (st->config.features & STACK_TX_CSUM);
+    return !f->cwr_all && (st->config.features & need) && (st->config.features & STACK_TX_CSUM);
 }
 
 int stack_transmit(struct stack *st, struct frame *f, uint32_t *sent)

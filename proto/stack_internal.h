@@ -25,6 +25,7 @@ enum stack_timer_kind {
     STACK_TIMER_REQUEST,  /**< struct tcp_request */
     STACK_TIMER_TIMEWAIT, /**< struct tcp_timewait */
     STACK_TIMER_NEIGH,    /**< struct neigh_entry */
+    STACK_TIMER_REASS,    /**< struct datagram */
     STACK_TIMER_DEVICE,   /**< the stack's own: device back-pressure is over by now */
     STACK_TIMER_CALL,     /**< struct sock_call: a blocking call's time-out */
 };

@@ -28,6 +28,7 @@ struct held_packet *held_copy(struct stack *st, const struct frame *f, const str
     h->gso = f->gso;
     h->csum = f->csum;
     h->ecn = f->ecn;
+    h->cwr_all = f->cwr_all;
     h->gso_size = f->gso_size;
     h->csum_start = f->csum_start;
     h->csum_offset = f->csum_offset;
@@ -45,6 +46,7 @@ void held_frame(struct held_packet *h, struct frame *f)
     f->gso = h->gso;
     f->csum = h->csum;
     f->ecn = h->ecn;
+    f->cwr_all = h->cwr_all;
     f->gso_size = h->gso_size;
     f->csum_start = h->csum_start;
     f->csum_offset = h->csum_offset;

@@ -99,9 +99,9 @@ static bool icmp_may_answer(const struct packet *p)
     return p->len > 0 && (p->payload[0] == ICMP_ECHO || p->payload[0] == ICMP_ECHO_REPLY);
 }
 
-void icmp_unreachable(struct stack *st, const struct packet *p, uint8_t code)
+static void icmp_error_out(struct stack *st, const struct packet *p, uint8_t type, uint8_t code)
 {
-    const uint8_t header[ICMP_HEADER] = {ICMP_UNREACHABLE, code};
+    const uint8_t header[ICMP_HEADER] = {type, code};
     uint32_t room = ICMP_MAX_QUOTE - p->header_len;
     struct iovec quote[2] = {
         {.iov_base = (void *)(uintptr_t)p->header, .iov_len = p->header_len},
@@ -112,6 +112,16 @@ void icmp_unreachable(struct stack *st, const struct packet *p, uint8_t code)
         return;
     if (icmp_output(st, p, 0, header, quote, 2) >= 0)
         COUNT(st, icmp_out_errors);
+}
+
+void icmp_unreachable(struct stack *st, const struct packet *p, uint8_t code)
+{
+    icmp_error_out(st, p, ICMP_UNREACHABLE, code);
+}
+
+void icmp_time_exceeded(struct stack *st, const struct packet *p, uint8_t code)
+{
+    icmp_error_out(st, p, ICMP_TIME_EXCEEDED, code);
 }
 
 /* --- errors in

@@ -14,6 +14,7 @@ int ip_init(struct stack *st)
     st->ip.local_bytes = 0;
     st->ip.arp_defend_after = 0;
     icmp_init(st);
+    reass_init(st);
     err = neigh_init(st);
     if (err)
         return err;
@@ -26,6 +27,7 @@ int ip_init(struct stack *st)
 void ip_destroy(struct stack *st)
 {
     local_destroy(st);
+    reass_destroy(st);
     pmtu_destroy(st);
     neigh_destroy(st);
 }

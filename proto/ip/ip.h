@@ -95,6 +95,8 @@ struct ip_state {
     struct list
         neigh_lru; /**< least recently used first; entries with waiting packets are not in it */
     uint64_t neigh_queued_bytes; /**< waiting for all neighbours together */
+    struct list datagrams;       /**< incomplete ones, oldest first (reass.c) */
+    uint32_t n_datagrams, reass_bytes;
     struct list local_queue;     /**< packets to ourselves, waiting for stack_run */
     uint32_t local_queued;
     uint64_t local_bytes;
@@ -171,6 +173,9 @@ void arp_announce(struct stack *st);
 /** A neighbour's timer fired; t is the timer inside a struct neigh_entry. */
 struct stack_timer;
 void neigh_timer(struct stack *st, struct stack_timer *t);
+
+/** A datagram has not become whole in time; t is the timer inside it. */
+void reass_timer(struct stack *st, struct stack_timer *t);
 
 /* --- what the transport provides (proto/tcp/)
  * ------------------------------------------------------------- */

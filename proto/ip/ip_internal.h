@@ -112,7 +112,7 @@ struct held_packet {
     uint32_t headers; /**< bytes of headers at data, payload behind */
     uint32_t len;
     uint8_t gso, csum;
-    bool ecn;
+    bool ecn, cwr_all;
     uint16_t gso_size, csum_start, csum_offset;
     uint64_t owner;
     uint8_t *data; /**< inside bytes */
@@ -133,8 +133,25 @@ void held_free(struct stack *st, struct held_packet *h);
 
 /** An IPv4 packet behind the Ethernet header of f. */
 void ipv4_input(struct stack *st, const struct frame *f, bool link_broadcast);
+/** A whole packet for the protocol that it names. */
+void ipv4_deliver(struct stack *st, const struct packet *p);
 /** A packet of our own to ourselves. */
 void ipv4_input_local(struct stack *st, const struct held_packet *h);
+
+/* --- reass.c
+ * ----------------------------------------------------------------------------------------------
+ */
+
+#define REASS_MAX_DATAGRAMS 64u
+#define REASS_MAX_OF_SOURCE 16u
+#define REASS_MAX_FRAGMENTS 128u        /**< of one datagram: 64 KiB through links of 576 bytes */
+#define REASS_MAX_BYTES     (1u << 20)  /**< of all of them */
+#define REASS_TIMEOUT_US    60000000u   /**< RFC 1122 §3.3.2: 60 to 120 s */
+
+void reass_init(struct stack *st);
+void reass_destroy(struct stack *st);
+/** A fragment for us, its header checked. */
+void reass_input(struct stack *st, const struct packet *p);
 
 /* --- local.c
  * ---------------------------------------------------------------------------------------------- */
@@ -172,6 +189,8 @@ void pmtu_of(struct stack *st, const struct ip_addr *dst, struct path_mtu *out);
 #define ICMP_TIME_EXCEEDED 11
 #define ICMP_PARAMETER     12
 
+#define ICMP_EXCEEDED_REASSEMBLY 1
+
 #define ICMP_UNREACH_PROTOCOL 2
 #define ICMP_UNREACH_PORT     3
 #define ICMP_UNREACH_NEEDFRAG 4
@@ -180,6 +199,9 @@ void icmp_input(struct stack *st, const struct packet *p);
 
 /** Answer p with "destination unreachable", if RFC 1812 §4.3.2.7 and the rate limit allow. */
 void icmp_unreachable(struct stack *st, const struct packet *p, uint8_t code);
+
+/** The same with "time exceeded". */
+void icmp_time_exceeded(struct stack *st, const struct packet *p, uint8_t code);
 
 /** Fill the token bucket. */
 void icmp_init(struct stack *st);

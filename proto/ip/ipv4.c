@@ -2,8 +2,8 @@
 /*
  * IPv4 input: the header is checked once, in the order of RFC 791 and RFC 1122 §3.2.1, and becomes
  * a struct packet that the protocols read. We are a host: nothing is forwarded, and what is not for
- * us is dropped in silence. Fragments are counted and dropped; source routes are refused (RFC 7126
- * §4.3, §4.4), other options ignored.
+ * us is dropped in silence. Fragments go to reass.c; source routes are refused (RFC 7126 §4.3, §4.4),
+ * other options ignored.
  */
 #include "proto/base/checksum.h"
 #include "proto/ip/ip_internal.h"
@@ -104,7 +104,7 @@ static bool ipv4_offload_ok(const struct frame *f, const struct packet *p)
     return p->proto != IP_PROTO_TCP || f->csum_offset == TCP_CHECKSUM_OFFSET;
 }
 
-static void ipv4_deliver(struct stack *st, const struct packet *p)
+void ipv4_deliver(struct stack *st, const struct packet *p)
 {
     switch (p->proto) {
     case IP_PROTO_TCP:
@@ -124,6 +124,7 @@ static void ipv4_deliver(struct stack *st, const struct packet *p)
 void ipv4_input(struct stack *st, const struct frame *f, bool link_broadcast)
 {
     struct packet p = {.csum = f->csum, .gso = f->gso, .gso_size = f->gso_size};
+    bool fragment;
 
     COUNT(st, ip_in);
     if (!ipv4_parse(st, f->data + ETH_HEADER, f->len - ETH_HEADER, &p))
@@ -136,17 +137,17 @@ void ipv4_input(struct stack *st, const struct frame *f, bool link_broadcast)
         COUNT(st, ip_in_not_ours);
         return;
     }
-    if (wire_get16(p.header + IPV4_FRAGMENT) & (IPV4_MF | IPV4_OFFSET)) {
-        COUNT(st, ip_in_fragments);
-        return;
-    }
     if (!ipv4_options_ok(st, &p))
         return;
-    if (!ipv4_offload_ok(f, &p)) {
+    fragment = wire_get16(p.header + IPV4_FRAGMENT) & (IPV4_MF | IPV4_OFFSET);
+    if (!ipv4_offload_ok(f, &p) || (fragment && (p.gso || p.csum == FRAME_CSUM_PARTIAL))) {
         COUNT(st, eth_in_bad_offload);
         return;
     }
-    ipv4_deliver(st, &p);
+    if (fragment)
+        reass_input(st, &p);
+    else
+        ipv4_deliver(st, &p);
 }
 
 void ipv4_input_local(struct stack *st, const struct held_packet *h)

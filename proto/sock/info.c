@@ -39,7 +39,8 @@ static void fill_tcp(const struct tcb *tp, struct sock_tcp_info *i)
     i->retransmits = tp->retransmits;
     i->probes = tp->probes_out;
     i->backoff = tp->backoff;
-    i->options = (uint8_t)((tp->ts_ok ? 1 : 0) | (tp->sack_ok ? 2 : 0) | (tp->wscale_ok ? 4 : 0));
+    i->options = (uint8_t)((tp->ts_ok ? 1 : 0) | (tp->sack_ok ? 2 : 0) | (tp->wscale_ok ? 4 : 0) |
+                           (tp->ecn.mode ? 8 : 0) | (tp->ecn.seen ? 16 : 0));
     i->wscales = (uint8_t)(tp->snd_wscale | tp->rcv_wscale << 4);
     i->rto = tp->rto;
     i->ato = tp->ato < TCP_DELACK_MAX ? tp->ato : TCP_DELACK_MAX;
@@ -74,6 +75,7 @@ static void fill_tcp(const struct tcb *tp, struct sock_tcp_info *i)
     i->data_segs_in = tp->data_segs_in;
     i->data_segs_out = tp->data_segs_out;
     i->delivered = tp->delivered;
+    i->delivered_ce = tp->delivered_ce;
     i->bytes_sent = tp->bytes_sent;
     i->bytes_retrans = tp->bytes_retrans;
     i->rcv_ooopack = tp->rcv_ooopack;

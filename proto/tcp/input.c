@@ -64,6 +64,7 @@ void tcp_established_input(struct tcb *tp, const struct tcp_seg *seg)
 {
     struct stack *st = tp->st;
 
+    tcp_accecn_received(tp, seg);
     if (is_behind_fin(tp, seg)) {
         tcp_touch(tp, TCP_PEND_OUTPUT | TCP_PEND_ACK);
         return;

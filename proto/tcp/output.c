@@ -412,6 +412,8 @@ static bool may_send(struct tcb *tp, struct segment *seg, uint32_t mss, uint8_t 
 
     if (tcp_pacing_check(tp))
         return tcp_stop(tp, TCP_STOP_pacing), false;
+    if (tp->ecn.hold)
+        return tcp_stop(tp, TCP_STOP_cwnd), false;
     quota = cwnd_quota(tp);
     if (push_one == TCP_PUSH_PROBE)
         quota = 1; /* a loss probe goes whatever the window says (RFC 8985 §7.3) */

@@ -8,6 +8,7 @@
 
 #include "proto/base/list.h"
 #include "proto/base/rbtree.h"
+#include "proto/tcp/accecn.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,6 +24,7 @@ struct packet;
 #define TH_URG 0x20
 #define TH_ECE 0x40
 #define TH_CWR 0x80
+#define TH_AE  0x100 /**< RFC 9768 §3.1; the Nonce Sum of old */
 
 #define TCP_HEADER_LEN      20
 #define TCP_TIMESTAMP_SPACE 12 /**< NOP NOP and ten bytes */
@@ -36,7 +38,6 @@ struct packet;
 #define SEG_FIN 0x02
 #define SEG_PSH 0x04
 #define SEG_EOR 0x08 /**< MSG_EOR: never grown, never merged */
-#define SEG_ECT 0x10 /**< its first transmission was ECN-capable */
 
 /* Only loss/scoreboard.c changes these. */
 #define SEG_LOST         0x01 /**< counted in lost_out */
@@ -91,6 +92,7 @@ struct tcp_options {
     uint16_t uto;   /**< user timeout option as it came, 0: none (RFC 5482) */
     uint8_t n_sack; /**< blocks present (RFC 2018) */
     struct sack_block sack[TCP_MAX_SACKS];
+    struct accecn_option accecn;
 };
 
 /** A checked segment: nothing above tcp/input/parse.c looks at wire bytes. */
@@ -100,7 +102,8 @@ struct tcp_seg {
     uint32_t seq, ack;
     uint16_t window; /**< as on the wire, unscaled */
     uint16_t urgent;
-    uint8_t flags; /**< TH_* */
+    uint16_t flags; /**< TH_* */
+    uint8_t reserved; /**< the header bits that nobody uses */
     struct tcp_options opt;
     const uint8_t *data;
     uint32_t len;     /**< payload bytes */

@@ -11,6 +11,7 @@
 #define TS_PROTO_TCP_TCP_H
 
 #include "proto/tcp/conn/conn.h"
+#include "proto/tcp/ecn.h"
 #include "proto/tcp/input/input.h"
 #include "proto/tcp/loss/loss.h"
 #include "proto/tcp/output/output.h"

@@ -25,7 +25,7 @@ struct tcp_table {
     struct hash_table listeners; /**< struct sock.listen_node, by local port */
     struct hash_table binds;     /**< struct bind_bucket, by local port */
     struct pool tcb_pool, sock_pool, segment_pool, range_pool, request_pool, timewait_pool,
-        listener_pool, bind_pool, call_pool, bbr_pool;
+        listener_pool, bind_pool, call_pool, bbr_pool, accecn_pool;
     struct siphash_key demux_key, isn_key, ts_key, port_key, cookie_key[2];
     uint32_t port_offsets[TCP_PORT_TABLE];
     struct list timewaits;  /**< struct tcp_timewait.age_link, oldest first */

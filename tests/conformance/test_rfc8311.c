@@ -1,34 +1,60 @@
 /* SPDX-License-Identifier: MIT */
-/* RFC 8311 §4.1: another answer to CE than to a loss only as an experimental RFC says; here RFC
- * 8511 (ABE). */
-#include "tests/unit/tcp/cc/bare.h"
+/* RFC 8311: what experiments may relax is as RFC 3168 has it while none is on. */
+#include "tests/unit/tcp/ecn.h"
 
-TEST(rfc8311_04_abe_optional)
+/* The SYN as well, also when it is repeated. */
+static void our_syns(void)
 {
-    static const struct tcp_cc_ops *const ops[] = {&tcp_cc_reno, &tcp_cc_cubic};
-    static const struct {
-        uint32_t loss, abe;
-    } want[] = {{500, 800}, {700, 849}}; /* 0.8 for Reno, 0.85 for CUBIC (RFC 8511 §3.1) */
-
-    assert_int_equal(tun.abe, 0);
-    for (int i = 0; i < 2; i++) {
-        tun.abe = 0; /* the default: as to a loss */
-        bare_start(ops[i], 1000, 100 * MS);
-        assert_int_equal(ops[i]->ecn_ssthresh(&bare), want[i].loss);
-        bare_start(ops[i], 1000, 100 * MS);
-        assert_int_equal(ops[i]->ssthresh(&bare), want[i].loss);
-        tun.abe = 1;
-        bare_start(ops[i], 1000, 100 * MS);
-        assert_int_equal(ops[i]->ecn_ssthresh(&bare), want[i].abe);
-        bare_start(ops[i], 1000, 100 * MS); /* a loss stays what it is */
-        assert_int_equal(ops[i]->ssthresh(&bare), want[i].loss);
+    for (int64_t mode = 0; mode <= 5; mode++) {
+        tun.ecn = mode;
+        connecting();
+        advance(3 * SEC);
+        while (fx.next < fx.n_segs)
+            assert_int_equal(ecn_of(take()), NOT_ECT);
+        fx_restart();
+        fx.s = NULL;
+        clear();
     }
+}
+
+/* Every segment that is no fresh data: SYN-ACK, ACK, probe, retransmission, FIN, whatever the
+ * tunables of ECN say. */
+TEST(rfc8311_02_relaxations_off_by_default)
+{
+    for (int64_t mode = 1; mode <= 5; mode++) {
+        tun.ecn = mode;
+        listening(4);
+        fx.c->our_port = FX_PORT;
+        peer(SYN | ECE | CWR, 0, 0, 0);
+        assert_int_equal(ecn_of(&fx.segs[fx.n_segs - 1]), NOT_ECT);
+        fx.c->iss = take()->raw_seq;
+        peer(ACK, 1, 1, 0);
+        assert_int_equal(accept_one(), 0);
+        peer(PSH | ACK, 1, 1, 100, .tos = ECT0);
+        advance(SEC);
+        assert_int_equal(ecn_of(take()), NOT_ECT);
+        assert_int_equal(w(100), 100);
+        assert_int_equal(ecn_of(take()), ECT0); /* the connection uses ECN */
+        advance(SEC);
+        while (fx.next < fx.n_segs)
+            assert_int_equal(ecn_of(take()), NOT_ECT);
+        peer(ACK, 101, 101, 0, .win = -1);
+        assert_int_equal(w(100), 100);
+        advance(2 * SEC);
+        assert_true(fx.next < fx.n_segs);
+        while (fx.next < fx.n_segs)
+            assert_int_equal(ecn_of(take()), NOT_ECT);
+        fx_restart();
+        fx.s = fx.lst = NULL;
+        clear();
+    }
+    our_syns();
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(rfc8311_04_abe_optional),
+        T(rfc8311_02_relaxations_off_by_default),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

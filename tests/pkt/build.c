@@ -126,8 +126,8 @@ static uint32_t build_tcp(const struct pkt_packet *p, const struct pkt_addresses
     wire_put16(tcp + 2, p->local_port);
     wire_put32(tcp + 4, p->seq + off->seq);
     wire_put32(tcp + 8, p->flags & PKT_ACK ? p->ack + off->ack : 0);
-    tcp[12] = (uint8_t)(header / 4 << 4);
-    tcp[13] = p->flags;
+    tcp[12] = (uint8_t)(header / 4 << 4 | p->flags >> 8);
+    tcp[13] = (uint8_t)p->flags;
     wire_put16(tcp + 14, p->win);
     wire_put16(tcp + 18, p->urg);
     pkt_fill(tcp + header, (uint64_t)(int64_t)(int32_t)(p->seq + !!(p->flags & PKT_SYN) - 1),

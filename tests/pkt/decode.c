@@ -88,8 +88,8 @@ static const char *decode_tcp(const uint8_t *tcp, uint32_t len, struct pkt_packe
     p->remote_port = wire_get16(tcp + (p->out ? 2 : 0));
     p->seq = wire_get32(tcp + 4);
     p->ack = wire_get32(tcp + 8);
-    p->reserved = tcp[12] & 0x0f;
-    p->flags = tcp[13];
+    p->reserved = tcp[12] >> 1 & 7;
+    p->flags = (uint16_t)(tcp[13] | (tcp[12] & 1) << 8);
     p->win = wire_get16(tcp + 14);
     p->urg = wire_get16(tcp + 18);
     p->has_win = true;

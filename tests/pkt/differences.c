@@ -302,8 +302,7 @@ int differences_write(const struct script_list *list, const char *path)
     fprintf(f,
             "Written by `make scripts-kernel`: each script of tests/scripts/ is played against the "
             "core in virtual time\n"
-            "and against the kernel (Linux %.4s) over a TUN device in real time. ECN "
-            "and Fast Open are off\n"
+            "and against the kernel (Linux %.4s) over a TUN device in real time. Fast Open is off\n"
             "there and its congestion control is reno, so that both sides offer the same.\n\n",
             os.release);
     fprintf(f, "%d scripts: %d the same on both, %d for virtual time only, %d differ.\n\n", list->n,

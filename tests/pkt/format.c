@@ -82,9 +82,9 @@ static void add_ip(struct text *t, const struct pkt_packet *p)
 
 static void add_tcp(struct text *t, const struct pkt_packet *p)
 {
-    static const char letters[] = "FSRP.UEW";
+    static const char letters[] = "FSRP.UEWA";
     /* in the order in which tcpdump writes them */
-    static const uint8_t order[] = {1, 0, 2, 3, 5, 7, 6, 4};
+    static const uint8_t order[] = {1, 0, 2, 3, 5, 8, 7, 6, 4};
 
     for (size_t i = 0; i < sizeof(order); i++)
         if (p->flags & 1u << order[i])

@@ -23,7 +23,7 @@
 static const struct {
     const char *name, *value;
 } defaults[] = {
-    {"net.ipv4.tcp_ecn", "0"},
+    {"net.ipv4.tcp_ecn", "2"},
     {"net.ipv4.tcp_fastopen", "0"},
     {"net.ipv4.tcp_congestion_control", "reno"},
     {"net.ipv4.tcp_rmem", "4096 131072 6291456"},

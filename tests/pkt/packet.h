@@ -21,6 +21,7 @@
 #define PKT_URG 0x20
 #define PKT_ECE 0x40
 #define PKT_CWR 0x80
+#define PKT_AE  0x100 /* RFC 9768 §3.1 */
 
 #define PKT_MAX_OPTIONS 20
 #define PKT_MAX_PACKET  65535u
@@ -58,13 +59,13 @@ struct pkt_packet {
     bool icmp;
     bool has_ports;
     uint16_t local_port, remote_port;
-    uint8_t flags;
+    uint16_t flags;
     uint32_t seq, len; /**< len: payload bytes */
     uint32_t ack;
     bool has_win, has_urg, any_options;
     uint32_t win; /**< as on the wire, unscaled */
     uint16_t urg;
-    uint8_t reserved; /**< the four bits behind the data offset */
+    uint8_t reserved; /**< the three bits between data offset and AE */
     uint8_t n_options;
     struct pkt_option option[PKT_MAX_OPTIONS];
     bool has_ttl, any_ecn, has_ecn, has_tos, bad_csum, has_df;

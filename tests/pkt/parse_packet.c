@@ -135,7 +135,7 @@ static bool parse_ports(struct lexer *l, struct pkt_packet *p)
 
 static bool parse_flags(struct lexer *l, struct pkt_packet *p)
 {
-    static const char letters[] = "FSRP.UEW";
+    static const char letters[] = "FSRP.UEWA";
     const char *found;
     size_t n = 0;
 
@@ -144,7 +144,7 @@ static bool parse_flags(struct lexer *l, struct pkt_packet *p)
         n = 1;
     else
         for (; l->p[n] && (found = strchr(letters, l->p[n])); n++)
-            p->flags |= (uint8_t)(1u << (found - letters));
+            p->flags |= (uint16_t)(1u << (found - letters));
     if (!n)
         return lex_error(l, "expected TCP flags before '%.12s'", l->p);
     l->p += n;

@@ -9,7 +9,8 @@
  * window of it (§5.6). Integers only. The state does not fit into the connection: it comes from a
  * pool of the stack; without memory the connection is cubic's.
  *
- * ECN is no part of the draft; with tcp_bbr_ecn a mark counts as a loss.
+ * ECN is no part of the draft: nothing is sent as ECN-capable, unless tcp_bbr_ecn lets a mark count
+ * as a loss.
  */
 #include "proto/tcp/cc/bbr.h"
 #include "proto/tcp/tcp.h"
@@ -324,6 +325,11 @@ static void bbr_packet_lost(struct tcb *tp, const struct segment *seg)
     bbr_handle_inflight_too_high(tp, b, &f);
 }
 
+static bool bbr_heeds_ecn(const struct tcb *tp)
+{
+    return tp->st->tcp.tunables.bbr_ecn;
+}
+
 static uint32_t bbr_min_tso_segs(const struct tcb *tp)
 {
     return tp->pacing_rate < SLOW_RATE ? 1 : 2;
@@ -354,6 +360,7 @@ const struct tcp_cc_ops tcp_cc_bbr = {
     .event = bbr_event,
     .cong_control = bbr_cong_control,
     .min_tso_segs = bbr_min_tso_segs,
+    .heeds_ecn = bbr_heeds_ecn,
     .packet_lost = bbr_packet_lost,
     .get_info = bbr_get_info,
 };

@@ -83,6 +83,8 @@ struct tcp_cc_ops {
     uint32_t (*min_tso_segs)(const struct tcb *tp);                         /**< may be NULL */
     /** The same at an ECN mark without a loss (RFC 8511); NULL: ssthresh. */
     uint32_t (*ecn_ssthresh)(struct tcb *tp); /**< may be NULL */
+    /** Does it answer ECN marks? Else nothing is sent as ECN-capable. */
+    bool (*heeds_ecn)(const struct tcb *tp); /**< may be NULL: it does */
     /** seg was just marked lost (tcb.lost_total counts it already). */
     void (*packet_lost)(struct tcb *tp, const struct segment *seg); /**< may be NULL */
     /** What TCP_CC_INFO shows: written to `out`, which has room for 64 bytes. Returns its length.

@@ -107,6 +107,7 @@ static void init_sequence(struct tcb *tp, uint32_t tw_isn)
     tp->rcv_ssthresh = tp->rcv_wnd;
     tp->rcv_nxt = tp->rcv_wup = 0;
     tcp_rtt_init(tp);
+    tcp_ecn_open(tp);
     tp->cwnd = 1;
     tp->syn_sent_at = st->now;
 }

@@ -142,6 +142,7 @@ static void take_options(struct stack *st, struct tcp_request *req, const struct
     req->sack_ok = o->sack_ok && tun->sack;
     req->ts_ok = o->has_ts && tun->timestamps;
     req->ts_recent = o->tsval;
+    tcp_ecn_syn_received(st, req, seg);
     req->wscale_ok = o->has_wscale && tun->window_scaling;
     req->snd_wscale = req->wscale_ok ? o->wscale : 0;
 }
@@ -209,8 +210,11 @@ static void answer_with_cookie(struct stack *st, struct sock *s, const struct tc
     if (request_fill(st, &req, s, seg) != 0)
         return;
     take_options(st, &req, seg);
-    if (!req.ts_ok)
+    if (!req.ts_ok) {
         req.wscale_ok = req.sack_ok = false;
+        if (req.ecn == TCP_ECN_CLASSIC)
+            req.ecn = TCP_ECN_OFF; /* AccECN is remembered by the peer's next segment */
+    }
     choose_window(st, &req, s->tcb);
     mss = req.peer_mss ? req.peer_mss : TCP_DEFAULT_MSS_V4;
     req.iss = cookie_isn(st, &req.conn.local, &req.conn.remote, req.irs, &mss);
@@ -309,6 +313,7 @@ static void fill_from_request(struct tcb *tp, const struct tcp_request *req,
         uto_received(tp, req->uto);
     if (seg->opt.uto)
         uto_received(tp, seg->opt.uto);
+    tcp_ecn_child(tp, req, seg);
     tp->total_retrans = req->retries;
     tp->segs_in = 1 + seg->n_segs; /* the SYN and this one */
     tp->delivered = 1;             /* the SYN-ACK */
@@ -375,7 +380,7 @@ static void limited_ack(struct stack *st, struct tcp_request *req)
                           .ack = req->irs + 1,
                           .window =
                               (req->rcv_wnd < 65535 ? req->rcv_wnd : 65535) >> req->rcv_wscale,
-                          .flags = TH_ACK,
+                          .flags = (uint16_t)(TH_ACK | tcp_ecn_request_ack_flags(req)),
                           .has_ts = req->ts_ok,
                           .tsval = tcp_ts_now(st) + req->ts_offset,
                           .tsecr = req->ts_recent};
@@ -452,6 +457,20 @@ static bool deferred(struct stack *st, struct tcp_request *req, const struct tcp
     return true;
 }
 
+/* Understood by a client that has our SYN-ACK, and by one that waits for it. */
+static void reset_request(struct stack *st, struct tcp_request *req)
+{
+    struct tcp_reply r = {.local = req->conn.local,
+                          .remote = req->conn.remote,
+                          .seq = req->iss + 1,
+                          .ack = req->irs + 1,
+                          .flags = TH_RST | TH_ACK};
+
+    COUNT(st, tcp_out_rst);
+    tcp_send_reply(st, &r);
+    tcp_request_free(st, &req->conn);
+}
+
 void tcp_request_input(struct stack *st, struct tcp_conn *c, const struct tcp_seg *seg)
 {
     struct tcp_request *req = request_of(c);
@@ -460,6 +479,10 @@ void tcp_request_input(struct stack *st, struct tcp_conn *c, const struct tcp_se
     if ((seg->flags & (TH_SYN | TH_ACK | TH_RST)) == TH_SYN && seg->seq == req->irs &&
         !is_old_stamp(st, req, seg)) {
         /* the SYN again: our answer was lost */
+        if (!tcp_ecn_syn_again(req, seg)) {
+            reset_request(st, req);
+            return;
+        }
         if (may_answer(st, req)) {
             tcp_send_synack(st, req);
             stack_timer_arm(st, &req->timer, st->now + synack_timeout(st, req));
@@ -523,6 +546,7 @@ static bool request_from_cookie(struct stack *st, struct tcp_request *req, struc
         req->wscale_ok = o.wscale_ok;
         req->snd_wscale = o.wscale;
     }
+    tcp_ecn_from_cookie(st, req, seg->opt.has_ts && o.ecn_ok, seg);
     choose_window(st, req, s->tcb);
     return true;
 }

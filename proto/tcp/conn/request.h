@@ -22,6 +22,10 @@ struct tcp_request {
     uint16_t uto; /**< the SYN's user timeout option, 0: none */
     uint8_t snd_wscale, rcv_wscale, retries, tos, ttl;
     bool wscale_ok, ts_ok, sack_ok;
+    uint8_t ecn;      /**< enum tcp_ecn_mode */
+    uint8_t syn_ecn;  /**< ECN field of the SYN */
+    bool ecn_none;    /**< one side has since said that it does without */
+    bool repeated;    /**< the SYN has come again */
     bool cookie;      /**< never stored: it lies in the SYN-ACK (cookie.c) */
     bool acked;       /**< a bare ACK came while TCP_DEFER_ACCEPT waits for data */
     uint8_t timeouts; /**< retries, and the time-outs that sent nothing while data was awaited */

@@ -7,7 +7,8 @@
 static uint32_t synack_tsval(const struct stack *st, const struct tcp_request *req)
 {
     struct cookie_options o = {
-        .wscale_ok = req->wscale_ok, .wscale = req->snd_wscale, .sack_ok = req->sack_ok};
+        .wscale_ok = req->wscale_ok, .wscale = req->snd_wscale, .sack_ok = req->sack_ok,
+        .ecn_ok = req->ecn == TCP_ECN_CLASSIC};
     uint32_t now = tcp_ts_now(st);
 
     return (req->cookie ? cookie_timestamp(now, &o) : now) + req->ts_offset;
@@ -21,7 +22,8 @@ int tcp_send_synack(struct stack *st, struct tcp_request *req)
         .seq = req->iss,
         .ack = req->irs + 1,
         .window = req->rcv_wnd < 65535 ? req->rcv_wnd : 65535,
-        .flags = TH_SYN | TH_ACK,
+        .flags = (uint16_t)(TH_SYN | TH_ACK | tcp_ecn_synack_flags(st, req)),
+        .accecn = tcp_ecn_synack_option(st, req),
         .tos = req->tos,
         .ttl = req->ttl,
         .has_ts = req->ts_ok,

@@ -113,6 +113,7 @@ void tcb_free(struct tcb *tp)
         st->tcp.n_orphans--;
     tcp_timers_stop(tp);
     tcp_cc_stop(tp);
+    tcp_accecn_free(tp);
     list_del(&tp->dirty);
     bytestream_destroy(&tp->rcv);
     bytestream_destroy(&tp->snd);
@@ -160,8 +161,9 @@ void tcp_init_transfer(struct tcb *tp)
     if (tp->ts_ok)
         tp->advmss -= TCP_TIMESTAMP_SPACE;
     tcp_window_init(tp);
-    /* RFC 6928: ten segments; one after a lost SYN (RFC 5681 §3.1). */
-    tp->cwnd = tp->total_retrans > 1 ? 1 : tcp_init_cwnd(tp);
+    /* RFC 6928: ten segments; one after a lost SYN (RFC 5681 §3.1) or a marked one (RFC 5562 §3.2).
+     */
+    tp->cwnd = tp->total_retrans > 1 || tp->ecn.syn_ce ? 1 : tcp_init_cwnd(tp);
     tcp_cwnd_init(tp);
     tcp_cc_start(tp);
     tcp_sndbuf_expand(tp);

@@ -15,6 +15,7 @@ static void init_pools(struct stack *st)
     pool_init(&t->listener_pool, &st->mem, sizeof(struct listener));
     pool_init(&t->bind_pool, &st->mem, sizeof(struct bind_bucket));
     bbr_pool_init(st);
+    tcp_accecn_pool_init(st);
     tcp_request_pool_init(st);
     tcp_timewait_pool_init(st);
     sock_call_pool_init(st);
@@ -32,6 +33,7 @@ static void destroy_pools(struct tcp_table *t)
     pool_destroy(&t->timewait_pool);
     pool_destroy(&t->call_pool);
     pool_destroy(&t->bbr_pool);
+    pool_destroy(&t->accecn_pool);
 }
 
 static void draw_key(struct rng *rng, struct siphash_key *key)

@@ -15,6 +15,7 @@ struct tcp_timewait {
     uint64_t answered_at;
     uint8_t rcv_wscale, tos;
     bool ts_ok;
+    uint16_t ace; /**< AccECN's counter, as flags */
 };
 
 void tcp_timewait_pool_init(struct stack *st)
@@ -67,6 +68,7 @@ static void fill(struct tcp_timewait *tw, const struct tcb *tp, enum tcp_state s
     tw->ts_stamp_s = tp->ts_recent_stamp_s;
     tw->ts_offset = tp->ts_offset;
     tw->tos = tp->tos;
+    tw->ace = tp->ecn.mode == TCP_ECN_ACCURATE ? tcp_ace_flags(tp->acc->r_cep) : 0;
     port_inherit(&tw->bind, &tp->bind);
     tw->bind.timewait = true;
 }
@@ -112,7 +114,7 @@ static void answer(struct stack *st, struct tcp_timewait *tw, bool dataless)
                           .seq = tw->snd_nxt,
                           .ack = tw->rcv_nxt,
                           .window = tw->rcv_wnd >> tw->rcv_wscale,
-                          .flags = TH_ACK,
+                          .flags = (uint16_t)(TH_ACK | tw->ace),
                           .tos = tw->tos,
                           .has_ts = tw->ts_ok,
                           .tsval = tcp_ts_now(st) + tw->ts_offset,

@@ -238,7 +238,7 @@ static void cong_control(struct tcb *tp, struct tcp_ack_state *as)
     tcp_update_pacing_rate(tp);
 }
 
-static void process(struct tcb *tp, struct tcp_ack_state *as)
+static void process(struct tcb *tp, const struct tcp_seg *seg, struct tcp_ack_state *as)
 {
     bool sampled;
 
@@ -248,6 +248,7 @@ static void process(struct tcb *tp, struct tcp_ack_state *as)
     sampled = tcp_ack_update_rtt(tp, as);
     if (as->acked_packets)
         after_cleaning(tp, as);
+    tcp_ecn_ack(tp, seg, as);
     decide_timer(tp, as, sampled);
     tcp_rack_update_reo_wnd(tp, as);
     if (tp->tlp_out)
@@ -283,6 +284,7 @@ bool tcp_ack(struct tcb *tp, const struct tcp_seg *seg)
 
     if (!ack_in_range(tp, seg))
         return false;
+    as.newer = tp->ts_ok && seg->opt.has_ts && seq_gt(seg->opt.tsval, tp->ts_recent);
     tcp_replace_ts_recent(tp, seg);
     note_options(tp, seg, &as);
     if (seq_lt(seg->ack, tp->snd_una)) {
@@ -299,8 +301,9 @@ bool tcp_ack(struct tcb *tp, const struct tcp_seg *seg)
     if (tcp_ack_is_dup(&as) && tp->packets_out)
         COUNT(tp->st, tcp_in_dup_acks);
     if (tp->packets_out) {
-        process(tp, &as);
+        process(tp, seg, &as);
     } else {
+        tcp_ecn_ack(tp, seg, &as);
         if (as.dsack)
             tcp_fastretrans_alert(tp, &as);
         if (tp->tlp_out) /* the probe's D-SACK comes when all is acknowledged */

@@ -194,6 +194,7 @@ static void in_order(struct tcb *tp, const struct tcp_seg *seg, uint32_t skip, u
     absorb_ranges(tp);
     tcp_urgent_passed(tp);
     tcp_ack_data_received(tp);
+    tcp_ecn_check_ce(tp, seg);
     if (tp->sock && sock_readable(tp->sock))
         sock_event(tp->sock, SOCK_EV_READABLE);
 }
@@ -320,6 +321,7 @@ static void out_of_order(struct tcb *tp, const struct tcp_seg *seg, uint32_t len
 
     COUNT(tp->st, tcp_in_out_of_order);
     tp->rcv_ooopack += seg->n_segs;
+    tcp_ecn_check_ce(tp, seg);
     tcp_ack_schedule(tp);
     if (!make_room(tp, seg->seq, seq_max(end, occupied_end(tp)))) {
         refuse(tp);
@@ -360,9 +362,12 @@ static void take_fin(struct tcb *tp, const struct tcp_seg *seg, uint32_t fin_seq
     tcp_send_ack(tp);
 }
 
-static void closed_window(struct tcb *tp)
+static void closed_window(struct tcb *tp, const struct tcp_seg *seg)
 {
     COUNT(tp->st, tcp_in_zero_window);
+    /* a probe has the exact number: its marks count (RFC 3168 §6.1.6) */
+    if (seg->seq == tp->rcv_nxt)
+        tcp_ecn_check_ce(tp, seg);
     tcp_ack_enter_quick(tp, TCP_MAX_QUICKACKS);
     tp->ack_flags |= TCP_ACK_SCHED | TCP_ACK_NOW;
 }
@@ -377,6 +382,7 @@ static void old_data(struct tcb *tp)
 static void take_data(struct tcb *tp, const struct tcp_seg *seg, uint32_t len)
 {
     tp->data_segs_in += seg->n_segs;
+    tcp_ecn_accept_cwr(tp, seg);
     tcp_measure_rcv_mss(tp, seg);
     tcp_rcv_rtt_measure(tp);
     tcp_rcv_rtt_sample_ts(tp, seg);
@@ -410,7 +416,7 @@ void tcp_data_queue(struct tcb *tp, const struct tcp_seg *seg)
         if (seq_leq(seg->seq + seg->len, tp->rcv_nxt))
             old_data(tp);
         else if (!len || tcp_receive_window(tp) == 0)
-            closed_window(tp);
+            closed_window(tp, seg);
         else
             take_data(tp, seg, len);
     }

@@ -20,7 +20,9 @@ enum {
     OPT_SACK_OK = 4,
     OPT_SACK = 5,
     OPT_TS = 8,
-    OPT_UTO = 28
+    OPT_UTO = 28,
+    OPT_ACCECN0 = 172,
+    OPT_ACCECN1 = 174
 };
 
 static uint16_t get16(const uint8_t *p)
@@ -42,6 +44,16 @@ static void parse_sack(struct tcp_options *o, const uint8_t *p, uint32_t len)
         o->sack[o->n_sack].end = get32(p + i + 4);
         o->n_sack++;
     }
+}
+
+/* Whole fields count, whatever is behind them (RFC 9768 §3.2.3). */
+static void parse_accecn(struct accecn_option *o, bool order, const uint8_t *p, uint32_t len)
+{
+    o->present = true;
+    o->order = order;
+    o->n = 0;
+    for (uint32_t i = 0; i + 3 <= len && o->n < ACCECN_FIELDS; i += 3)
+        o->field[o->n++] = (uint32_t)p[i] << 16 | (uint32_t)p[i + 1] << 8 | p[i + 2];
 }
 
 static void parse_option(struct tcp_options *o, uint8_t kind, const uint8_t *p, uint32_t len,
@@ -77,6 +89,10 @@ static void parse_option(struct tcp_options *o, uint8_t kind, const uint8_t *p, 
     case OPT_UTO:
         if (len == 2)
             o->uto = get16(p);
+        break;
+    case OPT_ACCECN0:
+    case OPT_ACCECN1:
+        parse_accecn(&o->accecn, kind == OPT_ACCECN1, p, len);
         break;
     default:
         break;
@@ -138,7 +154,8 @@ int tcp_parse(struct stack *st, const struct packet *p, struct tcp_seg *seg)
     seg->dst_port = get16(h + 2);
     seg->seq = get32(h + 4);
     seg->ack = get32(h + 8);
-    seg->flags = h[13];
+    seg->flags = (uint16_t)(h[13] | (h[12] & 1) << 8);
+    seg->reserved = h[12] >> 1 & 7;
     seg->window = get16(h + 14);
     seg->urgent = get16(h + 18);
     seg->header_len = doff;
@@ -150,5 +167,7 @@ int tcp_parse(struct stack *st, const struct packet *p, struct tcp_seg *seg)
         seg->n_segs = 1;
     if (!parse_options(&seg->opt, h + TCP_HEADER_LEN, doff - TCP_HEADER_LEN, seg->flags & TH_SYN))
         COUNT(st, tcp_in_bad_option);
+    if ((seg->flags & (TH_SYN | TH_ACK)) == TH_SYN)
+        seg->opt.accecn.present = false; /* never on a SYN (RFC 9768 §3.2.3.2.1) */
     return 0;
 }

@@ -93,7 +93,8 @@ void sack_blocks_duplicate(struct tcb *tp, uint32_t start, uint32_t end)
 {
     struct sack_block range = {start, end};
 
-    if (!tp->sack_ok || !tp->st->tcp.tunables.dsack)
+    /* AccECN relies on it (RFC 9768 §3.1.1) */
+    if (!tp->sack_ok || (!tp->st->tcp.tunables.dsack && tp->ecn.mode != TCP_ECN_ACCURATE))
         return;
     if (!tp->rcv_sack.has_dup)
         tp->rcv_sack.dup = range;

@@ -72,11 +72,15 @@ static void syn_acked(struct tcb *tp)
 static void established(struct tcb *tp, const struct tcp_seg *seg)
 {
     take_irs(tp, seg);
+    tcp_ecn_synack_received(tp, seg);
     syn_acked(tp);
     /* first the debt: a write that waited for the handshake carries the ACK */
     tp->ack_flags |= TCP_ACK_SCHED | TCP_ACK_NOW;
     tcp_touch(tp, TCP_PEND_ACK | TCP_PEND_OUTPUT);
     tcp_finish_connect(tp);
+    /* with AccECN a bare ACK goes ahead of all data (RFC 9768 §3.2.2.1) */
+    if (tp->ecn.mode == TCP_ECN_ACCURATE)
+        tcp_send_ack(tp);
 }
 
 /* Simultaneous open (RFC 9293 §3.5, figure 8): answer the crossing SYN with a SYN-ACK of the same
@@ -86,6 +90,7 @@ static void crossing_syn(struct tcb *tp, const struct tcp_seg *seg)
     struct segment *syn = scoreboard_first(tp);
 
     take_irs(tp, seg);
+    tcp_ecn_crossing_syn(tp, seg);
     tcp_set_state(tp, TCPS_SYN_RECV);
     tcp_transmit_segment(tp, syn, tp->mss_cache);
 }
@@ -102,6 +107,10 @@ void tcp_synsent_input(struct tcb *tp, const struct tcp_seg *seg)
              * TCP_TIMEOUT_MIN) */
             if (!tp->retransmits)
                 tcp_timer_set(tp, TCP_TIMER_rexmt, st->now + TCP_TIMEOUT_MIN);
+            return;
+        }
+        if ((seg->flags & TH_RST) && tcp_ecn_retry_after_reset(tp)) {
+            tcp_timer_set(tp, TCP_TIMER_rexmt, st->now + TCP_TIMEOUT_MIN);
             return;
         }
         if (seg->flags & TH_RST) {

@@ -166,6 +166,11 @@ bool tcp_validate(struct tcb *tp, const struct tcp_seg *seg)
     }
     if (tcp_lacks_timestamp(tp->st, tp->ts_ok, seg) || !paws_ok(tp, seg))
         return false;
+    if (tcp_ecn_handshake_again(tp, seg)) {
+        tcp_send_active_reset(tp);
+        tcp_finish(tp, ECONNRESET);
+        return false;
+    }
     if (!sequence_ok(tp, seg)) {
         outside_window(tp, seg);
         return false;

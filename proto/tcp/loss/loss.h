@@ -29,6 +29,7 @@ struct tcp_ack_state {
     bool rearm;          /**< the timer is to be armed anew */
     bool retrans_lost;   /**< a retransmission was found lost */
     bool ece;            /**< congestion was signalled by ECN */
+    bool newer;          /**< its timestamp is newer than any before: no older ACK came late */
     bool new_sack;       /**< a segment was newly SACKed */
     bool dsack;          /**< the first block was a D-SACK … */
     bool dsack_tlp;      /**< … of the loss probe */

@@ -25,6 +25,7 @@ void tcp_prr_begin(struct tcb *tp, const struct tcp_ack_state *as, bool ece)
     tp->prr.began = tp->st->now;
     tp->prr.lost_again = false;
     tp->prr.recover_fs = recover_fs(tp, as);
+    tcp_ecn_queue_cwr(tp);
     tp->ssthresh = ece && tp->cc->ecn_ssthresh ? tp->cc->ecn_ssthresh(tp) : tp->cc->ssthresh(tp);
 }
 

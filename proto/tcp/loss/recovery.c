@@ -63,6 +63,10 @@ void tcp_enter_cwr(struct tcb *tp, const struct tcp_ack_state *as, bool ece)
         return;
     tp->undo_ok = false;
     tp->prr.flight = 0;
+    if (ece && tp->cwnd == 1) {
+        tcp_ecn_hold(tp);
+        return;
+    }
     tcp_prr_begin(tp, as, ece);
     tcp_set_ca_state(tp, CA_CWR);
 }
@@ -368,6 +372,8 @@ void tcp_enter_loss(struct tcb *tp)
     tcp_set_ca_state(tp, CA_LOSS);
     tp->high_seq = tp->snd_nxt;
     tp->tlp_out = false;
+    tcp_ecn_queue_cwr(tp);
+    tp->ecn.hold = false;
     tp->loss_unpaid = false;
     tp->ptb_window = 0;
     /* not in a recovery: what it had sent again could be taken for the original (RFC 5682 §2.1,

@@ -79,6 +79,7 @@ void tcp_undo_cwnd(struct tcb *tp, bool unmark)
         uint32_t cwnd = tp->cc->undo_cwnd(tp);
 
         COUNT(tp->st, tcp_undone);
+        tcp_ecn_withdraw_cwr(tp);
         if (tp->prior_ssthresh > tp->ssthresh)
             tp->ssthresh = tp->prior_ssthresh;
         if (tp->loss_cut && !tp->cc->cong_control)

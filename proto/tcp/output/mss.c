@@ -125,7 +125,8 @@ uint32_t tcp_current_mss(struct tcb *tp)
 uint32_t tcp_mss_now(const struct tcb *tp)
 {
     uint32_t room = TCP_OPTION_SPACE - (tp->ts_ok ? TCP_TIMESTAMP_SPACE : 0);
-    uint32_t space = sack_blocks_space(tp, room);
+    uint32_t accecn = tcp_accecn_space(tp, room);
+    uint32_t space = accecn + sack_blocks_space(tp, room - accecn);
 
     /* with an MSS as small as that the blocks stay out */
     return tp->mss_cache >= space + SMALLEST_PAYLOAD ? tp->mss_cache - space : tp->mss_cache;

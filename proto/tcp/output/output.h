@@ -110,7 +110,9 @@ int tcp_send_synack(struct stack *st, struct tcp_request *req);
 struct tcp_reply {
     struct ip_endpoint local, remote;
     uint32_t seq, ack, window;
-    uint8_t flags, tos, ttl;
+    uint16_t flags;
+    uint8_t tos, ttl;
+    bool accecn; /**< SYN-ACK: AccECN's option */
     bool has_ts;
     uint32_t tsval, tsecr;
     uint16_t mss; /**< SYN-ACK: the MSS option; 0: none */

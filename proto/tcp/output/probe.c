@@ -64,6 +64,7 @@ int tcp_write_wakeup(struct tcb *tp)
             COUNT(tp->st, tcp_out_probes);
         return err;
     }
+    tp->ecn.hold = false;
     window = tcp_wnd_end(tp) - seg->seq;
     if (window > mss)
         window = mss;

@@ -43,7 +43,7 @@ static uint8_t *put_uto(uint8_t *p, uint16_t uto)
 
 struct syn_options {
     uint16_t mss, uto;
-    bool ts_ok, wscale_ok, sack_ok;
+    bool ts_ok, wscale_ok, sack_ok, accecn;
     uint8_t wscale;
     uint32_t tsval, tsecr;
 };
@@ -84,6 +84,10 @@ static uint32_t put_syn_options(uint8_t *start, const struct syn_options *o)
         *p++ = 3;
         *p++ = o->wscale;
     }
+    if (o->accecn) {
+        tcp_accecn_put_initial(p);
+        p += ACCECN_SYNACK_SPACE;
+    }
     if (o->uto)
         p = put_uto(p, o->uto);
     return (uint32_t)(p - start);
@@ -115,8 +119,7 @@ static uint32_t build_options(const struct tcb *tp, uint8_t *p, bool syn)
 static uint32_t add_sack(const struct tcb *tp, uint8_t *options, uint32_t opt_len, uint32_t room)
 {
     struct sack_block block[TCP_MAX_SACKS + 1];
-    uint32_t left = TCP_MAX_OPTIONS - opt_len;
-    uint32_t space = sack_blocks_space(tp, room < left ? room : left);
+    uint32_t space = sack_blocks_space(tp, room);
     uint32_t n = sack_blocks_list(tp, space, block);
     uint8_t *p = options + opt_len;
 
@@ -146,23 +149,43 @@ static uint32_t add_uto(struct tcb *tp, uint8_t *options, uint32_t opt_len, uint
     return opt_len + UTO_SPACE;
 }
 
-/* The options of a segment that is no SYN; *sack: how many bytes of them are about SACK. `room`:
- * bytes of the packet that timestamps and payload leave. */
-static uint32_t fill_options(struct tcb *tp, uint8_t *p, uint32_t room, uint32_t *sack)
-{
-    uint32_t base = build_options(tp, p, false);
-    uint32_t opt_len = add_sack(tp, p, base, room);
-
-    *sack = opt_len - base;
-    return add_uto(tp, p, opt_len, room - *sack);
-}
-
 struct header {
     const struct ip_endpoint *local, *remote;
     uint32_t seq, ack, window;
-    uint8_t flags;
+    uint16_t flags;
     uint16_t urgent;
 };
+
+/** The options of one segment, and how much of them is about SACK and AccECN. */
+struct options {
+    uint8_t bytes[TCP_MAX_OPTIONS];
+    uint32_t len, sack, accecn;
+};
+
+/* The options of a segment that is no SYN. `room`: bytes of the packet that timestamps and payload
+ * leave; `fresh`: it goes out for the first time (what was lost may have been lost for AccECN's
+ * option, RFC 9768 §3.2.3.2.2). */
+static void fill_options(struct tcb *tp, struct options *o, uint32_t room, bool fresh)
+{
+    uint32_t base = build_options(tp, o->bytes, false), left = TCP_MAX_OPTIONS - base;
+
+    if (room > left)
+        room = left;
+    o->accecn = fresh ? tcp_accecn_space(tp, room) : 0;
+    o->len = add_sack(tp, o->bytes, base, room - o->accecn);
+    o->sack = o->len - base;
+    if (o->accecn)
+        tcp_accecn_put(tp, o->bytes + o->len, o->accecn);
+    o->len += o->accecn;
+    o->len = add_uto(tp, o->bytes, o->len, room - o->sack - o->accecn);
+}
+
+static void note_options(struct tcb *tp, const struct options *o)
+{
+    if (o->sack)
+        sack_blocks_sent(tp);
+    tcp_accecn_sent(tp, o->accecn);
+}
 
 /* Put the header in front of the frame's options and leave the checksum to the device (or to
  * stack_transmit). */
@@ -181,8 +204,8 @@ static void push_header(struct frame *f, const struct header *h, const uint8_t *
     put16(p + 2, h->remote->port);
     put32(p + 4, h->seq);
     put32(p + 8, h->ack);
-    p[12] = (uint8_t)(len / 4 << 4);
-    p[13] = h->flags;
+    p[12] = (uint8_t)(len / 4 << 4 | h->flags >> 8);
+    p[13] = (uint8_t)h->flags;
     put16(p + 14, h->window);
     memcpy(p + 16, &partial, 2);
     put16(p + 18, h->urgent);
@@ -192,13 +215,13 @@ static void push_header(struct frame *f, const struct header *h, const uint8_t *
     f->csum_offset = 16;
 }
 
-static int to_ip(struct tcb *tp, struct frame *f, uint32_t segs, uint32_t *sent)
+static int to_ip(struct tcb *tp, struct frame *f, uint8_t ecn, uint32_t segs, uint32_t *sent)
 {
     struct ip_flow flow = {.src = tp->conn.local.addr,
                            .dst = tp->conn.remote.addr,
                            .proto = IP_PROTO_TCP,
                            .ttl = tp->ttl,
-                           .tos = tp->tos,
+                           .tos = tp->tos | ecn,
                            .dont_fragment = tcp_dont_fragment(tp),
                            .id = tp->ip_id};
     int err;
@@ -226,9 +249,9 @@ static void mark_urgent(const struct tcb *tp, struct header *h)
     h->flags |= TH_URG;
 }
 
-static uint8_t segment_flags(const struct tcb *tp, const struct segment *seg)
+static uint16_t segment_flags(const struct tcb *tp, const struct segment *seg)
 {
-    uint8_t flags = TH_ACK;
+    uint16_t flags = TH_ACK;
 
     if (seg->flags & SEG_SYN)
         flags = TH_SYN | (tp->conn.state == TCPS_SYN_SENT ? 0 : TH_ACK);
@@ -259,45 +282,81 @@ static uint32_t option_room(const struct tcb *tp, uint32_t payload)
     return payload < tp->mss_cache ? tp->mss_cache - payload : 0;
 }
 
+/* A burst that the device or frame_segment cuts. CWR stays with the first packet only, unless it is
+ * a bit of AccECN's counter. */
+static void make_burst(const struct tcb *tp, struct frame *f, uint32_t mss, uint16_t flags)
+{
+    f->gso = ip_addr_is_v4(&tp->conn.remote.addr) ? FRAME_GSO_TCP4 : FRAME_GSO_TCP6;
+    f->gso_size = (uint16_t)mss;
+    if (!(flags & TH_CWR))
+        return;
+    if (tp->ecn.mode == TCP_ECN_ACCURATE)
+        f->cwr_all = true;
+    else
+        f->ecn = true;
+}
+
+/* What has to go ahead in a segment of its own. */
+static void send_ahead(struct tcb *tp, const struct segment *seg, uint32_t mss)
+{
+    uint32_t len = seg_len(seg);
+
+    if (len > mss && tp->rcv_sack.has_dup)
+        tcp_send_ack(tp); /* every packet of a burst would repeat it (RFC 2883 §4: once) */
+    /* no room beside the data: an ACK goes ahead with it (RFC 5482 §3: in the next segment) */
+    if (tp->uto_pending && !(seg->flags & SEG_SYN) && len + UTO_SPACE > mss)
+        tcp_send_ack(tp);
+}
+
+static void after_transmit(struct tcb *tp, const struct segment *seg, const struct header *h,
+                           const struct options *o, uint32_t sent)
+{
+    tp->last_sent = tp->st->now;
+    count_sent(tp, sent, seg->pcount);
+    note_options(tp, o);
+    tcp_ecn_sent(tp, h->flags);
+    if (h->flags & TH_ACK)
+        tcp_ack_sent(tp);
+    if (sent) {
+        tcp_pacing_advance(tp, sent);
+        tcp_ack_data_sent(tp);
+    }
+}
+
 int tcp_transmit_segment(struct tcb *tp, struct segment *seg, uint32_t mss)
 {
-    uint8_t options[TCP_MAX_OPTIONS];
-    uint32_t len = seg_len(seg), sent = len, sack = 0, opt_len;
-    bool syn = seg->flags & SEG_SYN;
+    struct options o = {.len = 0};
+    uint32_t len = seg_len(seg), sent = len;
+    bool syn = seg->flags & SEG_SYN, fresh = seq_geq(seg->seq, tp->snd_nxt);
     struct frame f;
     struct header h = {
         &tp->conn.local, &tp->conn.remote, seg->seq, tp->rcv_nxt, 0, segment_flags(tp, seg), 0};
     int err;
 
-    if (len > mss && tp->rcv_sack.has_dup)
-        tcp_send_ack(tp); /* every packet of a burst would repeat it (RFC 2883 §4: once) */
+    send_ahead(tp, seg, mss);
     frame_init(&f);
     if (len) {
         f.n_spans = (uint8_t)bytestream_spans(&tp->snd, tcp_snd_offset(tp, seg->seq), len, f.spans);
         f.span_len = len;
     }
-    /* no room beside the data: an ACK goes ahead with it (RFC 5482 §3: in the next segment) */
-    if (tp->uto_pending && !syn && len + UTO_SPACE > mss)
-        tcp_send_ack(tp);
-    if (len > mss) {
-        f.gso = ip_addr_is_v4(&tp->conn.remote.addr) ? FRAME_GSO_TCP4 : FRAME_GSO_TCP6;
-        f.gso_size = (uint16_t)mss;
-    }
     h.window = syn ? (tp->rcv_wnd < 65535 ? tp->rcv_wnd : 65535) : tcp_select_window(tp);
     if (!(h.flags & TH_ACK))
         h.ack = 0;
-    if (!syn)
-        mark_urgent(tp, &h);
     if (syn) {
-        opt_len = build_options(tp, options, true);
+        h.flags |= tcp_ecn_syn_flags(tp, seg);
+        o.len = build_options(tp, o.bytes, true);
         uto_schedule(tp);
     } else {
-        opt_len = fill_options(tp, options, option_room(tp, len < mss ? len : mss), &sack);
+        mark_urgent(tp, &h);
+        h.flags |= tcp_ecn_flags(tp, fresh && len, false);
+        fill_options(tp, &o, option_room(tp, len < mss ? len : mss), fresh);
     }
-    push_header(&f, &h, options, opt_len);
+    if (len > mss)
+        make_burst(tp, &f, mss, h.flags);
+    push_header(&f, &h, o.bytes, o.len);
     if (len && !tcp_in_flight(tp))
         tcp_cc_tell(tp, TCP_CC_TX_START);
-    err = to_ip(tp, &f, seg->pcount, &sent);
+    err = to_ip(tp, &f, tcp_ecn_codepoint(tp, fresh && len), seg->pcount, &sent);
     if (err == -EAGAIN || err == -ENOBUFS || err == -ENOMEM)
         return err;
     if (!err && sent < len && tso_fragment(tp, seg, sent, mss) != 0)
@@ -306,16 +365,7 @@ int tcp_transmit_segment(struct tcb *tp, struct segment *seg, uint32_t mss)
     seg->sent_at = tp->st->now ? tp->st->now : 1;
     if (err)
         return err; /* sent, and lost at the first step */
-    tp->last_sent = tp->st->now;
-    count_sent(tp, sent, seg->pcount);
-    if (sack)
-        sack_blocks_sent(tp);
-    if (h.flags & TH_ACK)
-        tcp_ack_sent(tp);
-    if (len) {
-        tcp_pacing_advance(tp, sent);
-        tcp_ack_data_sent(tp);
-    }
+    after_transmit(tp, seg, &h, &o, sent);
     return 0;
 }
 
@@ -329,26 +379,28 @@ static uint32_t acceptable_seq(const struct tcb *tp)
     return end;
 }
 
-static int send_bare(struct tcb *tp, uint32_t seq, uint8_t flags)
+static int send_bare(struct tcb *tp, uint32_t seq, uint16_t flags)
 {
     struct header h = {&tp->conn.local, &tp->conn.remote, seq, tp->rcv_nxt, 0, flags, 0};
-    uint8_t options[TCP_MAX_OPTIONS] = {0};
-    uint32_t opt_len, sack;
+    struct options o = {.len = 0};
+    bool rst = flags & TH_RST;
     struct frame f;
     int err;
 
     frame_init(&f);
     h.window = tcp_select_window(tp);
-    if (!(flags & TH_RST))
+    if (!rst)
         mark_urgent(tp, &h);
-    opt_len = fill_options(tp, options, flags & TH_RST ? 0 : TCP_MAX_OPTIONS, &sack);
-    push_header(&f, &h, options, opt_len);
-    err = to_ip(tp, &f, 1, NULL);
+    fill_options(tp, &o, rst ? 0 : TCP_MAX_OPTIONS, !rst);
+    if (!rst || tp->ecn.mode == TCP_ECN_ACCURATE)
+        h.flags |= tcp_ecn_flags(tp, false, !o.sack);
+    push_header(&f, &h, o.bytes, o.len);
+    err = to_ip(tp, &f, IP_ECN_NOT, 1, NULL);
     if (err)
         return err;
     count_sent(tp, 0, 1);
-    if (sack)
-        sack_blocks_sent(tp);
+    note_options(tp, &o);
+    tcp_ecn_sent(tp, h.flags);
     tcp_ack_sent(tp);
     return 0;
 }
@@ -400,8 +452,8 @@ int tcp_send_reply(struct stack *st, const struct tcp_reply *r)
 
     frame_init(&f);
     if (r->flags & TH_SYN) {
-        struct syn_options o = {r->mss,     r->uto,    r->has_ts, r->wscale_ok,
-                                r->sack_ok, r->wscale, r->tsval,  r->tsecr};
+        struct syn_options o = {r->mss,     r->uto,    r->has_ts, r->wscale_ok, r->sack_ok,
+                                r->accecn,  r->wscale, r->tsval,  r->tsecr};
 
         opt_len = put_syn_options(options, &o);
     } else if (r->has_ts) {

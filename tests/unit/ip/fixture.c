@@ -163,6 +163,10 @@ void fx_run_until(uint64_t t)
         while ((n = wheel_expire(&fx.st.wheel, fx.st.now))) {
             struct stack_timer *timer = container_of(n, struct stack_timer, node);
 
+            if (timer->node.kind == STACK_TIMER_REASS) {
+                reass_timer(&fx.st, timer);
+                continue;
+            }
             assert_int_equal(timer->node.kind, STACK_TIMER_NEIGH);
             neigh_timer(&fx.st, timer);
         }

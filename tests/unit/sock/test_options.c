@@ -208,7 +208,7 @@ TEST(values_out_of_range_are_einval)
         {IPPROTO_TCP, TCP_KEEPCNT, 0, 0},       {IPPROTO_TCP, TCP_KEEPCNT, 128, 0},
         {IPPROTO_TCP, TCP_SYNCNT, 0, 0},        {IPPROTO_TCP, TCP_SYNCNT, 128, 0},
         {IPPROTO_TCP, TCP_USER_TIMEOUT, -1, 0}, {IPPROTO_IP, IP_TTL, 0, 0},
-        {IPPROTO_IP, IP_TTL, 256, 0}, {IPPROTO_IP, IP_MTU_DISCOVER, 6, 0},
+        {IPPROTO_IP, IP_TTL, 256, 0},           {IPPROTO_IP, IP_MTU_DISCOVER, 6, 0},
         {IPPROTO_IP, IP_MTU_DISCOVER, -1, 0},
     };
 

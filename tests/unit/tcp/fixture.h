@@ -33,7 +33,7 @@
 #include <netinet/in.h>
 #include <linux/tcp.h>
 
-enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16, URG = 32, ECE = 64, CWR = 128 };
+enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16, URG = 32, ECE = 64, CWR = 128, AE = 256 };
 
 #define US           1u
 #define MS           1000u
@@ -164,7 +164,8 @@ uint64_t take_bytes(void);
  */
 
 struct peer_seg {
-    uint8_t flags;
+    uint16_t flags;
+    uint8_t tos, reserved; /**< reserved: the three header bits that nobody uses */
     uint32_t seq, ack, len;
     int win;         /**< field; 0: the connection's, -1: zero */
     const void *opt; /**< instead of the connection's options */
@@ -177,7 +178,7 @@ struct peer_seg {
     uint16_t urg; /**< urgent pointer; the flag is URG */
     bool later;   /**< in one batch with what follows: do not run yet */
     int doff;     /**< header length in words instead of the right one */
-    uint16_t gso;
+    uint16_t gso; /**< several segments of that size as one frame */
 };
 
 void fx_peer(struct peer_seg p);

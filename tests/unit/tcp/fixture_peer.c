@@ -9,7 +9,7 @@
 
 static const uint8_t peer_mac[6] = {2, 0, 0, 0, 0, 2};
 
-void fx_input_bytes(const uint8_t *bytes, uint32_t len)
+static void input(const uint8_t *bytes, uint32_t len, uint16_t gso)
 {
     uint8_t *copy = malloc(len ? len : 1u);
     struct frame f;
@@ -19,11 +19,18 @@ void fx_input_bytes(const uint8_t *bytes, uint32_t len)
     frame_init(&f);
     f.data = copy;
     f.len = len;
+    f.gso = gso ? FRAME_GSO_TCP4 : FRAME_GSO_NONE;
+    f.gso_size = gso;
     stack_input(fx.st, &f, fx.now);
     free(copy);
 }
 
-static uint32_t put_ip(uint8_t *b, uint8_t proto, uint32_t payload)
+void fx_input_bytes(const uint8_t *bytes, uint32_t len)
+{
+    input(bytes, len, 0);
+}
+
+static uint32_t put_ip(uint8_t *b, uint8_t proto, uint8_t tos, uint32_t payload)
 {
     uint16_t sum;
 
@@ -32,6 +39,7 @@ static uint32_t put_ip(uint8_t *b, uint8_t proto, uint32_t payload)
     memcpy(b + 6, peer_mac, 6);
     wire_put16(b + 12, ETH_TYPE_IPV4);
     b[14] = 0x45;
+    b[15] = tos;
     wire_put16(b + 16, 20 + payload);
     wire_put16(b + 20, 0x4000);
     b[22] = 64;
@@ -128,7 +136,8 @@ void fx_peer(struct peer_seg p)
     wire_put32(tcp + 4, c->irs + p.seq);
     wire_put32(tcp + 8, p.flags & ACK ? c->iss + p.ack : 0);
     tcp[12] = (uint8_t)((p.doff ? (uint32_t)p.doff : (20 + opt) / 4) << 4);
-    tcp[13] = p.flags;
+    tcp[12] |= (uint8_t)(p.flags >> 8 | p.reserved << 1);
+    tcp[13] = (uint8_t)p.flags;
     wire_put16(tcp + 18, p.urg);
     wire_put16(tcp + 14, p.win < 0 ? 0 : p.win ? (uint32_t)p.win : c->window);
     for (uint32_t i = 0; i < p.len; i++)
@@ -139,7 +148,7 @@ void fx_peer(struct peer_seg p)
     if (p.bad_csum)
         sum ^= 0x0100;
     memcpy(tcp + 16, &sum, 2);
-    fx_input_bytes(b, put_ip(b, IP_PROTO_TCP, len));
+    input(b, put_ip(b, IP_PROTO_TCP, p.tos, len), p.gso);
     free(b);
     if (!p.later)
         run();
@@ -170,7 +179,7 @@ void peer_icmp(uint8_t type, uint8_t code, uint16_t mtu, uint32_t seq)
     wire_put32(q + 24, fx.c->iss + seq);
     sum = csum_fold(csum_partial(icmp, 36, 0));
     memcpy(icmp + 2, &sum, 2);
-    fx_input_bytes(b, put_ip(b, IP_PROTO_ICMP, 36));
+    fx_input_bytes(b, put_ip(b, IP_PROTO_ICMP, 0, 36));
     run();
 }
 
