@@ -90,10 +90,10 @@ typedef int (*frame_emit_fn)(void *ctx, struct frame *f);
 /**
  * Cut a TCP segmentation-offload frame (Ethernet + IP + TCP headers in data, payload in spans or
  * behind the headers) into frames of gso_size payload bytes, as hardware does: IP length,
- * identification, TCP sequence number advance; FIN and PSH stay with the last, CWR with the first (unless cwr_all);
- * checksums are complete. Returns the payload bytes handed over with success: all of them, or fewer
- * when emit failed in the middle; a negative errno value when nothing went out (-EINVAL for a
- * malformed frame).
+ * identification, TCP sequence number advance; FIN and PSH stay with the last, CWR with the first
+ * (unless cwr_all); checksums are complete. Returns the payload bytes handed over with success: all
+ * of them, or fewer when emit failed in the middle; a negative errno value when nothing went out
+ * (-EINVAL for a malformed frame).
  */
 int64_t frame_segment(const struct frame *f, frame_emit_fn emit, void *ctx);
 

@@ -97,7 +97,7 @@ struct ip_state {
     uint64_t neigh_queued_bytes; /**< waiting for all neighbours together */
     struct list datagrams;       /**< incomplete ones, oldest first (reass.c) */
     uint32_t n_datagrams, reass_bytes;
-    struct list local_queue;     /**< packets to ourselves, waiting for stack_run */
+    struct list local_queue; /**< packets to ourselves, waiting for stack_run */
     uint32_t local_queued;
     uint64_t local_bytes;
     uint64_t icmp_tokens; /**< token bucket of all ICMP output, in micro-tokens */

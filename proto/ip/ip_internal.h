@@ -144,9 +144,9 @@ void ipv4_input_local(struct stack *st, const struct held_packet *h);
 
 #define REASS_MAX_DATAGRAMS 64u
 #define REASS_MAX_OF_SOURCE 16u
-#define REASS_MAX_FRAGMENTS 128u        /**< of one datagram: 64 KiB through links of 576 bytes */
-#define REASS_MAX_BYTES     (1u << 20)  /**< of all of them */
-#define REASS_TIMEOUT_US    60000000u   /**< RFC 1122 §3.3.2: 60 to 120 s */
+#define REASS_MAX_FRAGMENTS 128u       /**< of one datagram: 64 KiB through links of 576 bytes */
+#define REASS_MAX_BYTES     (1u << 20) /**< of all of them */
+#define REASS_TIMEOUT_US    60000000u  /**< RFC 1122 §3.3.2: 60 to 120 s */
 
 void reass_init(struct stack *st);
 void reass_destroy(struct stack *st);

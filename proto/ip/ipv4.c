@@ -2,8 +2,8 @@
 /*
  * IPv4 input: the header is checked once, in the order of RFC 791 and RFC 1122 §3.2.1, and becomes
  * a struct packet that the protocols read. We are a host: nothing is forwarded, and what is not for
- * us is dropped in silence. Fragments go to reass.c; source routes are refused (RFC 7126 §4.3, §4.4),
- * other options ignored.
+ * us is dropped in silence. Fragments go to reass.c; source routes are refused (RFC 7126 §4.3,
+ * §4.4), other options ignored.
  */
 #include "proto/base/checksum.h"
 #include "proto/ip/ip_internal.h"

@@ -25,7 +25,7 @@
 
 #define CHANGED(ecn) (1u << (ecn))
 
-#define BYTES(ecn) ((ecn) - 1)
+#define BYTES(ecn) ((ecn)-1)
 
 static const uint32_t first_bytes[3] = {[BYTES(IP_ECN_ECT1)] = 1, [BYTES(IP_ECN_ECT0)] = 1};
 
@@ -230,7 +230,8 @@ void tcp_accecn_first(struct tcb *tp, const struct tcp_seg *seg, bool handshake)
     tp->ecn.syn_ce = true;
 }
 
-/* Neither counter of ECT bytes begins with zero: who zeroes them, zeroes others too (§3.2.3.2.4). */
+/* Neither counter of ECT bytes begins with zero: who zeroes them, zeroes others too (§3.2.3.2.4).
+ */
 static bool is_zeroed(const struct accecn_option *o)
 {
     return (o->n && !o->field[0]) || (o->n == ACCECN_FIELDS && !o->field[2]);
@@ -257,7 +258,8 @@ int64_t tcp_accecn_option(struct tcb *tp, const struct accecn_option *o)
 }
 
 /* The field has moved by `least`, or by so many times eight more. */
-static uint32_t packets_marked(const struct tcb *tp, uint32_t least, uint32_t packets, int64_t bytes)
+static uint32_t packets_marked(const struct tcb *tp, uint32_t least, uint32_t packets,
+                               int64_t bytes)
 {
     if (packets <= ACE_MASK)
         return least;
@@ -300,7 +302,8 @@ uint32_t tcp_accecn_feedback(struct tcb *tp, const struct tcp_seg *seg, uint32_t
     marked = packets_marked(tp, (tcp_ace(seg->flags) - a->s_cep) & ACE_MASK, packets, bytes);
     learn_thinning(tp, packets);
     a->s_cep += (uint8_t)marked;
-    a->cep_unseen = (uint8_t)(a->cep_unseen + marked < UINT8_MAX ? a->cep_unseen + marked : UINT8_MAX);
+    a->cep_unseen =
+        (uint8_t)(a->cep_unseen + marked < UINT8_MAX ? a->cep_unseen + marked : UINT8_MAX);
     if (bytes < 0)
         return marked;
     /* marked bytes without a marked packet: somebody rewrites the fields (§3.2.3.2.5) */

@@ -102,7 +102,7 @@ struct tcp_seg {
     uint32_t seq, ack;
     uint16_t window; /**< as on the wire, unscaled */
     uint16_t urgent;
-    uint16_t flags; /**< TH_* */
+    uint16_t flags;   /**< TH_* */
     uint8_t reserved; /**< the header bits that nobody uses */
     struct tcp_options opt;
     const uint8_t *data;

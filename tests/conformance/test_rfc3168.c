@@ -20,8 +20,8 @@ static void segment(uint8_t tcp[120])
     wire_put16(tcp + 14, fx.c->window);
     for (uint32_t i = 0; i < 100; i++)
         tcp[20 + i] = fx_pattern(tp->rcv_nxt - tp->irs - 1 + i);
-    sum = csum_fold(
-        csum_partial(tcp, 120, csum_pseudo(fx_peer_ip, fx_our_ip, 4, IP_PROTO_TCP, 120)));
+    sum =
+        csum_fold(csum_partial(tcp, 120, csum_pseudo(fx_peer_ip, fx_our_ip, 4, IP_PROTO_TCP, 120)));
     memcpy(tcp + 16, &sum, 2);
 }
 

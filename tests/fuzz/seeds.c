@@ -140,6 +140,9 @@ static const struct sequence sequences[] = {
              CALL_SEND, 0, 0xd7, 0),
     SEQUENCE("device-late", HEADER, OP_DEVICE, 0xee, OP_BLOCKING, 0, SOCK_CALL_CONNECT | 248, 1,
              OP_DEADLINE, 31, OP_DEADLINE, 31, OP_CALL, CALL_LISTEN, 0, 0, OP_DEVICE, 16),
+    SEQUENCE("memory-never", 0xbd, 0x15, 0x16, 0x0e, CONNECT(0), WAIT_MS(20),
+             SEGMENT(TH_SYN | TH_ACK), OP_CALL, CALL_SEND, 0, 0x9e, 0xf7, ANSWER(0), OP_CALL,
+             CALL_SEND, 0, 0x95, 0x4b),
     SEQUENCE("ping", HEADER, OP_PACKET, 0, 12, 8, 0, 0, 0, 1, 2, 0, 1, 'p', 'i', 'n', 'g'),
 };
 

@@ -73,7 +73,7 @@ static const char *parse_tcp(const uint8_t *ip, uint32_t ip_len, uint32_t total,
     out->window = wire_get16(t + 14);
     out->len = len - header;
     out->payload = t + header;
-    if (t[12] & 0x0f)
+    if (t[12] & 0x0e) /* the fourth is AE (RFC 9768 §3.1) */
         return "reserved bits of the TCP header are set";
     if (!(out->flags & 0x20) && wire_get16(t + 18) != 0)
         return "urgent pointer without URG";

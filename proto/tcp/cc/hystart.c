@@ -11,9 +11,9 @@
  * A fast ramp has filled more than the pipe when the first round shows it: five rounds more would
  * overflow the queue that was to be spared. So, unless tcp_hystart is 1 (the RFC's letter), a round
  * that is all slower than the fastest packet by twice the threshold ends slow start at once (Linux
- * does so at once the threshold), and growth slows down as soon as the ACKs of a round, one close
- * upon the other, last so long that what they let out fills the round trip (the ACK train of
- * HyStart, Ha and Rhee 2011, at which Linux stops).
+ * does so at once the threshold); and so does a round whose ACKs, one close upon the other, last so
+ * long that what they let out fills the round trip (the ACK train of HyStart, Ha and Rhee 2011, as
+ * in Linux).
  */
 #include "proto/tcp/cc/hystart.h"
 
@@ -87,14 +87,6 @@ static bool pipe_is_full(struct hystart *h, const struct tcb *tp)
     return tp->cwnd >= HYSTART_LEAST_WINDOW && now - h->round_at > most;
 }
 
-static void begin_css(struct hystart *h, uint32_t base_us)
-{
-    h->phase = HYSTART_CSS;
-    h->css_base_us = base_us;
-    h->css_rounds = 0;
-    h->css_leftover = 0;
-}
-
 static void leave_slow_start(struct hystart *h, struct tcb *tp)
 {
     tp->ssthresh = tp->cwnd;
@@ -108,7 +100,10 @@ static void decide(struct hystart *h, struct tcb *tp)
     if (queue_stands(h, tp))
         leave_slow_start(h, tp);
     else if (h->phase == HYSTART_SLOW_START && delay_has_grown(h)) {
-        begin_css(h, h->cur_min_us);
+        h->phase = HYSTART_CSS;
+        h->css_base_us = h->cur_min_us;
+        h->css_rounds = 0;
+        h->css_leftover = 0;
     } else if (h->phase == HYSTART_CSS && h->cur_min_us < h->css_base_us) {
         h->phase = HYSTART_SLOW_START;
         h->css_base_us = UINT32_MAX;
@@ -138,8 +133,10 @@ void hystart_acked(struct hystart *h, struct tcb *tp, int64_t rtt_us)
         h->begun = true;
         start_round(h, tp);
     }
-    if (pipe_is_full(h, tp) && h->phase == HYSTART_SLOW_START)
-        begin_css(h, 0);
+    if (pipe_is_full(h, tp)) {
+        leave_slow_start(h, tp);
+        return;
+    }
     if (rtt_us >= 0) {
         if (rtt_us < h->cur_min_us)
             h->cur_min_us = (uint32_t)rtt_us;

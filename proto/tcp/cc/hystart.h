@@ -11,7 +11,7 @@ struct hystart {
     uint32_t window_end;         /**< the round is over when this is acknowledged */
     uint32_t last_min_us;        /**< smallest round trip of the last round, UINT32_MAX: none */
     uint32_t cur_min_us;         /**< … of this round */
-    uint32_t css_base_us;        /**< … when conservative slow start began; 0: no way back */
+    uint32_t css_base_us;        /**< … when conservative slow start began */
     uint32_t round_at, train_at; /**< begin of the round, last ACK of its train; us, modulo 2^32 */
     uint16_t css_leftover;       /**< packets that have not yet made one of growth */
     uint8_t samples;             /**< in this round, at most HYSTART_SAMPLES */

@@ -179,14 +179,13 @@ static bool is_handshake_again(const struct tcb *tp, const struct tcp_seg *seg)
 {
     if (!(seg->flags & TH_SYN) || (seg->flags & TH_RST) || seg->seq != tp->irs)
         return false;
-    return tp->passive ? !(seg->flags & TH_ACK)
-                       : (seg->flags & TH_ACK) && seg->ack == tp->iss + 1;
+    return tp->passive ? !(seg->flags & TH_ACK) : (seg->flags & TH_ACK) && seg->ack == tp->iss + 1;
 }
 
 bool tcp_ecn_handshake_again(struct tcb *tp, const struct tcp_seg *seg)
 {
-    bool accurate = tp->passive ? accepts(tp->st) == TCP_ECN_ACCURATE
-                                : tp->ecn.asked == TCP_ECN_ACCURATE;
+    bool accurate =
+        tp->passive ? accepts(tp->st) == TCP_ECN_ACCURATE : tp->ecn.asked == TCP_ECN_ACCURATE;
     uint8_t mode;
 
     if (!accurate || !tp->ecn.mode || !is_handshake_again(tp, seg))

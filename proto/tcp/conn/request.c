@@ -527,7 +527,7 @@ static bool request_from_cookie(struct stack *st, struct tcp_request *req, struc
                                 const struct tcp_seg *seg)
 {
     const struct tcp_tunables *tun = &st->tcp.tunables;
-    struct cookie_options o;
+    struct cookie_options o = {0};
 
     if (request_fill(st, req, s, seg) != 0)
         return false;

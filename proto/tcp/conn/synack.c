@@ -6,9 +6,10 @@
 
 static uint32_t synack_tsval(const struct stack *st, const struct tcp_request *req)
 {
-    struct cookie_options o = {
-        .wscale_ok = req->wscale_ok, .wscale = req->snd_wscale, .sack_ok = req->sack_ok,
-        .ecn_ok = req->ecn == TCP_ECN_CLASSIC};
+    struct cookie_options o = {.wscale_ok = req->wscale_ok,
+                               .wscale = req->snd_wscale,
+                               .sack_ok = req->sack_ok,
+                               .ecn_ok = req->ecn == TCP_ECN_CLASSIC};
     uint32_t now = tcp_ts_now(st);
 
     return (req->cookie ? cookie_timestamp(now, &o) : now) + req->ts_offset;

@@ -167,7 +167,5 @@ int tcp_parse(struct stack *st, const struct packet *p, struct tcp_seg *seg)
         seg->n_segs = 1;
     if (!parse_options(&seg->opt, h + TCP_HEADER_LEN, doff - TCP_HEADER_LEN, seg->flags & TH_SYN))
         COUNT(st, tcp_in_bad_option);
-    if ((seg->flags & (TH_SYN | TH_ACK)) == TH_SYN)
-        seg->opt.accecn.present = false; /* never on a SYN (RFC 9768 §3.2.3.2.1) */
     return 0;
 }

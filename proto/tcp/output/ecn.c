@@ -17,8 +17,7 @@ uint16_t tcp_ecn_flags(const struct tcb *tp, bool fresh, bool bare)
 {
     switch (tp->ecn.mode) {
     case TCP_ECN_CLASSIC:
-        return (uint16_t)((tp->ecn.echo ? TH_ECE : 0) |
-                          (fresh && tp->ecn.queue_cwr ? TH_CWR : 0));
+        return (uint16_t)((tp->ecn.echo ? TH_ECE : 0) | (fresh && tp->ecn.queue_cwr ? TH_CWR : 0));
     case TCP_ECN_ACCURATE:
         return accurate_flags(tp, bare);
     default:

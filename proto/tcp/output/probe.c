@@ -113,12 +113,12 @@ void tcp_probe_timer(struct tcb *tp)
     err = tcp_write_wakeup(tp);
     if (tp->packets_out)
         return;
-    if (err == -EAGAIN || err == -ENOBUFS || err == -ENOMEM) {
+    if (err == -EAGAIN || err == -ENOBUFS) {
         tcp_timer_set(tp, TCP_TIMER_persist, tp->st->now + TCP_PROBE_RETRY);
         return;
     }
-    /* any other failure (no neighbour, no route) is an unanswered probe: it counts towards giving
-     * up */
+    /* any other failure (no neighbour, no route, no memory) is an unanswered probe: it counts
+     * towards giving up */
     if (tp->backoff < tp->st->tcp.tunables.retries2)
         tp->backoff++;
     tp->probes_out++;

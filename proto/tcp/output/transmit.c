@@ -452,8 +452,8 @@ int tcp_send_reply(struct stack *st, const struct tcp_reply *r)
 
     frame_init(&f);
     if (r->flags & TH_SYN) {
-        struct syn_options o = {r->mss,     r->uto,    r->has_ts, r->wscale_ok, r->sack_ok,
-                                r->accecn,  r->wscale, r->tsval,  r->tsecr};
+        struct syn_options o = {r->mss,    r->uto,    r->has_ts, r->wscale_ok, r->sack_ok,
+                                r->accecn, r->wscale, r->tsval,  r->tsecr};
 
         opt_len = put_syn_options(options, &o);
     } else if (r->has_ts) {

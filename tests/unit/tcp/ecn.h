@@ -9,10 +9,9 @@ enum { NOT_ECT = IP_ECN_NOT, ECT1 = IP_ECN_ECT1, ECT0 = IP_ECN_ECT0, CE = IP_ECN
 
 #define ecn_of(g) ((g)->tos & IP_ECN_MASK)
 /** AE, CWR, ECE of a recorded segment as a number. */
-#define ace_of(g)                                                                                  \
-    (((g)->reserved & 1) << 2 | !!((g)->flags & CWR) << 1 | !!((g)->flags & ECE))
+#define ace_of(g) (((g)->reserved & 1) << 2 | !!((g)->flags & CWR) << 1 | !!((g)->flags & ECE))
 /** The same as flags of peer(). */
-#define ACE(n) (((n) & 4 ? AE : 0) | ((n) & 2 ? CWR : 0) | ((n) & 1 ? ECE : 0))
+#define ACE(n) (((n)&4 ? AE : 0) | ((n)&2 ? CWR : 0) | ((n)&1 ? ECE : 0))
 
 /** The peer's SYN with these flags, our SYN-ACK (recorded, taken), its ACK with those, accept(). */
 static inline void ecn_handshake(uint16_t syn, uint16_t ack)

@@ -157,8 +157,14 @@ TEST(where_acks_are_thinned_as_a_rule_the_counter_is_believed)
 /* An option with the fields, kind 172. */
 static void told(uint32_t ack, unsigned ace, uint32_t e0b, uint32_t ceb)
 {
-    uint8_t o[8] = {172, 8, (uint8_t)(e0b >> 16), (uint8_t)(e0b >> 8), (uint8_t)e0b,
-                    (uint8_t)(ceb >> 16), (uint8_t)(ceb >> 8), (uint8_t)ceb};
+    uint8_t o[8] = {172,
+                    8,
+                    (uint8_t)(e0b >> 16),
+                    (uint8_t)(e0b >> 8),
+                    (uint8_t)e0b,
+                    (uint8_t)(ceb >> 16),
+                    (uint8_t)(ceb >> 8),
+                    (uint8_t)ceb};
 
     peer(ACK | ACE(ace), 1, ack, 0, .opt = o, .opt_len = 8, .no_ts = true);
 }

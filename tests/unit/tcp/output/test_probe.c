@@ -157,6 +157,24 @@ TEST(the_window_edge_may_wrap)
     expect(PSH | ACK, 1001, 1, 10);
 }
 
+/* Memory that never comes must not hold a connection for ever. */
+TEST(a_probe_that_finds_no_memory_counts_as_unanswered)
+{
+    fx.st->tcp.segment_pool.per_slab = 1;
+    passive();
+    peer(ACK, 1, 1, 0, .win = -1);
+    assert_int_equal(w(3000), 3000);
+    fx.fail_all = true;
+    peer(ACK, 1, 1, 0, .win = 8); /* less than a segment: one must be cut */
+    advance(100 * SEC);
+    expect_none();
+    advance(2000 * SEC);
+    clear();
+    fx.fail_all = false;
+    assert_state(CLOSED);
+    assert_int_equal(sock_error(fx.s, true), ETIMEDOUT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +188,7 @@ int main(void)
         T(a_window_shrunk_below_the_flight_is_survived_and_probed),
         T(answers_to_the_retransmission_into_a_closed_window_are_no_duplicate_acks),
         T(the_window_edge_may_wrap),
+        T(a_probe_that_finds_no_memory_counts_as_unanswered),
     };
 
     return cmocka_run_group_tests_name("probe", tests, NULL, NULL);
