@@ -155,7 +155,10 @@ PROGRAMS  := $(if $(DAEMON_SRC),$(BUILD)/tapstackd) $(if $(CLI_SRC),$(BUILD)/tap
 CONFIGURED := $(patsubst %.in,$(BUILD)/%,$(wildcard client/*.pc.in systemd/*.in))
 PKT       := $(if $(PKT_SRC),$(BUILD)/tests/pkt/pkt)
 FAIL_ALLOC := $(PKT:pkt=fail_alloc)
-TESTS     := $(call prog,$(TEST_MAIN)) $(PKT) $(FAIL_ALLOC)
+# Static programs: of C, and of Go's own library.
+GO_WEB    := $(BUILD)/tests/net/web
+STATIC    := $(BUILD)/tests/net/peer-static $(BUILD)/tests/net/calls-static $(GO_WEB)
+TESTS     := $(call prog,$(TEST_MAIN)) $(STATIC) $(PKT) $(FAIL_ALLOC)
 
 .PHONY: all tests
 all: $(PROTO_A) $(LIBRARIES) $(PROGRAMS) $(CONFIGURED) ## Build everything but the tests (default)
@@ -291,6 +294,17 @@ $(PKT): $(call obj,$(PKT_SRC)) $(PROTO_A) $(BUILD)/sources
 
 $(FAIL_ALLOC): $(PKT)
 	$(Q)ln -sf $(<F) $@
+
+# And into these nothing can be loaded.
+$(BUILD)/tests/net/%-static: $(PLAIN_DIR)/tests/net/%.o $(BUILD)/libnet.a
+	@mkdir -p $(@D)
+	$(say) LD "$@ (static)"
+	$(Q)$(CC) $(CFLAGS) $(PLAINFLAGS) -static -o $@ $< -Wl,--start-group $(BUILD)/libnet.a -Wl,--end-group -lpthread
+
+$(GO_WEB): tests/net/programs/web.go | $(DEPS_GATE)
+	@mkdir -p $(@D)
+	$(say) GO $@
+	$(Q)CGO_ENABLED=0 GO111MODULE=off GOCACHE=$(abspath $(BUILD))/go GOFLAGS= HOME=$${HOME:-/tmp} go build -o $@ $<
 
 # These play the unmodified program that gets the shim preloaded: no ASan in them.
 $(call prog,$(NET_MAIN)): $(BUILD)/%: $(PLAIN_DIR)/%.o $(BUILD)/libnet.a
@@ -463,7 +477,7 @@ endif
 PACKAGES := build-essential pkg-config libuv1-dev libcap-dev libpcap-dev libcmocka-dev libinih-dev \
             libmnl-dev libseccomp-dev libsystemd-dev libjansson-dev tcpdump tshark nftables iproute2 \
             iperf3 netcat-openbsd wget curl procps ethtool python3 valgrind strace clang-format \
-            cppcheck shellcheck util-linux clang libclang-rt-14-dev llvm
+            cppcheck shellcheck util-linux clang libclang-rt-14-dev llvm golang-go busybox-static
 
 .PHONY: deps
 deps: ## Install the Debian packages that the build and the tests need, if any is missing

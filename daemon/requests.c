@@ -144,6 +144,10 @@ static int do_connect(struct client *cl, const struct wire_header *h, struct str
     struct ip_endpoint to;
     int rc;
 
+    if (a->reserved == WIRE_ADDR_NONE) { /* connect(AF_UNSPEC) */
+        stream_reset(s);
+        return 0;
+    }
     stream_from_wire(a, &to);
     if (h->flags & WIRE_WAIT) {
         w = calloc(1, sizeof(*w));
@@ -325,14 +329,13 @@ static void stale_option(struct client *cl, const struct wire_header *h, const v
 {
     struct wire_option o;
 
-    if (wire_option_get(body, h->len, false, &o) < 0 || o.level != SOL_SOCKET ||
+    if (!stone || wire_option_get(body, h->len, false, &o) < 0 || o.level != SOL_SOCKET ||
         o.name != SO_ERROR) {
-        control_reply(cl, h, ENOTCONN, NULL, 0, -1);
+        control_reply(cl, h, stone ? ENOTCONN : ESTALE, NULL, 0, -1);
         return;
     }
-    put_error(&o, stone ? stone->error : 0);
-    if (stone)
-        stone->error = 0;
+    put_error(&o, stone->error);
+    stone->error = 0;
     control_reply(cl, h, 0, &o, WIRE_OPTION_HEAD + o.len, -1);
 }
 

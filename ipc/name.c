@@ -31,7 +31,7 @@ static bool read_mark(int fd, uint64_t *mark)
 
 static enum name_kind kind_of_mark(uint64_t mark)
 {
-    switch (mark & ~NAME_MARK_V6) {
+    switch (mark & ~(NAME_MARK_V6 | NAME_MARK_DEAD)) {
     case NAME_MARK_SOCKET:
         return NAME_SOCKET;
     case NAME_MARK_LISTEN:
@@ -71,6 +71,25 @@ bool name_is_v6(int fd)
     uint64_t mark;
 
     return read_mark(fd, &mark) && kind_of_mark(mark) != NAME_FOREIGN && (mark & NAME_MARK_V6);
+}
+
+void name_mark_dead(int fd)
+{
+    uint64_t mark;
+    int saved = errno;
+
+    if (!read_mark(fd, &mark) || kind_of_mark(mark) != NAME_LISTENER)
+        return;
+    mark |= NAME_MARK_DEAD;
+    (void)native_setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &mark, sizeof(mark));
+    errno = saved;
+}
+
+bool name_is_dead(int fd)
+{
+    uint64_t mark;
+
+    return read_mark(fd, &mark) && kind_of_mark(mark) == NAME_LISTENER && (mark & NAME_MARK_DEAD);
 }
 
 /* ---- writing ---- */

@@ -31,6 +31,8 @@
 #define NAME_MARK_LISTEN 0x7461707374636b4cull /* "tapstckL" */
 /** Added to either mark: no letter of ASCII has this bit. */
 #define NAME_MARK_V6 0x80ull
+/** Added to a listener's mark when its daemon was found dead: accept(2) makes it anew. */
+#define NAME_MARK_DEAD 0x8000ull
 
 enum name_kind { NAME_FOREIGN, NAME_SOCKET, NAME_LISTENER };
 
@@ -48,6 +50,11 @@ enum name_kind name_kind_of(int fd);
 /** Was this descriptor of ours made for AF_INET6? false also for foreign ones. errno is preserved.
  */
 bool name_is_v6(int fd);
+
+/** Remember with a listener that its daemon is gone, for whoever else holds it; and ask. errno is
+ * preserved. */
+void name_mark_dead(int fd);
+bool name_is_dead(int fd);
 
 /** Build the abstract name; remote may be NULL. Returns the length for bind(2). */
 socklen_t name_build(struct sockaddr_un *out, uint64_t id, const struct wire_addr *local,

@@ -19,6 +19,11 @@ static inline int native_socket(int domain, int type, int protocol)
     return (int)syscall(SYS_socket, domain, type, protocol);
 }
 
+static inline int native_bind(int fd, const struct sockaddr *addr, socklen_t len)
+{
+    return (int)syscall(SYS_bind, fd, addr, len);
+}
+
 static inline int native_connect(int fd, const struct sockaddr *addr, socklen_t len)
 {
     return (int)syscall(SYS_connect, fd, addr, len);

@@ -50,8 +50,11 @@ struct wire_header {
 struct wire_addr {
     uint8_t addr[16];
     uint16_t port;
-    uint16_t reserved;
+    uint16_t reserved; /**< 0, or in CONNECT: WIRE_ADDR_NONE */
 };
+
+/** connect(AF_UNSPEC): the connection is reset, and its descriptor stale from then on. */
+#define WIRE_ADDR_NONE 1
 
 struct wire_hello {
     uint32_t pid;

@@ -8,6 +8,8 @@
  * room for descriptors, which gives blocking, SO_RCVTIMEO, EINTR and SA_RESTART exactly as
  * accept(2) has them.
  */
+#include "client/lib/accept.h"
+
 #include "client/include/tapstack.h"
 #include "client/lib/control.h"
 #include "client/lib/socket.h"
@@ -18,8 +20,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
+#include <stdint.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
+
+#define REVIVE_BACKLOG   4096
+#define REVIVE_WINDOW_US 1000000
+#define REVIVE_PAUSE_NS  100000000
 
 /* Is there a free slot? Given back at once: it is where the kernel then puts the connection. */
 static int slot_free(int fd)
@@ -32,6 +41,14 @@ static int slot_free(int fd)
     return 0;
 }
 
+/* The end of a listener's stream: its daemon is gone (a reset, once), or somebody shut it down. */
+static int ended(int fd, int error)
+{
+    if (error == ECONNRESET)
+        name_mark_dead(fd);
+    return name_is_dead(fd) ? -ENETDOWN : -EINVAL;
+}
+
 /* Until a record is there, as the descriptor's flags say. */
 static int wait_record(int fd)
 {
@@ -40,9 +57,9 @@ static int wait_record(int fd)
     struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
     ssize_t n = native_recvmsg(fd, &msg, MSG_PEEK);
 
-    if (n < 0)
-        return errno == ECONNRESET ? -EINVAL : -errno;
-    return n == 0 ? -EINVAL : 0; /* shut down, or the daemon is gone: no listener any more */
+    if (n > 0)
+        return 0;
+    return n == 0 || errno == ECONNRESET ? ended(fd, n < 0 ? errno : 0) : -errno;
 }
 
 /* Take one record. -EAGAIN: another acceptor was quicker. */
@@ -54,18 +71,39 @@ static int take_record(int fd, struct wire_accept *record)
 
     n = fdpass_recv(fd, record, sizeof(*record), fds, &n_fds, MSG_DONTWAIT, &flags);
     if (n < 0)
-        return n == -ECONNRESET ? -EINVAL : (int)n;
+        return n == -ECONNRESET ? ended(fd, ECONNRESET) : (int)n;
     if (n == sizeof(*record) && n_fds == 1 && record->magic == WIRE_MAGIC)
         return fds[0];
     fdpass_close(fds, n_fds);
     if (n == 0)
-        return -EINVAL;
+        return ended(fd, 0);
     /* Another thread took the slot in between: the kernel has dropped the connection, which resets
      * it. */
     return flags & MSG_CTRUNC ? -ECONNABORTED : -EPROTO;
 }
 
-static int accept_one(int fd, struct wire_accept *record)
+/*
+ * The daemon is gone. When there is one again, the listener is made anew in its place. Until then a
+ * dead pair stays readable, and AF_UNIX has nothing that would change that: so that a program that
+ * only polls does not spin, each failure after the first takes a while.
+ */
+static int revive(const struct place *place, int fd)
+{
+    static _Atomic int64_t failed_us;
+    struct timespec now, pause = {.tv_nsec = REVIVE_PAUSE_NS};
+    int64_t us;
+    int r = socket_renew(place, fd, REVIVE_BACKLOG);
+
+    if (r == 0)
+        return 0;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+    if (us - atomic_exchange(&failed_us, us) < REVIVE_WINDOW_US)
+        (void)nanosleep(&pause, NULL);
+    return r;
+}
+
+static int accept_one(const struct place *place, int fd, struct wire_accept *record)
 {
     int r;
 
@@ -74,10 +112,16 @@ static int accept_one(int fd, struct wire_accept *record)
         if (r < 0)
             return r;
         r = take_record(fd, record);
-        if (r != -EAGAIN)
+        if (r >= 0)
             return r;
-        r = wait_record(fd);
-        if (r < 0)
+        if (r == -EAGAIN) {
+            r = wait_record(fd);
+            if (r == 0)
+                continue;
+        }
+        if (r == -ENETDOWN)
+            r = revive(place, fd);
+        if (r != 0)
             return r;
     }
 }
@@ -95,15 +139,15 @@ static int checked(int fd, const struct sockaddr *addr, const socklen_t *len, in
     return addr && (int)*len < 0 ? -EINVAL : 0;
 }
 
-int ts_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
+int accept_at(const struct place *place, int fd, struct sockaddr *addr, socklen_t *len, int flags)
 {
     struct wire_accept record;
     int saved = errno;
     int r = checked(fd, addr, len, flags), got;
 
     if (r < 0)
-        return socket_return(r);
-    got = accept_one(fd, &record);
+        return r;
+    got = accept_one(place, fd, &record);
     if (got >= 0) {
         r = socket_set_flags(got, flags);
         if (r == 0 && addr)
@@ -115,5 +159,10 @@ int ts_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
         }
     }
     errno = saved;
-    return socket_return(got);
+    return got;
+}
+
+int ts_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
+{
+    return socket_return(accept_at(&place_here, fd, addr, len, flags));
 }

@@ -8,6 +8,8 @@
  * The pair of a failed connection is dead. A socket of tcp(7) may try again, so a fresh one then
  * takes its number.
  */
+#include "client/lib/connect.h"
+
 #include "client/include/tapstack.h"
 #include "client/lib/control.h"
 #include "client/lib/socket.h"
@@ -51,28 +53,23 @@ static int ask(int fd, const struct wire_addr *to)
     r = control_call(&rq, &rp);
     if (r == ESTALE)
         return -ESTALE;
-    return r == -ETIMEDOUT ? -EINPROGRESS : control_result(r);
+    if (r == -EINTR || r == -ETIMEDOUT)
+        control_forget(); /* nobody waits any more: the next connect(2) tells how it went */
+    return r == -ETIMEDOUT ? -EINPROGRESS : socket_result(r);
 }
 
-/* A fresh socket at the same number, bound as the old one was. */
-static int renew(int fd)
+/* connect(AF_UNSPEC): whatever it was, it is reset, and a fresh socket is there instead. */
+static int disconnect(const struct place *place, int fd)
 {
-    struct wire_addr local, remote;
-    int connected = name_addresses(fd, &local, &remote);
-    bool reached;
-    int fresh =
-        socket_make(name_is_v6(fd) ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0, &reached);
-    int r = 0;
+    struct wire_addr nobody = {.reserved = WIRE_ADDR_NONE};
+    struct control_request rq = {
+        .op = WIRE_OP_CONNECT, .fd = fd, .body = &nobody, .len = sizeof(nobody)};
+    struct control_reply rp = {0};
+    int r = control_call(&rq, &rp);
 
-    if (fresh < 0)
-        return reached ? fresh : -ENOTCONN;
-    if (connected == 0 && local.port != 0)
-        r = control_ask(WIRE_OP_BIND, fresh, &local, sizeof(local), NULL, 0);
-    if (r < 0) {
-        close(fresh);
-        return r;
-    }
-    return socket_replace(fd, fresh);
+    if (r != 0 && r != ESTALE)
+        return socket_result(r);
+    return socket_renew(place, fd, -1);
 }
 
 static int checked(int fd, const struct sockaddr *addr, socklen_t len, struct wire_addr *to)
@@ -86,19 +83,37 @@ static int checked(int fd, const struct sockaddr *addr, socklen_t len, struct wi
     return socket_address(fd, addr, len, to);
 }
 
-int ts_connect(int fd, const struct sockaddr *addr, socklen_t len)
+static bool is_nobody(const struct sockaddr *addr, socklen_t len)
+{
+    return addr && len >= sizeof(addr->sa_family) && addr->sa_family == AF_UNSPEC;
+}
+
+int connect_at(const struct place *place, int fd, const struct sockaddr *addr, socklen_t len)
 {
     struct wire_addr to;
     int saved = errno;
-    int r = checked(fd, addr, len, &to);
+    int r = control_kind(fd);
 
+    if (r >= 0 && is_nobody(addr, len)) {
+        r = disconnect(place, fd);
+        errno = saved;
+        return r;
+    }
+    r = checked(fd, addr, len, &to);
     if (r == 0)
         r = ask(fd, &to);
     if (r == -ESTALE) {
-        r = renew(fd);
+        r = socket_renew(place, fd, -1);
         if (r == 0)
-            r = control_result(-ask(fd, &to));
+            r = ask(fd, &to);
+        if (r == -ESTALE)
+            r = -ENOTCONN;
     }
     errno = saved;
-    return socket_return(r);
+    return r;
+}
+
+int ts_connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+    return socket_return(connect_at(&place_here, fd, addr, len));
 }

@@ -42,6 +42,13 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
 static bool has_key;
 
+static void (*at_open)(bool begin);
+
+void control_at_open(void (*hook)(bool begin))
+{
+    at_open = hook;
+}
+
 /* ---- the descriptor ---- */
 
 static bool still_ours(const struct control *c)
@@ -102,9 +109,17 @@ static int open_socket(struct control *c)
     fd = native_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
+    if (at_open)
+        at_open(true);
     do {
         r = native_connect(fd, (struct sockaddr *)&un, sizeof(un));
     } while (r < 0 && errno == EINTR);
+    if (at_open) {
+        int error = errno;
+
+        at_open(false);
+        errno = error;
+    }
     if (r == 0) {
         fd = move_high(fd);
         r = native_getsockopt(fd, SOL_SOCKET, SO_COOKIE, &c->cookie, &len);
@@ -292,6 +307,15 @@ static int exchange(struct control *c, const struct control_request *rq, unsigne
             return r;
     }
     return r;
+}
+
+void control_forget(void)
+{
+    int saved = errno;
+
+    if (!mine.busy && mine.pid == getpid())
+        shut(&mine);
+    errno = saved;
 }
 
 int control_call(const struct control_request *rq, struct control_reply *rp)

@@ -42,6 +42,13 @@ struct control_reply {
  */
 int control_call(const struct control_request *rq, struct control_reply *rp);
 
+/** Have `hook` called around the making of each connection: true before, false after. For a
+ * supervisor, which makes it as somebody else. */
+void control_at_open(void (*hook)(bool begin));
+
+/** Give up this thread's connection to the daemon, and with it every request that still waits. */
+void control_forget(void);
+
 /**
  * The usual case: a request about fd, whose reply has a body of at most cap bytes. Returns the
  * reply's length or a negative errno value: what the daemon said, or -ENOTCONN when it could not be

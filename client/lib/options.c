@@ -83,6 +83,15 @@ static void copy_out(void *value, socklen_t *len, const void *from, size_t n)
         memcpy(value, from, *len);
 }
 
+/*
+ * SO_ERROR when the daemon that knew it is gone: the pair's own error, ECONNRESET, is what happened
+ * to the connection. (A connect(2) that was under way must not look as if it had succeeded.)
+ */
+static int native_error(int fd, void *value, socklen_t *len)
+{
+    return native_getsockopt(fd, SOL_SOCKET, SO_ERROR, value, len) < 0 ? -errno : 0;
+}
+
 static int get_option(int fd, int level, int name, void *value, socklen_t *len)
 {
     struct wire_option body = {.level = level, .name = name}, got;
@@ -101,6 +110,8 @@ static int get_option(int fd, int level, int name, void *value, socklen_t *len)
     }
     body.len = *len < sizeof(body.value) ? *len : sizeof(body.value);
     r = control_ask(WIRE_OP_GETSOCKOPT, fd, &body, WIRE_OPTION_HEAD, reply, sizeof(got));
+    if (r == -ENOTCONN && level == SOL_SOCKET && name == SO_ERROR)
+        return native_error(fd, value, len);
     if (r < 0)
         return r;
     if (wire_option_get(reply, (size_t)r, true, &got) < 0)

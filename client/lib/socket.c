@@ -12,6 +12,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -70,24 +72,96 @@ static void copy_timeout(int from, int to, int name)
         native_setsockopt(to, SOL_SOCKET, name, &tv, len);
 }
 
-int socket_replace(int fd, int with)
+int socket_replace(const struct place *place, int fd, int with)
 {
     int saved = errno, r = 0;
-    int status = fcntl(fd, F_GETFL), flags = fcntl(fd, F_GETFD);
+    int status = fcntl(fd, F_GETFL);
 
-    if (status < 0 || flags < 0) {
+    if (status < 0) {
         r = -errno;
     } else {
         copy_timeout(fd, with, SO_RCVTIMEO);
         copy_timeout(fd, with, SO_SNDTIMEO);
         if ((status & O_NONBLOCK) && fcntl(with, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
             r = -errno;
-        else if (dup3(with, fd, flags & FD_CLOEXEC ? O_CLOEXEC : 0) < 0)
-            r = -errno;
+        else
+            r = place->put(place, fd, with);
     }
     close(with);
     errno = saved;
     return r;
+}
+
+const struct socket_option_id socket_carried[] = {
+    {SOL_SOCKET, SO_REUSEADDR},  {SOL_SOCKET, SO_REUSEPORT},   {SOL_SOCKET, SO_KEEPALIVE},
+    {SOL_SOCKET, SO_LINGER},     {IPPROTO_TCP, TCP_NODELAY},   {IPPROTO_TCP, TCP_CORK},
+    {IPPROTO_TCP, TCP_KEEPIDLE}, {IPPROTO_TCP, TCP_KEEPINTVL}, {IPPROTO_TCP, TCP_KEEPCNT},
+    {IPPROTO_IPV6, IPV6_V6ONLY},
+};
+const size_t socket_n_carried = sizeof(socket_carried) / sizeof(socket_carried[0]);
+
+bool socket_bound(int fd, struct wire_addr *local)
+{
+    struct sockaddr_un un;
+    struct wire_addr remote;
+    socklen_t len = sizeof(un);
+    int saved = errno;
+    bool has_remote, known;
+
+    known = native_getsockname(fd, (struct sockaddr *)&un, &len) == 0 &&
+            name_parse(&un, len, local, &remote, &has_remote) == 0 && local->port != 0;
+    errno = saved;
+    return known;
+}
+
+int socket_result(int r)
+{
+    int error = control_result(r);
+
+    return r < 0 && error == -ENOTCONN ? -ENETDOWN : error;
+}
+
+static int request(uint16_t op, int fd, const void *body, size_t len)
+{
+    struct control_request rq = {.op = op, .fd = fd, .body = body, .len = len};
+    struct control_reply rp = {0};
+
+    return socket_result(control_call(&rq, &rp));
+}
+
+/* On a fresh socket; it is best effort. */
+static void set_on(int fd, int name)
+{
+    int on = 1;
+
+    (void)ts_setsockopt(fd, SOL_SOCKET, name, &on, sizeof(on));
+}
+
+int socket_renew(const struct place *place, int fd, int backlog)
+{
+    struct wire_listen listen_body = {.backlog = backlog};
+    struct wire_addr local;
+    bool reached;
+    int fresh =
+        socket_make(name_is_v6(fd) ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0, &reached);
+    int r = 0;
+
+    if (fresh < 0)
+        return reached ? fresh : -ENETDOWN;
+    if (socket_bound(fd, &local)) {
+        if (backlog >= 0) {
+            set_on(fresh, SO_REUSEADDR);
+            set_on(fresh, SO_REUSEPORT);
+        }
+        r = request(WIRE_OP_BIND, fresh, &local, sizeof(local));
+    }
+    if (r == 0 && backlog >= 0)
+        r = request(WIRE_OP_LISTEN, fresh, &listen_body, sizeof(listen_body));
+    if (r < 0) {
+        close(fresh);
+        return r;
+    }
+    return socket_replace(place, fd, fresh);
 }
 
 int socket_address(int fd, const struct sockaddr *addr, socklen_t len, struct wire_addr *out)
@@ -118,7 +192,7 @@ int ts_bind(int fd, const struct sockaddr *addr, socklen_t len)
     if (r >= 0)
         r = socket_address(fd, addr, len, &body);
     if (r >= 0)
-        r = control_ask(WIRE_OP_BIND, fd, &body, sizeof(body), NULL, 0);
+        r = request(WIRE_OP_BIND, fd, &body, sizeof(body));
     return socket_return(r);
 }
 
@@ -128,7 +202,7 @@ int ts_listen(int fd, int backlog)
     int r = control_kind(fd);
 
     if (r >= 0)
-        r = control_ask(WIRE_OP_LISTEN, fd, &body, sizeof(body), NULL, 0);
+        r = request(WIRE_OP_LISTEN, fd, &body, sizeof(body));
     return socket_return(r);
 }
 

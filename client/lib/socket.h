@@ -5,6 +5,7 @@
 #ifndef TS_CLIENT_LIB_SOCKET_H
 #define TS_CLIENT_LIB_SOCKET_H
 
+#include "client/lib/place.h"
 #include "ipc/wire.h"
 
 #include <stdbool.h>
@@ -21,10 +22,30 @@ int socket_make(int domain, int type, int protocol, bool *reached);
 int socket_set_flags(int fd, int sock_flags);
 
 /**
- * Put `with` where fd is (dup3), with fd's FD_CLOEXEC, O_NONBLOCK and time-outs, and close `with`
- * in any case. Returns 0 or a negative errno value.
+ * Put `with` where fd is, with fd's FD_CLOEXEC, O_NONBLOCK, time-outs and epoll registrations, and
+ * close `with` in any case. Returns 0 or a negative errno value.
  */
-int socket_replace(int fd, int with);
+int socket_replace(const struct place *place, int fd, int with);
+
+/**
+ * A fresh socket of ours in the place of one that has ended, bound as that one was. A backlog that
+ * is not negative makes it a listener again; it then shares its port (SO_REUSEPORT), because other
+ * holders of the old one do the same. Returns 0 or a negative errno value; -ENETDOWN: no daemon.
+ */
+int socket_renew(const struct place *place, int fd, int backlog);
+
+/** The address that the program gave it by bind(2) or listen(2). false: none, or no port yet. */
+bool socket_bound(int fd, struct wire_addr *local);
+
+/** Options that a socket's replacement inherits. */
+extern const struct socket_option_id {
+    int level, name;
+} socket_carried[];
+extern const size_t socket_n_carried;
+
+/** What a request that makes or names a socket came to: as control_result, but -ENETDOWN when the
+ * daemon could not be asked. */
+int socket_result(int r);
 
 /** An address for bind or connect, checked against the family of fd. Returns 0 or a negative errno
  * value. */

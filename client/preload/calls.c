@@ -8,7 +8,9 @@
 
 #include "client/include/tapstack.h"
 #include "client/lib/info.h"
+#include "client/lib/kernel.h"
 #include "client/lib/path.h"
+#include "client/lib/scope.h"
 #include "client/lib/socket.h"
 #include "client/preload/real.h"
 #include "client/preload/shim.h"
@@ -78,9 +80,9 @@ int bind(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
 
     if (!OURS(fd))
         return REAL(bind)(fd, sa, len);
-    if (!loopback_wanted(sa, len, false))
+    if (!scope_is_kernels(sa, len, false))
         return ts_bind(fd, sa, len);
-    r = loopback_replace(fd);
+    r = kernel_replace(fd, &place_here);
     return r < 0 ? socket_return(r) : REAL(bind)(fd, sa, len);
 }
 
@@ -96,9 +98,9 @@ int connect(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
 
     if (!OURS(fd))
         return REAL(connect)(fd, sa, len);
-    if (name_kind_of(fd) == NAME_LISTENER || !loopback_wanted(sa, len, true))
+    if (name_kind_of(fd) == NAME_LISTENER || !scope_is_kernels(sa, len, true))
         return ts_connect(fd, sa, len);
-    r = loopback_replace(fd);
+    r = kernel_replace(fd, &place_here);
     return r < 0 ? socket_return(r) : REAL(connect)(fd, sa, len);
 }
 

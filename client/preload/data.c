@@ -7,6 +7,7 @@
 /* The fortified inline versions of some of these would stand in our way. */
 #undef _FORTIFY_SOURCE
 
+#include "client/lib/recv.h"
 #include "client/lib/send.h"
 #include "client/preload/real.h"
 #include "client/preload/shim.h"
@@ -16,8 +17,6 @@
 
 /* What send_message sees to. */
 #define SEND_FLAGS (MSG_MORE | MSG_EOR | MSG_FASTOPEN)
-/* What receive_special sees to. */
-#define RECV_FLAGS (MSG_TRUNC | MSG_ERRQUEUE)
 
 ssize_t __recv_chk(int fd, void *buf, size_t n, size_t room, int flags);
 ssize_t __recvfrom_chk(int fd, void *buf, size_t n, size_t room, int flags, __SOCKADDR_ARG addr,
@@ -82,27 +81,11 @@ int sendmmsg(int fd, struct mmsghdr *msgs, unsigned n, int flags)
 
 /* ---- receiving ---- */
 
-/*
- * MSG_TRUNC on a TCP socket throws the bytes away instead of copying them; AF_UNIX would write to a
- * buffer that may not be there. The error queue is always empty; AF_UNIX would take the flag for
- * none and give data.
- */
-static ssize_t receive_special(int fd, size_t n, int flags)
-{
-    static char waste[64 * 1024]; /* never read */
-
-    if (flags & MSG_ERRQUEUE) {
-        errno = EAGAIN;
-        return -1;
-    }
-    return REAL(recv)(fd, waste, n < sizeof(waste) ? n : sizeof(waste), flags & ~MSG_TRUNC);
-}
-
 ssize_t recv(int fd, void *buf, size_t n, int flags)
 {
-    if (!(flags & RECV_FLAGS) || !OURS(fd))
+    if (!(flags & RECV_SPECIAL) || !OURS(fd))
         return REAL(recv)(fd, buf, n, flags);
-    return receive_special(fd, n, flags);
+    return recv_special(fd, n, flags);
 }
 
 ssize_t recvfrom(int fd, void *buf, size_t n, int flags, __SOCKADDR_ARG addr, socklen_t *len)
@@ -110,9 +93,9 @@ ssize_t recvfrom(int fd, void *buf, size_t n, int flags, __SOCKADDR_ARG addr, so
     struct sockaddr *sa = addr.__sockaddr__;
     ssize_t got;
 
-    if ((!(flags & RECV_FLAGS) && !sa) || !OURS(fd))
+    if ((!(flags & RECV_SPECIAL) && !sa) || !OURS(fd))
         return REAL(recvfrom)(fd, buf, n, flags, sa, len);
-    got = flags & RECV_FLAGS ? receive_special(fd, n, flags) : REAL(recv)(fd, buf, n, flags);
+    got = flags & RECV_SPECIAL ? recv_special(fd, n, flags) : REAL(recv)(fd, buf, n, flags);
     if (got >= 0 && sa && len)
         *len = 0; /* TCP names no sender */
     return got;
@@ -132,10 +115,10 @@ ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
     void *name;
     ssize_t got;
 
-    if (!msg || (!(flags & RECV_FLAGS) && !msg->msg_name) || !OURS(fd))
+    if (!msg || (!(flags & RECV_SPECIAL) && !msg->msg_name) || !OURS(fd))
         return REAL(recvmsg)(fd, msg, flags);
-    if (flags & RECV_FLAGS) {
-        got = receive_special(fd, total(msg), flags);
+    if (flags & RECV_SPECIAL) {
+        got = recv_special(fd, total(msg), flags);
         if (got >= 0) {
             msg->msg_controllen = 0;
             msg->msg_flags = 0;

@@ -8,6 +8,7 @@
 #ifndef TS_CLIENT_PRELOAD_REAL_H
 #define TS_CLIENT_PRELOAD_REAL_H
 
+#include <spawn.h>
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -32,6 +33,14 @@
     F(recv, ssize_t, (int, void *, size_t, int))                                                   \
     F(recvfrom, ssize_t, (int, void *, size_t, int, struct sockaddr *, socklen_t *))               \
     F(recvmsg, ssize_t, (int, struct msghdr *, int))                                               \
+    F(execve, int, (const char *, char *const *, char *const *))                                   \
+    F(execvpe, int, (const char *, char *const *, char *const *))                                  \
+    F(posix_spawn, int,                                                                            \
+      (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,       \
+       char *const *, char *const *))                                                              \
+    F(posix_spawnp, int,                                                                           \
+      (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,       \
+       char *const *, char *const *))                                                              \
     F(__recv_chk, ssize_t, (int, void *, size_t, size_t, int))                                     \
     F(__recvfrom_chk, ssize_t, (int, void *, size_t, size_t, int, struct sockaddr *, socklen_t *))
 

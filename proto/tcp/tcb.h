@@ -202,15 +202,15 @@ struct tcb {
     uint8_t defer_accept; /**< listener: SYN-ACK time-outs during which a bare ACK is ignored */
     uint8_t urg_byte;
     struct {
-        uint8_t mode : 2;   /**< enum tcp_ecn_mode */
-        uint8_t asked : 2;  /**< what our SYN asks for */
-        bool no_ect : 1;    /**< nothing of ours may be marked as ECN-capable */
-        bool echo : 1;      /**< ECE on each ACK until the peer says CWR */
-        bool queue_cwr : 1; /**< the next new data tells that the window was reduced */
-        bool seen : 1;      /**< data with ECT or CE has come */
-        bool hold : 1;      /**< one packet a time-out: ECE at a window of one packet */
-        bool syn_ce : 1;    /**< the peer saw CE on our SYN or SYN-ACK */
-    } ecn; /**< explicit congestion notification */
+        uint8_t mode : 2;     /**< enum tcp_ecn_mode */
+        uint8_t asked : 2;    /**< what our SYN asks for */
+        bool no_ect : 1;      /**< nothing of ours may be marked as ECN-capable */
+        bool echo : 1;        /**< ECE on each ACK until the peer says CWR */
+        bool queue_cwr : 1;   /**< the next new data tells that the window was reduced */
+        bool seen : 1;        /**< data with ECT or CE has come */
+        bool hold : 1;        /**< one packet a time-out: ECE at a window of one packet */
+        bool syn_ce : 1;      /**< the peer saw CE on our SYN or SYN-ACK */
+    } ecn;                    /**< explicit congestion notification */
     uint8_t pmtudisc;         /**< IP_MTU_DISCOVER */
     int8_t keep_cnt, syn_cnt; /**< at most 127 */
     int8_t linger2_s;         /**< -1 to 120 */
@@ -293,8 +293,8 @@ struct tcb {
     struct hash_node id_node; /**< in tcp_table.by_id; its hash is the id */
     struct bind_owner bind;
     struct tcp_accecn *acc; /**< with TCP_ECN_ACCURATE (accecn.c) */
-    struct segment *spare; /**< for a commit that finds no memory (wqueue_have_spare) */
-    uint64_t challenge_at; /**< last ACK to an invalid segment */
+    struct segment *spare;  /**< for a commit that finds no memory (wqueue_have_spare) */
+    uint64_t challenge_at;  /**< last ACK to an invalid segment */
     uint32_t iss, irs;
     uint32_t window_grown; /**< by so much rcv_ssthresh has grown: this connection's part of the
                               budget */

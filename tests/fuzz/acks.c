@@ -4,6 +4,8 @@
 #include "tests/fuzz/ops.h"
 #include "tests/fuzz/world.h"
 
+#include "proto/ip/wire.h"
+
 /* Some of the packets on their way arrive, and are acknowledged, or not. */
 void op_deliver(struct input *in)
 {
@@ -84,10 +86,32 @@ static struct sack_block block(struct input *in, const struct flow *fl)
     }
 }
 
-static uint8_t blocks(struct input *in, struct flow *fl, struct sack_block b[4])
+/* The peer's three counters of bytes, in either order. */
+static void put_accecn(struct input *in, struct world_segment *s)
+{
+    uint8_t *o = (uint8_t *)(uintptr_t)s->opt + s->opt_len, kind = input_u8(in);
+
+    o[0] = 1;
+    o[1] = kind & 1 ? 174 : 172;
+    o[2] = (uint8_t)(2 + 3 * (kind >> 1 & 3));
+    for (uint8_t i = 3; i < 12; i++)
+        o[i] = 1;
+    for (uint8_t i = 3; i < o[2] + 1; i += 3) {
+        o[i] = 0;
+        wire_put16(o + i + 1, input_u16(in));
+    }
+    s->opt_len += 12;
+}
+
+static uint8_t blocks(struct input *in, struct flow *fl, struct world_segment *s,
+                      struct sack_block b[4])
 {
     uint8_t how = input_u8(in), most = fl->ts ? 3 : 4, n = 0;
 
+    if (how & SACK_ACCECN) {
+        put_accecn(in, s);
+        most = 1;
+    }
     if (how & SACK_FORGET)
         fl->rx.n_have = 0;
     if (how & SACK_TRUE)
@@ -116,6 +140,7 @@ static void other_flags(struct input *in, struct world_segment *s)
         s->len = input_u8(in);
     if (b & TH_RST)
         s->tos = 3; /* congestion was experienced */
+    s->ae = b & TH_ACK;
 }
 
 /* An ACK that may say anything; what it leaves unsaid is true. */
@@ -135,7 +160,7 @@ void op_sack(struct input *in)
     if (bits & SACK_BIT_FLAGS)
         other_flags(in, &s);
     times = bits & SACK_BIT_TIMES ? 1 + input_u8(in) % 16 : 1;
-    n = blocks(in, fl, b);
+    n = blocks(in, fl, &s, b);
     s.opt_len = (uint8_t)(s.opt_len + receiver_put_sack(o + s.opt_len, b, n));
     while (times--) {
         s.seq = fl->next;

@@ -123,6 +123,10 @@ static void op_data(struct input *in)
         .opt_len = fl->ts ? world_timestamps(opt, 0, fl->tsval) : 0,
     };
 
+    if (b & 64)
+        s.tos = 3; /* congestion was experienced */
+    if (b & 128)
+        s.flags |= TH_CWR;
     if (b & 32) {
         s.len = s.len * 8;
         s.offload.gso = FRAME_GSO_TCP4;

@@ -51,13 +51,14 @@ enum deliver_acks { DELIVER_EACH, DELIVER_BATCH, DELIVER_ONE, DELIVER_SILENT };
 #define SACK_BIT_ACK    0x08 /**< number */
 #define SACK_BIT_WINDOW 0x10 /**< which stays */
 #define SACK_BIT_ECHO   0x20 /**< timestamp */
-#define SACK_BIT_FLAGS  0x40 /**< of the header; PSH: with data */
+#define SACK_BIT_FLAGS  0x40 /**< of the header; SYN, RST, ACK there: data, CE, AE */
 #define SACK_BIT_TIMES  0x80 /**< the same ACK so often */
 /* Its blocks' first byte. */
 #define SACK_COUNT  0x03 /**< made up */
 #define SACK_TRUE   0x08 /**< true ones come before them */
 #define SACK_TURN   0x10 /**< first and last change places */
 #define SACK_FORGET 0x20 /**< the receiver gives up what it holds (RFC 2018 §8) */
+#define SACK_ACCECN 0x40 /**< before them AccECN's option, with what follows (RFC 9768 §3.2.3) */
 
 /** Where a sequence or acknowledgement number is counted from. */
 enum from { FROM_NEXT, FROM_ACKED, FROM_EDGE, FROM_ZERO, FROM_COUNT };

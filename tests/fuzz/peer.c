@@ -120,7 +120,7 @@ uint32_t world_build(uint8_t *dst, const struct world_segment *s)
     wire_put16(t + 2, world.flows[s->flow].our_port);
     wire_put32(t + 4, s->seq);
     wire_put32(t + 8, s->ack);
-    t[12] = (uint8_t)((20 + opt_len) / 4 << 4);
+    t[12] = (uint8_t)((20 + opt_len) / 4 << 4 | s->ae);
     t[13] = s->flags;
     wire_put16(t + 14, s->window);
     wire_put16(t + 18, s->urgent);

@@ -143,6 +143,9 @@ static const struct sequence sequences[] = {
     SEQUENCE("memory-never", 0xbd, 0x15, 0x16, 0x0e, CONNECT(0), WAIT_MS(20),
              SEGMENT(TH_SYN | TH_ACK), OP_CALL, CALL_SEND, 0, 0x9e, 0xf7, ANSWER(0), OP_CALL,
              CALL_SEND, 0, 0x95, 0x4b),
+    SEQUENCE("mss-smallest", HEADER, OP_WORLD, 16, TUNABLE_min_snd_mss, 4, CONNECT(0), OP_SEGMENT,
+             SEG_BIT_OPTIONS, TH_SYN | TH_ACK, OPTS_BYTES | 15 << 3, 2, 4, 0, 1, 1, 1, 8, 10, 0, 0,
+             0, 1, 0, 0, 0, 0, SEND(0, 99), ANSWER(0)),
     SEQUENCE("ping", HEADER, OP_PACKET, 0, 12, 8, 0, 0, 0, 1, 2, 0, 1, 'p', 'i', 'n', 'g'),
 };
 
@@ -205,6 +208,43 @@ static const struct {
             DELIVER, OP_OPTION, 0, PLACE_TCP_CONGESTION, OPTION_EDGE, 1, 0, FLIGHT(30), DELIVER)},
 };
 
+#define ECN(n)                                                                                     \
+    HEADER, OP_WORLD, 16, TUNABLE_ecn, 2, 0, n, OP_WORLD, 16, TUNABLE_congestion_control, 2, 0,    \
+        n % 3
+#define CE_DATA      OP_DATA, 0x40, 99
+#define ACCECN(a, b) OP_SACK, SACK_BIT_FLAGS, TH_CWR, SACK_TRUE | SACK_ACCECN, 6, a, b, b, a, a, b
+static const uint8_t
+    ecn[] = {ECN(1),     CONNECT(0), WAIT_MS(20), SEGMENT(TH_SYN | TH_ACK | TH_ECE),
+             FLIGHT(20), WAIT_MS(5), DELIVER,     CE_DATA,
+             FLIGHT(20), MARKED,     DELIVER,     OP_DATA,
+             0x80,       9,          FLIGHT(20),  LOSE(1),
+             MARKED,     DELIVER},
+    accecn[] = {ECN(3),     CONNECT(0), WAIT_MS(20),   SEGMENT(TH_SYN | TH_ACK | TH_CWR),
+                FLIGHT(20), WAIT_MS(5), DELIVER,       CE_DATA,
+                FLIGHT(20), MARKED,     ACCECN(9, 40), DELIVER,
+                FLIGHT(20), LOSE(1),    ACCECN(90, 3), DEADLINES(3),
+                DELIVER},
+    accecn_passive[] = {ECN(3),
+                        LISTEN(0),
+                        OP_SEGMENT,
+                        SEG_BIT_MORE,
+                        TH_SYN | TH_ECE | TH_CWR,
+                        64,
+                        255,
+                        255,
+                        OP_SACK,
+                        SACK_BIT_FLAGS,
+                        TH_ECE | TH_ACK,
+                        SACK_TRUE,
+                        ACCEPT(0),
+                        CE_DATA,
+                        SEND(1, 0x80 | 20),
+                        ACCECN(200, 9),
+                        DELIVER,
+                        SEND(1, 0x80 | 20),
+                        MARKED,
+                        DELIVER};
+
 #define ROUND FLIGHT(60), WAIT_MS(5), DELIVER, WAIT_MS(5)
 static const uint8_t mtu_probes[] = {HEADER,
                                      TUNABLE_AT_MOST(mtu_probing),
@@ -237,6 +277,9 @@ static void write_senders(void)
         write_seed("fuzz_sequence", senders[i].name, senders[i].bytes, n);
     }
     write_seed("fuzz_sequence", "mtu-probes", mtu_probes, sizeof(mtu_probes));
+    write_seed("fuzz_sequence", "ecn", ecn, sizeof(ecn));
+    write_seed("fuzz_sequence", "accecn", accecn, sizeof(accecn));
+    write_seed("fuzz_sequence", "accecn-passive", accecn_passive, sizeof(accecn_passive));
 }
 
 static void write_sequences(void)

@@ -110,6 +110,7 @@ static void more(struct input *in, struct world_segment *s)
     if (b & 2)
         s->tos = input_u8(in);
     s->bad_csum = b & 4;
+    s->ae = b & 64;
     s->offload.csum = b & 8 ? FRAME_CSUM_VALID : FRAME_CSUM_NONE;
     if (b & 16) {
         s->offload.gso = FRAME_GSO_TCP4;

@@ -141,6 +141,7 @@ struct world_segment {
     const uint8_t *opt;
     uint8_t opt_len; /**< padded to words */
     uint8_t tos;
+    bool ae; /**< the fourth flag of ECN (RFC 9768) */
     bool bad_csum;
     struct world_offload offload;
 };

@@ -23,7 +23,7 @@ static void start_round(struct hystart *h, const struct tcb *tp)
     h->last_min_us = h->cur_min_us;
     h->cur_min_us = UINT32_MAX;
     h->samples = 0;
-    h->round_at = h->train_at = (uint32_t)tp->st->now;
+    h->in_train = false;
 }
 
 void hystart_init(struct hystart *h, const struct tcb *tp)
@@ -81,6 +81,11 @@ static bool pipe_is_full(struct hystart *h, const struct tcb *tp)
     uint32_t now = (uint32_t)tp->st->now;
     uint32_t most = is_paced(tp) ? tp->min_rtt_us : tp->min_rtt_us / 2;
 
+    /* the ACK that ended the round before was that one's last: the pause behind it is no gap */
+    if (!h->in_train) {
+        h->in_train = true;
+        h->round_at = h->train_at = now;
+    }
     if (tp->st->tcp.tunables.hystart < 2 || now - h->train_at > HYSTART_TRAIN_GAP)
         return false;
     h->train_at = now;

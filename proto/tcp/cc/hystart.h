@@ -18,6 +18,7 @@ struct hystart {
     uint8_t css_rounds;
     uint8_t phase; /**< enum hystart_phase */
     bool begun;    /**< the first round has its end */
+    bool in_train; /**< the first ACK of this round has come */
 };
 
 #define HYSTART_SAMPLES      8     /**< N_RTT_SAMPLE */

@@ -104,6 +104,17 @@ TEST(a_train_of_acks_over_half_a_round_trip_ends_slow_start)
     assert_int_equal(train(150, MS), 101); /* paced: a whole one */
 }
 
+TEST(the_pause_between_two_rounds_is_no_gap_of_a_train)
+{
+    begin();
+    tun.hystart = 2;
+    bare.cwnd = 20;
+    assert_int_equal(train(ROUND / 2, MS), ROUND / 2); /* the last of them ends the round */
+    bare.snd_nxt = bare.snd_una + 1000 * 1448;
+    pass(60 * MS);
+    assert_int_equal(train(100, MS), 52);
+}
+
 TEST(acks_with_gaps_are_no_train)
 {
     begin();
@@ -240,6 +251,7 @@ int main(void)
         T(a_grown_delay_quarters_the_growth_and_five_rounds_end_it),
         T(a_round_that_is_all_slow_ends_slow_start_at_once),
         T(a_train_of_acks_over_half_a_round_trip_ends_slow_start),
+        T(the_pause_between_two_rounds_is_no_gap_of_a_train),
         T(acks_with_gaps_are_no_train),
         T(less_than_the_threshold_is_noise),
         T(seven_samples_decide_nothing),

@@ -88,6 +88,19 @@ TEST(a_jumbo_path_is_used_whole)
     expect(PSH | ACK, 1, 1, 65483);
 }
 
+TEST(the_smallest_mss_leaves_room_beside_the_timestamps)
+{
+    struct stack_tunable t;
+
+    assert_true(stack_tunable_find("tcp_min_snd_mss", &t));
+    tun.min_snd_mss = t.min;
+    fx.c->mss = 1;
+    passive();
+    assert_in_range(tp->mss_cache, 8, 100);
+    assert_int_equal(w(100), 100);
+    assert_true(take()->len > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -99,6 +112,7 @@ int main(void)
         T(hostile_16_a_tiny_offer_meets_the_floor),
         T(size_goal_never_makes_a_packet_of_more_than_64_kib),
         T(a_jumbo_path_is_used_whole),
+        T(the_smallest_mss_leaves_room_beside_the_timestamps),
     };
 
     return cmocka_run_group_tests_name("mss", tests, NULL, NULL);

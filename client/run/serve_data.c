@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Data calls with flags or addresses that AF_UNIX would not take as TCP does. They are done here,
+ * through a copy of the bytes; all other data calls are never stopped.
+ */
+#include "client/lib/recv.h"
+#include "client/lib/send.h"
+#include "client/run/blocked.h"
+#include "client/run/serve.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#define PIECE    (256 * 1024)
+#define IOV_MAX_ 1024
+
+static int64_t watched_send(struct target *t, int fd, void *buf, size_t n, int flags)
+{
+    struct iovec iov = {buf, n};
+    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+    struct blocked b;
+    int64_t verdict;
+    ssize_t sent;
+
+    do {
+        blocked_begin(&b, t);
+        sent = send_message(fd, &msg, flags | MSG_NOSIGNAL);
+        if (sent < 0)
+            sent = -errno;
+        verdict = blocked_end(&b);
+    } while (sent == -EINTR && verdict == 0);
+    if (sent == -EPIPE && !(flags & MSG_NOSIGNAL))
+        target_signal(t, SIGPIPE);
+    return sent == -EINTR ? verdict : sent;
+}
+
+/* All of the pieces, or what went; the first copy decides about EFAULT. */
+static int64_t send_pieces(struct target *t, int fd, const struct iovec *iov, size_t n, int flags)
+{
+    char *buf = malloc(PIECE);
+    int64_t total = 0, r = 0;
+
+    if (!buf)
+        return -ENOBUFS;
+    for (size_t i = 0; r >= 0 && i < n; i++) {
+        for (size_t at = 0; r >= 0 && at < iov[i].iov_len; at += (size_t)r) {
+            size_t len = iov[i].iov_len - at < PIECE ? iov[i].iov_len - at : PIECE;
+
+            r = target_read(t, (uint64_t)(uintptr_t)iov[i].iov_base + at, buf, len);
+            if (r == 0)
+                r = watched_send(t, fd, buf, len, flags);
+            if (r > 0)
+                total += r;
+            if (r == 0)
+                break;
+        }
+    }
+    free(buf);
+    return total > 0 || r >= 0 ? total : r;
+}
+
+int64_t serve_sendto(struct target *t, int fd)
+{
+    struct iovec iov = {(void *)(uintptr_t)t->args[1], t->args[2]};
+
+    if (t->args[2] > SSIZE_MAX)
+        return -EINVAL;
+    return send_pieces(t, fd, &iov, 1, (int)t->args[3]);
+}
+
+/* The header and its vector, which the caller frees. */
+static int read_header(const struct target *t, struct msghdr *msg, struct iovec **iov)
+{
+    int r = target_read(t, t->args[1], msg, sizeof(*msg));
+
+    if (r < 0)
+        return r;
+    if (msg->msg_iovlen > IOV_MAX_)
+        return -EMSGSIZE;
+    *iov = calloc(msg->msg_iovlen + 1, sizeof(**iov));
+    if (!*iov)
+        return -ENOBUFS;
+    r = target_read(t, (uint64_t)(uintptr_t)msg->msg_iov, *iov, msg->msg_iovlen * sizeof(**iov));
+    for (size_t i = 0; r == 0 && i < msg->msg_iovlen; i++)
+        r = (*iov)[i].iov_len > SSIZE_MAX ? -EINVAL : 0;
+    if (r < 0)
+        free(*iov);
+    return r;
+}
+
+int64_t serve_sendmsg(struct target *t, int fd)
+{
+    struct msghdr msg;
+    struct iovec *iov;
+    int64_t r = read_header(t, &msg, &iov);
+
+    if (r < 0)
+        return r;
+    r = send_pieces(t, fd, iov, msg.msg_iovlen, (int)t->args[2]);
+    free(iov);
+    return r;
+}
+
+static int64_t watched_recv(struct target *t, int fd, void *buf, size_t n, int flags)
+{
+    struct blocked b;
+    int64_t verdict;
+    ssize_t got;
+
+    do {
+        blocked_begin(&b, t);
+        got = flags & RECV_SPECIAL ? recv_special(fd, n, flags) : recv(fd, buf, n, flags);
+        if (got < 0)
+            got = -errno;
+        verdict = blocked_end(&b);
+    } while (got == -EINTR && verdict == 0);
+    return got == -EINTR ? verdict : got;
+}
+
+int64_t serve_recvfrom(struct target *t, int fd)
+{
+    size_t n = t->args[2] < PIECE ? t->args[2] : PIECE;
+    int flags = (int)t->args[3], zero = 0;
+    char *buf = malloc(PIECE);
+    int64_t got, r = 0;
+
+    if (!buf)
+        return -ENOBUFS;
+    got = watched_recv(t, fd, buf, n, flags);
+    if (got > 0 && !(flags & RECV_SPECIAL))
+        r = target_write(t, t->args[1], buf, (size_t)got);
+    if (got >= 0 && r == 0 && t->args[4] && t->args[5])
+        r = target_write(t, t->args[5], &zero, sizeof(zero)); /* TCP names no sender */
+    free(buf);
+    return r < 0 ? r : got;
+}
+
+int64_t serve_recvmsg(struct target *t, int fd)
+{
+    struct msghdr msg;
+    struct iovec *iov;
+    size_t sum = 0;
+    char none = 0; /* flags brought us here: nothing is copied */
+    int64_t got = read_header(t, &msg, &iov);
+
+    if (got < 0)
+        return got;
+    for (size_t i = 0; i < msg.msg_iovlen && sum < INT_MAX; i++)
+        sum += iov[i].iov_len < INT_MAX ? iov[i].iov_len : INT_MAX;
+    free(iov);
+    got = watched_recv(t, fd, &none, sum, (int)t->args[2]);
+    if (got < 0)
+        return got;
+    msg.msg_namelen = 0;
+    msg.msg_controllen = 0;
+    msg.msg_flags = 0;
+    return target_write(t, t->args[1], &msg, sizeof(msg)) < 0 ? -EFAULT : got;
+}

@@ -1,0 +1,164 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Programs into which nothing can be loaded, served from outside (seccomp user notification): static
+# ones of C, Go and busybox; dynamic ones with --seccomp; and what executes what. `calls` is the
+# same program on the kernel's TCP, with the shim, and static: it must see the same.
+. "$(dirname "$0")/lib.sh"
+ts_enter static "$@"
+
+W=$TS_DIR/www
+mkdir "$W"
+head -c 3000000 /dev/urandom >"$W/file"
+export no_proxy='*' W
+ts_start
+
+# ---------------------------------------------------------------------- the calls themselves
+# calls NAME COMMAND...: what it says, compared with what the kernel's said
+check_calls() {
+    local name=$1 line status=0
+    shift
+    timeout 60 "$@" >"$TS_DIR/said" || status=$?
+    while IFS= read -r line; do
+        if grep -qxF -- "$line" "$TS_DIR/said"; then
+            ok "$name: ${line%%$'\t'*}"
+        else
+            not_ok "$name: ${line%%$'\t'*}" "the kernel: ${line#*$'\t'}" \
+                "here: $(grep -F -- "${line%%$'\t'*}"$'\t' "$TS_DIR/said" | cut -f2)"
+        fi
+    done <"$TS_DIR/kernel"
+    same "$name: status" 0 "$status"
+}
+CALLS=$BUILD/tests/net/calls
+timeout 60 "$CALLS" $PEER >"$TS_DIR/kernel"
+check "all checks ran on the kernel" grep -q '^all checks ran' "$TS_DIR/kernel"
+check_calls "shim" "$BUILD/tapstack" run -- "$CALLS" $US
+check_calls "dynamic, --seccomp" "$BUILD/tapstack" run --seccomp -- "$CALLS" $US
+timeout 60 "$CALLS" $PEER pointers >"$TS_DIR/kernel"
+check_calls "static" "$BUILD/tapstack" run -- "$CALLS-static" $US pointers
+
+# ---------------------------------------------------------------------- a static C program
+PEER_PROGRAM=$BUILD/tests/net/peer-static
+check_transfer "static to kernel, 100 MiB" kernel run 7001 100M 0
+check_transfer "kernel to static, 100 MiB" run kernel 7002 100M 100M
+check_transfer "static to static, 1,000 connections, 20 threads" run run 7003 10K 10K -n 1000 -p 20
+
+# ---------------------------------------------------------------------- who serves whom
+ts_spawn "$PYTHON" "$NET/httpd.py" 0.0.0.0 8000 "$W" cubic >"$TS_DIR/http" 2>&1
+ts_until 5 ts_listening "$TS_DIR/http" || cat "$TS_DIR/http"
+ts_spawn "$PYTHON" "$NET/httpd.py" 127.0.0.1 8001 "$W" cubic >"$TS_DIR/http-lo" 2>&1
+ts_until 5 ts_listening "$TS_DIR/http-lo" || cat "$TS_DIR/http-lo"
+
+# from ADDRESS COMMAND...: it fetches the file, and the server sees this address
+from() {
+    local address=$1 before
+    shift
+    before=$(wc -l <"$TS_DIR/http")
+    rm -f "$TS_DIR/got"
+    timeout 20 "$@" || return 1
+    cmp "$W/file" "$TS_DIR/got" || return 1
+    tail -n "+$((before + 1))" "$TS_DIR/http" | tee "$TS_DIR/seen" | grep -q "^$address GET" ||
+        { cat "$TS_DIR/seen" && return 1; }
+}
+R=("$BUILD/tapstack" run)
+BB=(busybox wget -q -O "$TS_DIR/got" http://$PEER:8000/file)
+CURL=(curl -sS --fail -o "$TS_DIR/got" http://$PEER:8000/file)
+check "busybox wget" from $US "${R[@]}" -- "${BB[@]}"
+check "curl with --seccomp" from $US "${R[@]}" --seccomp -- "${CURL[@]}"
+check "bash starts busybox" from $US "${R[@]}" -- bash -c '"$@"; exit $?' bash "${BB[@]}"
+check "bash becomes busybox" from $US "${R[@]}" -- bash -c 'exec "$@"' bash "${BB[@]}"
+check "bash becomes busybox, which becomes bash, which becomes curl" from $US "${R[@]}" -- \
+    bash -c 'exec busybox sh -c "exec bash -c \"exec \$*\"" bash "$@"' bash "${CURL[@]}"
+check "busybox sh starts curl" from $US "${R[@]}" -- busybox sh -c '"$@"; exit $?' sh "${CURL[@]}"
+check "python's subprocess starts busybox" from $US "${R[@]}" -- "$PYTHON" -c \
+    'import subprocess, sys; sys.exit(subprocess.run(sys.argv[1:]).returncode)' "${BB[@]}"
+check "python's posix_spawnp starts busybox" from $US "${R[@]}" -- "$PYTHON" -c \
+    'import os, sys
+pid = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))' "${BB[@]}"
+check "python's execvp, execv and execl become busybox" from $US "${R[@]}" -- "$PYTHON" -c \
+    'import os, sys; os.execvp(sys.argv[1], sys.argv[1:])' "${BB[@]}"
+check "an environment made anew leaves the stack" from $PEER "${R[@]}" -- env -i "PATH=$PATH" "${BB[@]}"
+check "tapstack run of tapstack run" from $US "${R[@]}" -- "${R[@]}" -- "${BB[@]}"
+check "tapstack run --seccomp of tapstack run" from $US "${R[@]}" --seccomp -- "${R[@]}" -- "${BB[@]}"
+check "static under strace" from $US "${R[@]}" -- strace -f -o "$TS_DIR/strace" "${BB[@]}"
+check "strace -f of tapstack run" from $US strace -f -o "$TS_DIR/strace" "${R[@]}" -- "${BB[@]}"
+
+# the process keeps its id, its status, and its argv[0]
+pid_kept() {
+    "${R[@]}" -- busybox sh -c "echo \$\$ >$TS_DIR/pid; exit 7" &
+    local pid=$! status=0
+    wait "$pid" || status=$?
+    [ "$status" = 7 ] && [ "$(cat "$TS_DIR/pid")" = "$pid" ]
+}
+check "a static program has the id of tapstack run, and its status" pid_kept
+same "argv[0] of what a shell executes" "sh: applet not found" \
+    "$("${R[@]}" -- bash -c 'exec -a nonesuch busybox' 2>&1 | sed s/nonesuch/sh/)"
+no_supervisor() { ! ps -eo comm,stat | grep -q '^tapstack-run *[^Z ]'; }
+check "a supervisor ends with its program" ts_until 5 no_supervisor
+pipe_ends() {
+    timeout 5 bash -c '"$@" | cat' bash "${R[@]}" -- busybox echo there | grep -q there
+}
+check "a supervisor does not keep the program's pipe" pipe_ends
+
+# ---------------------------------------------------------------------- Go
+WEB=$BUILD/tests/net/web
+ts_spawn "$WEB" serve 0.0.0.0:8010 >"$TS_DIR/web"
+ts_spawn ts_run "$WEB" serve 0.0.0.0:8011 >"$TS_DIR/our-web"
+ts_until 5 ts_listening "$TS_DIR/web"
+ts_until 5 ts_listening "$TS_DIR/our-web"
+check "a Go client" timeout 30 "${R[@]}" -- "$WEB" fetch http://$PEER:8010 200000 200 10
+check "a Go client uploads" timeout 30 "${R[@]}" -- "$WEB" put http://$PEER:8010 20000000
+check "a Go server" timeout 30 "$WEB" fetch http://$US:8011 200000 200 10
+check "a Go server takes an upload" timeout 30 "$WEB" put http://$US:8011 20000000
+check "Go at both ends" timeout 30 "${R[@]}" -- "$WEB" fetch http://$US:8011 1000000 100 10
+check "a Go client to loopback" timeout 30 "${R[@]}" -- "$WEB" fetch http://127.0.0.1:8010 20000 20 4
+
+# ---------------------------------------------------------------------- which destinations
+lo() { timeout 20 "$@" && cmp "$W/file" "$TS_DIR/got"; }
+BB_LO=(busybox wget -q -O "$TS_DIR/got" http://127.0.0.1:8001/file)
+check "busybox to loopback" lo "${R[@]}" -- "${BB_LO[@]}"
+for way in busybox curl; do
+    if [ "$way" = curl ]; then C=("${CURL[@]}"); else C=("${BB[@]}"); fi
+    check "$way --except its destination" from $PEER "${R[@]}" --except $PEER -- "${C[@]}"
+    check "$way --except its network" from $PEER "${R[@]}" --except 10.77.0.0/24 -- "${C[@]}"
+    check "$way --except its port" from $PEER "${R[@]}" --except :8000 -- "${C[@]}"
+    check "$way --except another port" from $US "${R[@]}" --except $PEER:8001-9000 -- "${C[@]}"
+    check "$way --only its destination" from $US "${R[@]}" --only $PEER/32:8000 -- "${C[@]}"
+    check "$way --only another" from $PEER "${R[@]}" --only 10.78.0.0/16,:22 -- "${C[@]}"
+    check "$way --only and --except" from $PEER "${R[@]}" --only 10.77.0.0/24 --except :8000 -- "${C[@]}"
+done
+malformed() { ! "${R[@]}" --only 10.77.0.0/33 -- true && ! "${R[@]}" --except :0 -- true; }
+check "malformed rules are refused" malformed
+
+# ---------------------------------------------------------------------- users and rights
+chmod 777 "$TS_DIR"
+cp "$(command -v busybox)" "$TS_DIR/suid"
+chown nobody "$TS_DIR/suid" 2>/dev/null && chmod 4755 "$TS_DIR/suid"
+if [ "$(id -u)" = 0 ] && [ -u "$TS_DIR/suid" ] && [ "$TS_NS" ]; then
+    N=(setpriv --reuid 1234 --regid 1234 --clear-groups)
+    chmod 666 "$TS_SOCK"
+    check "root runs a set-user-ID program, supervised" from $US "${R[@]}" -- \
+        "$TS_DIR/suid" "${BB[@]:1}"
+    refused() {
+        local status=0
+        "${N[@]}" "${R[@]}" -- "$TS_DIR/suid" true 2>"$TS_DIR/why" || status=$?
+        [ $status = 126 ] && grep -q 'gains rights' "$TS_DIR/why"
+    }
+    check "another user does not: it is said why" refused
+    told() {
+        "${N[@]}" "${R[@]}" -- bash -c "$TS_DIR/suid true" 2>&1 | grep -q 'its TCP stays with the kernel'
+    }
+    check "nor does a shell under the shim: it is said" told
+    check "another user runs a static program" from $US "${N[@]}" "${R[@]}" -- "${BB[@]}"
+    # the supervisor is root, the program is not any more: the daemon sees the program's user
+    low_port() {
+        "${R[@]}" -- "${N[@]}" busybox nc -l -p 80 -e true 2>&1 | tee "$TS_DIR/why" | grep -qi 'permission denied'
+    }
+    check "what a program gives up its supervisor does not use" timeout 5 bash -c "$(declare -f low_port)
+        R=(${R[*]}) N=(${N[*]}) TS_DIR=$TS_DIR; low_port"
+fi
+
+for pid in "${TS_PIDS[@]}"; do kill "$pid" 2>/dev/null; done
+ts_stop
+ts_done
