@@ -149,7 +149,7 @@ void tcp_init_transfer(struct tcb *tp)
 {
     struct stack *st = tp->st;
 
-    tp->probes_since = 0;
+    tp->stalled_since = 0;
     tp->last_received = st->now;
     tp->last_ack_received = st->now;
     tp->pushed_seq = tp->write_seq;

@@ -28,7 +28,7 @@ static bool update_window(struct tcb *tp, const struct tcp_seg *seg)
     /* what was sent again behind a closed window was a probe: R2 counts from now (RFC 1122
      * §4.2.2.17) */
     if (!tp->snd_wnd)
-        tp->retrans_stamp = tp->retransmits = 0;
+        tp->retrans_stamp = tp->stalled_since = tp->retransmits = 0;
     tp->snd_wnd = wnd;
     if (wnd > tp->max_window) {
         tp->max_window = wnd;
@@ -135,6 +135,7 @@ static void advance(struct tcb *tp, const struct tcp_seg *seg, struct tcp_ack_st
     as->acked_bytes = seg->ack - tp->snd_una;
     tp->snd_una = seg->ack;
     tp->retransmits = 0;
+    tp->stalled_since = 0;
     if (!tcp_urg_mode(tp))
         tp->snd_up = tp->snd_una; /* or it would look new again half a sequence space on */
     if (tp->ptb_mtu && seq_gt(tp->snd_una, tp->ptb_seq))

@@ -19,6 +19,8 @@ static void note_retransmission(struct tcb *tp, struct segment *seg, uint32_t le
     tp->bytes_retrans += len;
     if (!tp->retrans_stamp)
         tp->retrans_stamp = tp->st->now ? tp->st->now : 1;
+    if (!tp->stalled_since && tp->conn.state != TCPS_SYN_SENT)
+        tp->stalled_since = tp->st->now ? tp->st->now : 1;
     if (tp->undo_retrans < 0)
         tp->undo_retrans = 0;
     tp->undo_retrans += (int32_t)seg->pcount;

@@ -57,9 +57,9 @@ static uint64_t model_timeout(const struct tcb *tp, uint32_t boundary)
 
 bool tcp_timed_out(const struct tcb *tp, uint32_t boundary)
 {
-    if (!tp->retransmits || !tp->retrans_stamp)
+    if (!tp->retransmits || !tp->stalled_since)
         return false;
-    return tp->st->now - tp->retrans_stamp >= model_timeout(tp, boundary);
+    return tp->st->now - tp->stalled_since >= model_timeout(tp, boundary);
 }
 
 static bool syn_given_up(const struct tcb *tp)
@@ -92,8 +92,8 @@ static bool given_up(struct tcb *tp)
     }
     if (!tp->sock)
         r2 = tun->orphan_retries ? (uint32_t)tun->orphan_retries : 8;
-    if (uto_effective_ms(tp) && tp->retrans_stamp)
-        return tp->st->now - tp->retrans_stamp >= (uint64_t)uto_effective_ms(tp) * 1000;
+    if (uto_effective_ms(tp) && tp->stalled_since)
+        return tp->st->now - tp->stalled_since >= (uint64_t)uto_effective_ms(tp) * 1000;
     return tcp_timed_out(tp, r2);
 }
 
@@ -106,9 +106,9 @@ static bool dead_behind_window(const struct tcb *tp)
 {
     uint64_t limit = 2 * (uint64_t)tp->st->tcp.tunables.rto_max_ms * 1000;
     uint64_t user = (uint64_t)uto_effective_ms(tp) * 1000;
-    uint64_t elapsed = tp->retrans_stamp ? tp->st->now - tp->retrans_stamp : 0;
+    uint64_t elapsed = tp->stalled_since ? tp->st->now - tp->stalled_since : 0;
 
-    if (user && tp->retrans_stamp && uto_elapsed(tp, tp->retrans_stamp) >= user)
+    if (user && tp->stalled_since && uto_elapsed(tp, tp->stalled_since) >= user)
         return true;
     return tp->st->now - tp->last_ack_received > limit && elapsed > limit;
 }
@@ -147,8 +147,8 @@ static void refused(struct tcb *tp)
         tcp_retry_soon(tp);
         /* but R2 runs from here (Linux: the first attempted retransmit): who waits for memory must
          * not hold his own for ever */
-        if (!tp->retrans_stamp)
-            tp->retrans_stamp = tp->st->now ? tp->st->now : 1;
+        if (!tp->stalled_since)
+            tp->stalled_since = tp->st->now ? tp->st->now : 1;
     }
     tcp_timer_set(tp, TCP_TIMER_rexmt, tp->st->now + wait);
 }
@@ -159,9 +159,9 @@ static uint64_t clamped_rto(const struct tcb *tp)
 {
     uint64_t limit = (uint64_t)uto_effective_ms(tp) * 1000, elapsed;
 
-    if (!limit || !tp->retrans_stamp)
+    if (!limit || !tp->stalled_since)
         return tp->rto;
-    elapsed = uto_elapsed(tp, tp->retrans_stamp);
+    elapsed = uto_elapsed(tp, tp->stalled_since);
     if (elapsed >= limit)
         return 1000;
     return limit - elapsed < tp->rto ? limit - elapsed : tp->rto;

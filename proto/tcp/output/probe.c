@@ -29,7 +29,7 @@ void tcp_check_probe_timer(struct tcb *tp)
         tcp_timer_pending(tp, TCP_TIMER_retry) || tcp_timer_pending(tp, TCP_TIMER_pacing))
         return;
     COUNT(tp->st, tcp_persist);
-    tp->probes_since = 0;
+    tp->stalled_since = 0;
     tcp_timer_set(tp, TCP_TIMER_persist, tp->st->now + probe_base(tp));
 }
 
@@ -42,6 +42,7 @@ void tcp_ack_probe(struct tcb *tp)
         return;
     if (seq_leq(head->end_seq, tcp_wnd_end(tp))) {
         tp->backoff = 0;
+        tp->stalled_since = 0;
         tcp_timer_clear(tp, TCP_TIMER_persist);
     } else if (tcp_timer_pending(tp, TCP_TIMER_persist)) {
         tcp_timer_set(tp, TCP_TIMER_persist, tp->st->now + probe_delay(tp));
@@ -90,8 +91,8 @@ static bool given_up(const struct tcb *tp)
 
     if (!tp->sock)
         most = tun->orphan_retries ? (uint32_t)tun->orphan_retries : 8;
-    if (uto_effective_ms(tp) && tp->probes_since)
-        return uto_elapsed(tp, tp->probes_since) >= (uint64_t)uto_effective_ms(tp) * 1000;
+    if (uto_effective_ms(tp) && tp->stalled_since)
+        return uto_elapsed(tp, tp->stalled_since) >= (uint64_t)uto_effective_ms(tp) * 1000;
     return tp->probes_out >= most;
 }
 
@@ -108,8 +109,8 @@ void tcp_probe_timer(struct tcb *tp)
         tcp_finish(tp, tp->soft_error ? tp->soft_error : ETIMEDOUT);
         return;
     }
-    if (!tp->probes_since)
-        tp->probes_since = tp->st->now;
+    if (!tp->stalled_since)
+        tp->stalled_since = tp->st->now;
     err = tcp_write_wakeup(tp);
     if (tp->packets_out)
         return;

@@ -238,7 +238,7 @@ TEST(r2_is_a_time_924_6_s_for_15_retransmissions)
 {
     passive();
     tp->retransmits = 1;
-    tp->retrans_stamp = fx.now;
+    tp->stalled_since = fx.now;
     fx.st->now = fx.now += UINT64_C(924599999);
     assert_false(tcp_timed_out(tp, 15));
     assert_true(tcp_timed_out(tp, 14));
