@@ -51,10 +51,44 @@ TEST(rfc8311_02_relaxations_off_by_default)
     our_syns();
 }
 
+/* The threshold after an ECE, or after a loss, of a window of ten. */
+static uint32_t ssthresh_after(const char *cc, bool abe, bool mark)
+{
+    uint32_t ssthresh;
+
+    fx_restart();
+    fx.s = fx.lst = NULL;
+    assert_int_equal(stack_tunable_set(fx.st, "tcp_congestion_control", cc), 0);
+    tun.abe = abe;
+    classic();
+    assert_int_equal(w(14600), 14600);
+    clear();
+    if (mark)
+        peer(ACK | ECE, 1, 1461, 0);
+    else
+        for (int i = 0; i < 3; i++)
+            peer(ACK, 1, 1, 0);
+    ssthresh = tp->ssthresh;
+    clear();
+    return ssthresh;
+}
+
+/* Alone where RFC 8511's experiment is switched on is a mark less than a loss. */
+TEST(rfc8311_04_abe_optional)
+{
+    assert_int_equal(ssthresh_after("reno", false, true), 5);
+    assert_int_equal(ssthresh_after("reno", true, true), 8);
+    assert_int_equal(ssthresh_after("reno", true, false), 5);
+    assert_int_equal(ssthresh_after("cubic", false, true), 7);
+    assert_int_equal(ssthresh_after("cubic", true, true), 8);
+    assert_int_equal(ssthresh_after("cubic", true, false), 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(rfc8311_02_relaxations_off_by_default),
+        T(rfc8311_04_abe_optional),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

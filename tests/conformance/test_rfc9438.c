@@ -3,6 +3,7 @@
  * the formulas in tests/unit/tcp/cc/test_cubic.c. */
 #include "tests/sim/flows.h"
 #include "tests/unit/tcp/cc/bare.h"
+#include "tests/unit/tcp/ecn.h"
 
 #include <math.h>
 
@@ -239,6 +240,31 @@ TEST(rfc9438_10_ssthresh_flight)
     clear();
 }
 
+/* Marks bring the window down to one packet, and then one goes out per time-out. */
+TEST(rfc9438_11_ecn_reduction_floor)
+{
+    uint32_t una = 1;
+
+    assert_int_equal(stack_tunable_set(fx.st, "tcp_congestion_control", "cubic"), 0);
+    classic();
+    tp->cwnd = 3;
+    tp->ssthresh = 2;
+    assert_int_equal(w(20 * MSS), 20 * MSS);
+    for (int i = 0; i < 4; i++) {
+        clear();
+        advance(50 * MS);
+        una = tp->snd_nxt - tp->iss;
+        peer(ACK | ECE, 1, una, 0);
+    }
+    assert_int_equal(tp->cwnd, 1);
+    clear();
+    advance(100 * MS);
+    expect_none();
+    advance(SEC);
+    assert_true(fx.next < fx.n_segs);
+    assert_in_range(take()->len, 1, MSS);
+}
+
 TEST(rfc9438_12_fast_convergence)
 {
     begin(1000, RTT);
@@ -395,6 +421,7 @@ int main(void)
         T(rfc9438_08_alpha_one),
         T(rfc9438_09_loss_reduction),
         T(rfc9438_10_ssthresh_flight),
+        T(rfc9438_11_ecn_reduction_floor),
         T(rfc9438_12_fast_convergence),
         T(rfc9438_13_timeout),
         T(rfc9438_14_spurious_undo),

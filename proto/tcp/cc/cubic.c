@@ -192,7 +192,7 @@ static void save(struct cubic *c)
 
 /* The present epoch ends in a reduction. Below the last plateau others have come: leave them room
  * (§4.7, fast convergence). */
-static uint32_t reduce(struct tcb *tp, uint32_t factor)
+static uint32_t reduce(struct tcb *tp, uint32_t factor, uint32_t least)
 {
     struct cubic *c = cubic_of(tp);
     struct cubic_epoch *e = &c->now;
@@ -209,17 +209,18 @@ static uint32_t reduce(struct tcb *tp, uint32_t factor)
         e->w_max = tp->cwnd;
     e->since = 0;
     c->fraction = 0;
-    return ssthresh > LEAST_SSTHRESH ? ssthresh : LEAST_SSTHRESH;
+    return ssthresh > least ? ssthresh : least;
 }
 
 static uint32_t cubic_ssthresh(struct tcb *tp)
 {
-    return reduce(tp, BETA);
+    return reduce(tp, BETA, LEAST_SSTHRESH);
 }
 
+/* Marks reduce to one packet; from there on the timer paces (§4.6, loss/ecn.c). */
 static uint32_t cubic_ecn_ssthresh(struct tcb *tp)
 {
-    return reduce(tp, tp->st->tcp.tunables.abe ? BETA_ECN : BETA);
+    return reduce(tp, tp->st->tcp.tunables.abe ? BETA_ECN : BETA, 1);
 }
 
 /* §4.9. */
