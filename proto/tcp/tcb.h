@@ -321,11 +321,11 @@ struct tcb {
     /* Recovery. */
     uint64_t retrans_stamp; /**< first retransmission of the present episode, 0: none */
     union {
-        uint64_t syn_sent_at;  /**< SYN-SENT: the first one */
+        uint64_t syn_sent_at;   /**< SYN-SENT: the first one */
         uint64_t stalled_since; /**< later: the first retransmission or window probe since snd_una
                                    last moved, 0: none (R2, user time-out) */
     };
-    uint32_t rto_stamp;     /**< when the present recovery by time-out began, ms; 0: none */
+    uint32_t rto_stamp; /**< when the present recovery by time-out began, ms; 0: none */
     uint32_t prior_cwnd, prior_ssthresh;
     uint32_t
         highest_sacked;   /**< end of the highest SACKed range; means nothing without sacked_out */

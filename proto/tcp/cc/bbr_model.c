@@ -136,8 +136,8 @@ void bbr_note_loss(struct tcb *tp, struct bbr *b)
 /*
  * A few losses, no more than LossThresh of the packets, say nothing about a queue. The draft takes
  * two of a hundred packets, and outside of probing each single one, for a sign of congestion: as a
- * round with a lost packet delivers one less than the bound lets out, the bounds then sink from round
- * to round, and random loss far below the tolerated rate takes a fifth of the bandwidth.
+ * round with a lost packet delivers one less than the bound lets out, the bounds then sink from
+ * round to round, and random loss far below the tolerated rate takes a fifth of the bandwidth.
  * tcp_bbr_tolerance = 0 is the draft's letter.
  */
 static bool is_tolerable(const struct tcb *tp, uint32_t lost, uint32_t sent)

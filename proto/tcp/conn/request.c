@@ -256,7 +256,7 @@ static void listen_syn(struct stack *st, struct sock *s, const struct tcp_seg *s
 /* --- a segment for a request
  * ------------------------------------------------------------------------------- */
 
-static void inherit_options(struct tcb *tp, const struct tcb *from)
+void tcp_inherit_options(struct tcb *tp, const struct tcb *from)
 {
     tp->nonagle = from->nonagle;
     tp->rcvbuf = from->rcvbuf;
@@ -276,6 +276,8 @@ static void inherit_options(struct tcb *tp, const struct tcb *from)
     tp->tos = from->tos;
     tp->pmtudisc = from->pmtudisc;
     tp->ttl = from->ttl;
+    tp->pmtudisc = from->pmtudisc;
+    tp->syn_cnt = from->syn_cnt;
     tp->cc = from->cc;
 }
 
@@ -339,8 +341,10 @@ static struct tcb *make_child(struct stack *st, struct tcp_request *req, const s
     child->linger_s = parent->linger_s;
     child->rcvlowat = parent->rcvlowat;
     child->oob_inline = parent->oob_inline;
+    child->reuse_addr = parent->reuse_addr;
+    child->reuse_port = parent->reuse_port;
     child->was_connected = true;
-    inherit_options(tp, parent->tcb);
+    tcp_inherit_options(tp, parent->tcb);
     fill_from_request(tp, req, seg);
     port_inherit(&tp->bind, &parent->tcb->bind);
     tp->bind.addr = tp->conn.local.addr;
