@@ -174,6 +174,8 @@ static void op_packet(struct input *in)
     size_t n;
 
     world_build(bytes, &empty);
+    if (b & 16)
+        wire_put16(bytes + 14 + IPV4_FRAGMENT, input_u16(in));
     n = input_bytes(in, bytes + 34, input_u8(in));
     bytes[14 + IPV4_PROTO] = protocols[b & 3];
     wire_put16(bytes + 14 + IPV4_TOTAL, (uint32_t)(20 + n));

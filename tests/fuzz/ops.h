@@ -24,7 +24,7 @@ enum op {
     OP_DEVICE,   /**< what transmit answers from now on, or to so many frames; ready; sent */
     OP_ICMP,     /**< type, code, mtu */
     OP_RAW,      /**< length, sums fixed or not, offload, bytes: a frame as it is */
-    OP_PACKET,   /**< protocol, length, bytes: behind a good IP header */
+    OP_PACKET,   /**< protocol, maybe a fragment's field, length, bytes: behind a good IP header */
     OP_MEMORY,   /**< n: the nth allocation from now fails, or some from there, or all */
     OP_BLOCKING, /**< slot (0x70: close), operation: a call that waits; when one does: a signal */
     OP_WORLD,    /**< deaf, announce, list, shutdown, tunables: place, how, value */

@@ -146,6 +146,10 @@ static const struct sequence sequences[] = {
     SEQUENCE("mss-smallest", HEADER, OP_WORLD, 16, TUNABLE_min_snd_mss, 4, CONNECT(0), OP_SEGMENT,
              SEG_BIT_OPTIONS, TH_SYN | TH_ACK, OPTS_BYTES | 15 << 3, 2, 4, 0, 1, 1, 1, 8, 10, 0, 0,
              0, 1, 0, 0, 0, 0, SEND(0, 99), ANSWER(0)),
+    SEQUENCE("fragments", HEADER, OP_PACKET, 16, 0x20, 0, 8, 8, 0, 0, 0, 1, 2, 0, 1, OP_PACKET, 16,
+             0, 2, 8, 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', OP_PACKET, 16, 0x20, 1, 8, 'p', 'i',
+             'n', 'g', 'p', 'i', 'n', 'g', OP_PACKET, 16, 0x20, 0, 8, 8, 0, 0, 0, 1, 2, 0, 1,
+             WAIT_S(40)),
     SEQUENCE("ping", HEADER, OP_PACKET, 0, 12, 8, 0, 0, 0, 1, 2, 0, 1, 'p', 'i', 'n', 'g'),
 };
 
