@@ -3,6 +3,7 @@
  * its value. */
 #include "daemon/config.h"
 
+#include "ipc/scope.h"
 #include "ipc/wire.h"
 
 #include <ctype.h>
@@ -197,6 +198,13 @@ static int set_capture(struct config *c, const char *value, char *error)
     return copy_text(c->capture, sizeof(c->capture), value, "capture", error);
 }
 
+static int set_except(struct config *c, const char *value, char *error)
+{
+    if (!scope_valid(value))
+        return fail(error, "except: not of the form A[/LEN][:PORT[-PORT]], ...: %s", value);
+    return copy_text(c->except, sizeof(c->except), value, "except", error);
+}
+
 static int set_user(struct config *c, const char *value, char *error)
 {
     return copy_text(c->user, sizeof(c->user), value, "user", error);
@@ -204,8 +212,9 @@ static int set_user(struct config *c, const char *value, char *error)
 
 /* In the order of config.def. */
 static int (*const setters[])(struct config *, const char *, char *) = {
-    set_tap,    set_address, set_host_address, set_gateway, set_mac,    set_mtu,
-    set_socket, set_capture, set_offload,      set_user,    set_memory, set_max_sockets,
+    set_tap,    set_address,     set_host_address, set_gateway, set_mac,
+    set_mtu,    set_socket,      set_capture,      set_offload, set_user,
+    set_memory, set_max_sockets, set_except,
 };
 _Static_assert(sizeof(setters) / sizeof(setters[0]) ==
                    sizeof(config_names) / sizeof(config_names[0]) - 1,

@@ -7,6 +7,7 @@
 #ifndef TS_DAEMON_CONFIG_H
 #define TS_DAEMON_CONFIG_H
 
+#include "ipc/wire.h"
 #include "proto/stack.h"
 
 #include <limits.h>
@@ -36,6 +37,7 @@ struct config {
     char user[64];
     uint64_t memory;
     uint32_t max_sockets;
+    char except[WIRE_EXCEPT_ROOM]; /**< for `tapstack run`, ipc/scope.h */
     bool verbose;
     bool has_address;
 };

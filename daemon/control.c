@@ -300,7 +300,7 @@ static void with_descriptor(struct client *cl, const struct wire_header *h, cons
         close(fd);
     } else if (was_ours(c, fd, cookie, &stone)) {
         stats_add(STAT_stale_descriptors, 1);
-        request_stale(cl, h, body, stone);
+        request_stale(cl, h, body, stone, name_is_v6(fd));
         reaper_close(c->streams->reaper, fd);
     } else {
         poisoned(cl, &fd, 1);

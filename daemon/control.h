@@ -80,7 +80,7 @@ void request_stream(struct client *cl, const struct wire_header *h, const void *
                     struct stream *s, int fd);
 /** A request about a connection that has ended: stone is NULL when nothing is remembered. */
 void request_stale(struct client *cl, const struct wire_header *h, const void *body,
-                   struct tombstone *stone);
+                   struct tombstone *stone, bool v6);
 /** Streams' way to answer a connect that waited. */
 void request_answer(struct stream_waiter *w, int error);
 /** Describe a connection. */

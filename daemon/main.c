@@ -135,6 +135,7 @@ static struct wire_hello hello_of(const struct config *c)
     memcpy(h.address.addr, c->address.addr.b, sizeof(h.address.addr));
     snprintf(h.version, sizeof(h.version), "%s", TAPSTACK_VERSION);
     snprintf(h.interface, sizeof(h.interface), "%s", c->tap);
+    snprintf(h.except, sizeof(h.except), "%s", c->except);
     return h;
 }
 

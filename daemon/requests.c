@@ -144,10 +144,6 @@ static int do_connect(struct client *cl, const struct wire_header *h, struct str
     struct ip_endpoint to;
     int rc;
 
-    if (a->reserved == WIRE_ADDR_NONE) { /* connect(AF_UNSPEC) */
-        stream_reset(s);
-        return 0;
-    }
     stream_from_wire(a, &to);
     if (h->flags & WIRE_WAIT) {
         w = calloc(1, sizeof(*w));
@@ -276,6 +272,24 @@ static void do_option(struct client *cl, const struct wire_header *h, const void
     control_reply(cl, h, rc < 0 ? -rc : 0, &o, set ? 0 : WIRE_OPTION_HEAD + o.len, -1);
 }
 
+/* The old descriptor, if it lives, ends by a reset. */
+static void do_renew(struct client *cl, const struct wire_header *h, struct stream *s,
+                     struct tombstone *stone, bool v6)
+{
+    struct streams *all = cl->control->streams;
+    int fd = -1, rc;
+
+    if (all->stopping)
+        rc = -ECONNREFUSED;
+    else if (s)
+        rc = stream_renew(s, cl->owner, &fd);
+    else
+        rc = stream_renew_stale(all, stone, v6, cl->owner, &fd);
+    control_reply(cl, h, rc < 0 ? -rc : 0, NULL, 0, fd);
+    if (fd >= 0)
+        close(fd);
+}
+
 void request_stream(struct client *cl, const struct wire_header *h, const void *body,
                     struct stream *s, int fd)
 {
@@ -317,6 +331,9 @@ void request_stream(struct client *cl, const struct wire_header *h, const void *
     case WIRE_OP_INFO:
         do_info(cl, h, s);
         return;
+    case WIRE_OP_RENEW:
+        do_renew(cl, h, s, NULL, s->v6);
+        return;
     }
     control_reply(cl, h, rc < 0 ? -rc : 0, NULL, 0, -1);
 }
@@ -324,40 +341,85 @@ void request_stream(struct client *cl, const struct wire_header *h, const void *
 /* --- about what has ended ----------------------------------------------------------------------
  */
 
-static void stale_option(struct client *cl, const struct wire_header *h, const void *body,
-                         struct tombstone *stone)
+/* A socket that is only asked and told what one without a connection would be. */
+static int dead_option(struct streams *all, struct tombstone *stone, bool v6, bool set,
+                       struct wire_option *o)
 {
-    struct wire_option o;
+    struct sock *sock = stone ? stone->sock : NULL;
+    size_t len = o->len;
+    int rc = 0;
 
-    if (!stone || wire_option_get(body, h->len, false, &o) < 0 || o.level != SOL_SOCKET ||
-        o.name != SO_ERROR) {
-        control_reply(cl, h, stone ? ENOTCONN : ESTALE, NULL, 0, -1);
+    if (!sock)
+        rc = sock_create(all->stack, v6, &sock);
+    if (rc == 0 && set)
+        rc = sock_setsockopt(sock, o->level, o->name, o->value, len, all->now);
+    else if (rc == 0)
+        rc = sock_getsockopt(sock, o->level, o->name, o->value, &len, all->now);
+    o->len = (uint32_t)(len < sizeof(o->value) ? len : sizeof(o->value));
+    if (sock && !(stone && stone->sock))
+        sock_close(sock, all->now);
+    return rc;
+}
+
+static void stale_option(struct client *cl, const struct wire_header *h, const void *body,
+                         struct tombstone *stone, bool v6)
+{
+    bool set = h->op == WIRE_OP_SETSOCKOPT;
+    struct wire_option o;
+    int rc = 0;
+
+    if (wire_option_get(body, h->len, set, &o) < 0) {
+        stats_add(STAT_control_malformed, 1);
+        control_disconnect(cl);
         return;
     }
-    put_error(&o, stone->error);
-    stone->error = 0;
-    control_reply(cl, h, 0, &o, WIRE_OPTION_HEAD + o.len, -1);
+    if (!set && o.level == SOL_SOCKET && o.name == SO_ERROR && !(stone && stone->sock)) {
+        /* nothing is remembered: the descriptor itself knows that it was reset */
+        if (!stone)
+            rc = -ESTALE;
+        else
+            put_error(&o, stone->error);
+        if (stone)
+            stone->error = 0;
+    } else {
+        rc = dead_option(cl->control->streams, stone, v6, set, &o);
+    }
+    control_reply(cl, h, rc < 0 ? -rc : 0, &o, set || rc < 0 ? 0 : WIRE_OPTION_HEAD + o.len, -1);
+}
+
+/* What may be done again after a connect that failed is done at a new descriptor. */
+static int stale_again(const struct wire_header *h, struct tombstone *stone)
+{
+    int rc;
+
+    if (!stone && h->op == WIRE_OP_CONNECT)
+        return ESTALE;
+    if (!stone || !stone->sock)
+        return h->op == WIRE_OP_CONNECT ? EISCONN : EINVAL;
+    rc = h->op == WIRE_OP_CONNECT ? sock_connect_result(stone->sock) : 1;
+    return rc < 0 ? -rc : ESTALE;
 }
 
 void request_stale(struct client *cl, const struct wire_header *h, const void *body,
-                   struct tombstone *stone)
+                   struct tombstone *stone, bool v6)
 {
     static const struct wire_outq nothing;
 
     switch (h->op) {
     case WIRE_OP_GETSOCKOPT:
-        stale_option(cl, h, body, stone);
+    case WIRE_OP_SETSOCKOPT:
+        stale_option(cl, h, body, stone, v6);
         break;
     case WIRE_OP_OUTQ:
         control_reply(cl, h, 0, &nothing, sizeof(nothing), -1);
         break;
-    case WIRE_OP_CONNECT:
-        control_reply(cl, h, ESTALE, NULL, 0, -1);
+    case WIRE_OP_RENEW:
+        do_renew(cl, h, NULL, stone, v6);
         break;
+    case WIRE_OP_CONNECT:
     case WIRE_OP_BIND:
     case WIRE_OP_LISTEN:
-    case WIRE_OP_SETSOCKOPT:
-        control_reply(cl, h, EINVAL, NULL, 0, -1);
+        control_reply(cl, h, stale_again(h, stone), NULL, 0, -1);
         break;
     default:
         control_reply(cl, h, ENOTCONN, NULL, 0, -1);

@@ -78,7 +78,7 @@ void streams_destroy(struct streams *all)
     if (all->poller)
         poller_bury(all->poller);
     filler_destroy(&all->filler);
-    tombstones_destroy(&all->tombs);
+    tombstones_destroy(&all->tombs, all->now);
     cookies_destroy(&all->cookies);
     free(all->scrap);
     all->scrap = NULL;
@@ -242,6 +242,19 @@ static void leave_lists(struct stream *s)
     all->count--;
 }
 
+static void bury(struct stream *s, int error)
+{
+    struct sock *kept = s->anew && !s->all->stopping ? s->sock : NULL;
+
+    if (s->hup)
+        return;
+    if (kept) {
+        sock_retire(kept);
+        s->sock = NULL;
+    }
+    tombstone_put(&s->all->tombs, s->cookie, error, kept, s->all->now);
+}
+
 void stream_end(struct stream *s, enum stream_end how, int error)
 {
     struct streams *all = s->all;
@@ -262,8 +275,7 @@ void stream_end(struct stream *s, enum stream_end how, int error)
     leave_lists(s);
     s->state = STREAM_ENDED;
     cookies_remove(&all->cookies, s->cookie);
-    if (!s->hup)
-        tombstone_put(&all->tombs, s->cookie, error, all->now);
+    bury(s, error);
     close_end(s);
     if (s->sock) {
         sock_set_user(s->sock, NULL);
@@ -345,8 +357,11 @@ static void work_dying(struct stream *s)
 {
     if (!s->hup)
         stream_push(s);
+    /* After the peer's end a reset says only that it does not read any more: EPIPE to who writes, still
+     * an end of file to who reads, as in Linux. */
     if (s->hup || s->deaf || nothing_readable(s))
-        stream_end(s, STREAM_END_ERROR, s->error);
+        stream_end(s, s->eof_done && s->error == EPIPE ? STREAM_END_CLEAN : STREAM_END_ERROR,
+                   s->error);
 }
 
 void stream_work(struct stream *s)
@@ -358,7 +373,8 @@ void stream_work(struct stream *s)
         break;
     case STREAM_CONNECTING:
         if (s->hup || s->closing)
-            stream_end(s, s->hup ? STREAM_END_CLEAN : STREAM_END_ERROR, ECONNABORTED);
+            stream_end(s, s->hup ? STREAM_END_CLEAN : STREAM_END_ERROR,
+                       s->hup ? ECONNRESET : ECONNABORTED);
         break;
     case STREAM_LISTENING:
         if (s->hup || s->closing)
@@ -399,7 +415,7 @@ static void stream_ready(struct watch *w, uint32_t events)
 
 static void die(struct stream *s)
 {
-    int error = sock_error(s->sock, true);
+    int error = sock_error(s->sock, s->state != STREAM_CONNECTING);
 
     if (s->state == STREAM_CONNECTING) {
         stream_connect_failed(s, error ? error : ECONNREFUSED);
@@ -439,6 +455,7 @@ void streams_stop(struct streams *all)
     struct stream *s, *next;
 
     all->stopping = true;
+    tombstones_clear(&all->tombs, all->now);
     for (s = TAILQ_FIRST(&all->list); s; s = next) {
         next = TAILQ_NEXT(s, link);
         s->closing = s->news = true;

@@ -97,6 +97,7 @@ struct stream {
     bool finished;     /**< SOCK_EV_CLOSED came */
     bool closing;      /**< the daemon stops: take what was written, then close */
     bool news;         /**< our queue may hold bytes that the core has not got */
+    bool anew;         /**< its connect failed: it may try again, and the tombstone keeps the sock */
     bool starved;      /**< listener: waits for descriptors or quota */
     bool doubtful; /**< in flight when its listener was closed: perhaps no program ever had it */
     uint8_t peeks; /**< messages behind `skip` */
@@ -237,6 +238,14 @@ void stream_waiter_drop(struct stream_waiter *w);
 
 /** bind(2). */
 int stream_bind(struct stream *s, int fd, const struct ip_endpoint *local);
+/** A descriptor for a socket with the options and the bound name of `s`, which ends by a reset. As stream_new(). */
+int stream_renew(struct stream *s, struct stream_owner owner, int *program_fd);
+/** The same for one that has ended; -ESTALE when nothing is known of it. */
+int stream_renew_stale(struct streams *all, struct tombstone *stone, bool v6,
+                       struct stream_owner owner, int *program_fd);
+/** Before it is said that a port is taken: end the streams there whose programs have closed them.
+ * True: there was one. */
+bool stream_reclaim_port(struct streams *all, uint16_t port);
 /** Give one end of a pair its name: the local address, and the remote one unless NULL. */
 int stream_name(int fd, const struct ip_endpoint *local, const struct ip_endpoint *remote);
 

@@ -11,10 +11,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define NAME_TRIES 4
 
@@ -69,22 +71,104 @@ int stream_bind(struct stream *s, int fd, const struct ip_endpoint *local)
 {
     int rc = s->sock ? sock_bind(s->sock, local, s->all->now) : -EINVAL;
 
+    if (rc == -EADDRINUSE && stream_reclaim_port(s->all, local->port))
+        rc = sock_bind(s->sock, local, s->all->now);
     if (rc == 0)
         name_program_end(s, fd);
     return rc;
 }
 
+/*
+ * A close(2) reaches us by another way than the requests that follow it, and may be later. What is
+ * closed already does not hold a port.
+ */
+bool stream_reclaim_port(struct streams *all, uint16_t port)
+{
+    struct stream *s, *next;
+    bool found = false;
+
+    for (s = port ? TAILQ_FIRST(&all->list) : NULL; s; s = next) {
+        struct ip_endpoint local;
+        struct pollfd p = {.fd = s->fd};
+
+        next = TAILQ_NEXT(s, link);
+        if (!s->sock || s->eof_done || sock_getsockname(s->sock, &local) < 0 ||
+            local.port != port || poll(&p, 1, 0) != 1 || !(p.revents & (POLLHUP | POLLERR)))
+            continue;
+        s->hup = s->news = found = true;
+        stream_work(s);
+    }
+    return found;
+}
+
+static int start_anew(struct streams *all, struct sock *sock, const struct ip_endpoint *local,
+                      bool v6, struct stream_owner owner, int *program_fd)
+{
+    struct stream *s;
+    int rc = stream_new(all, sock, v6, owner, &s, program_fd);
+
+    if (rc < 0) {
+        sock_close(sock, all->now);
+        return rc;
+    }
+    stream_mirror_options(s, *program_fd);
+    if (local->port)
+        rc = policy_bind(owner.uid, local->port);
+    if (rc == 0 && local->port)
+        rc = stream_bind(s, *program_fd, local);
+    if (rc < 0) {
+        close(*program_fd);
+        *program_fd = -1;
+        stream_reset(s);
+    }
+    return rc;
+}
+
+int stream_renew(struct stream *s, struct stream_owner owner, int *program_fd)
+{
+    struct streams *all = s->all;
+    struct ip_endpoint local;
+    struct sock *sock;
+    bool v6 = s->v6;
+    int rc;
+
+    if (!s->sock)
+        return -EINVAL;
+    rc = sock_clone(s->sock, &sock, &local);
+    if (rc < 0)
+        return rc;
+    stream_reset(s);
+    return start_anew(all, sock, &local, v6, owner, program_fd);
+}
+
+int stream_renew_stale(struct streams *all, struct tombstone *stone, bool v6,
+                       struct stream_owner owner, int *program_fd)
+{
+    struct ip_endpoint local = {0};
+    struct sock *sock;
+    int rc;
+
+    if (!stone || !stone->sock)
+        return -ESTALE;
+    rc = sock_clone(stone->sock, &sock, &local);
+    return rc < 0 ? rc : start_anew(all, sock, &local, v6, owner, program_fd);
+}
+
 /* --- connect -----------------------------------------------------------------------------------
  */
 
-static void begin(struct stream *s, int fd, bool fill)
+static void begin(struct stream *s, int fd, const struct ip_endpoint *to, bool fill)
 {
+    struct ip_endpoint local;
     int flags = fcntl(fd, F_GETFL);
 
     s->state = STREAM_CONNECTING;
     if (fill && flags >= 0 && (flags & O_NONBLOCK))
         filler_fill(&s->all->filler, fd);
     s->skip += stream_queued(s);
+    /* both addresses: a name that the program did not choose */
+    if (sock_getsockname(s->sock, &local) == 0)
+        (void)stream_name(fd, &local, to);
 }
 
 static int join(struct stream *s, struct stream_waiter *w)
@@ -100,13 +184,17 @@ static int join(struct stream *s, struct stream_waiter *w)
 int stream_connect(struct stream *s, int fd, const struct ip_endpoint *to,
                    struct stream_waiter *waiter)
 {
+    struct ip_endpoint local;
     int rc;
 
     if (s->state == STREAM_DYING || !s->sock)
-        return -ESTALE;
+        return -EISCONN;
     rc = sock_connect(s->sock, to, s->all->now);
+    if (rc == -EADDRINUSE && sock_getsockname(s->sock, &local) == 0 &&
+        stream_reclaim_port(s->all, local.port))
+        rc = sock_connect(s->sock, to, s->all->now);
     if (rc == -EINPROGRESS && s->state == STREAM_FRESH)
-        begin(s, fd, !waiter);
+        begin(s, fd, to, !waiter);
     if (waiter && (rc == -EINPROGRESS || rc == -EALREADY))
         return join(s, waiter);
     return rc;
@@ -150,5 +238,8 @@ void stream_connect_failed(struct stream *s, int error)
     bool told = s->n_waiters > 0;
 
     stream_answer(s, error);
+    if (told)
+        (void)sock_connect_result(s->sock);
+    s->anew = true;
     stream_end(s, STREAM_END_ERROR, told ? 0 : error);
 }

@@ -60,11 +60,17 @@ int stream_listen(struct stream *s, int fd, int backlog)
     struct ip_endpoint local;
     int rc = s->sock ? sock_listen(s->sock, backlog, s->all->now) : -EINVAL;
 
+    if (rc == -EADDRINUSE && sock_getsockname(s->sock, &local) == 0 &&
+        stream_reclaim_port(s->all, local.port))
+        rc = sock_listen(s->sock, backlog, s->all->now);
     if (rc < 0)
         return rc;
     if (s->state == STREAM_FRESH) {
         s->state = STREAM_LISTENING;
         TAILQ_INSERT_TAIL(&s->all->listeners, s, listener_link);
+        /* A listener is not writable, and a write to it is EPIPE. */
+        filler_fill(&s->all->filler, fd);
+        (void)shutdown(fd, SHUT_WR);
     }
     rc = name_mark_family(fd, NAME_LISTENER, s->v6);
     if (rc == 0 && sock_getsockname(s->sock, &local) == 0)

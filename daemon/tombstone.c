@@ -13,22 +13,45 @@ int tombstones_init(struct tombstones *t)
     return t->ring ? 0 : -ENOMEM;
 }
 
-void tombstones_destroy(struct tombstones *t)
+static void forget(struct tombstones *t, struct tombstone *stone, uint64_t now)
 {
+    if (stone->sock)
+        sock_close(stone->sock, now);
+    if (stone->cookie && cookies_get(&t->index, stone->cookie) == stone)
+        cookies_remove(&t->index, stone->cookie);
+    *stone = (struct tombstone){0};
+}
+
+void tombstones_clear(struct tombstones *t, uint64_t now)
+{
+    for (uint32_t i = 0; t->ring && i < TOMBSTONE_MAX; i++) {
+        if (t->ring[i].sock)
+            sock_close(t->ring[i].sock, now);
+        t->ring[i].sock = NULL;
+    }
+}
+
+void tombstones_destroy(struct tombstones *t, uint64_t now)
+{
+    tombstones_clear(t, now);
     cookies_destroy(&t->index);
     free(t->ring);
     t->ring = NULL;
 }
 
-void tombstone_put(struct tombstones *t, uint64_t cookie, int error, uint64_t now)
+void tombstone_put(struct tombstones *t, uint64_t cookie, int error, struct sock *sock,
+                   uint64_t now)
 {
     struct tombstone *stone = &t->ring[t->next];
 
-    if (stone->cookie && cookies_get(&t->index, stone->cookie) == stone)
-        cookies_remove(&t->index, stone->cookie);
-    *stone = (struct tombstone){.cookie = cookie, .expires = now + TOMBSTONE_US, .error = error};
-    if (cookies_put(&t->index, cookie, stone) < 0)
+    forget(t, stone, now);
+    *stone = (struct tombstone){
+        .cookie = cookie, .expires = now + TOMBSTONE_US, .error = error, .sock = sock};
+    if (cookies_put(&t->index, cookie, stone) < 0) {
+        stone->cookie = 0;
+        forget(t, stone, now);
         return;
+    }
     t->next = (t->next + 1) % TOMBSTONE_MAX;
 }
 
@@ -38,7 +61,6 @@ struct tombstone *tombstone_find(struct tombstones *t, uint64_t cookie, uint64_t
 
     if (!stone || stone->expires > now)
         return stone;
-    cookies_remove(&t->index, cookie);
-    stone->cookie = 0;
+    forget(t, stone, now);
     return NULL;
 }

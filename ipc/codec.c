@@ -34,6 +34,7 @@ struct body_sizes {
 #define SIZES_LIST        NOTHING, FIXED(struct wire_info), true
 #define SIZES_TUNABLE_GET FIXED(struct wire_tunable), FIXED(struct wire_tunable), false
 #define SIZES_TUNABLE_SET FIXED(struct wire_tunable), FIXED(struct wire_tunable), false
+#define SIZES_RENEW       NOTHING, NOTHING, false
 #define SIZES_STATS       NOTHING, FIXED(struct wire_counter), true
 
 static const struct body_sizes sizes[] = {

@@ -50,11 +50,10 @@ struct wire_header {
 struct wire_addr {
     uint8_t addr[16];
     uint16_t port;
-    uint16_t reserved; /**< 0, or in CONNECT: WIRE_ADDR_NONE */
+    uint16_t reserved;
 };
 
-/** connect(AF_UNSPEC): the connection is reset, and its descriptor stale from then on. */
-#define WIRE_ADDR_NONE 1
+#define WIRE_EXCEPT_ROOM 512
 
 struct wire_hello {
     uint32_t pid;
@@ -64,6 +63,7 @@ struct wire_hello {
     uint8_t reserved[3];
     char version[32];
     char interface[16];
+    char except[WIRE_EXCEPT_ROOM]; /**< what the configuration leaves to the kernel (ipc/scope.h) */
 };
 
 struct wire_socket {

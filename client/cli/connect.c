@@ -100,7 +100,7 @@ int connect_main(int argc, char **argv)
         usage(stderr);
         return 2;
     }
-    if (daemon_check("connect") < 0)
+    if (daemon_check("connect", NULL) < 0)
         return 1;
     fd = connect_to(argv[optind], argv[optind + 1], family, verbose);
     if (fd < 0)

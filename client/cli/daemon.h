@@ -13,8 +13,9 @@
 /** The control socket's path in use. Returns 0, or -1 with errno when it is too long. */
 int daemon_path(char out[DAEMON_PATH_ROOM]);
 
-/** Ask HELLO; `who` is the subcommand that complains on stderr. Returns 0 or -1. */
-int daemon_check(const char *who);
+/** Ask HELLO; `who` is the subcommand that complains on stderr. hello may be NULL. Returns 0 or
+ * -1. */
+int daemon_check(const char *who, struct wire_hello *hello);
 
 /** Ask LIST or STATS; each body goes to `each`. Complains on stderr. Returns 0 or -1. */
 int daemon_each(const char *who, uint16_t op, void (*each)(void *ctx, const void *body), void *ctx);

@@ -117,7 +117,7 @@ int listen_main(int argc, char **argv)
         fprintf(stderr, "tapstack listen: '%s' is no port\n", argv[optind]);
         return 2;
     }
-    if (daemon_check("listen") < 0)
+    if (daemon_check("listen", NULL) < 0)
         return 1;
     listener = make_listener(port, verbose);
     if (listener < 0)

@@ -149,6 +149,7 @@ int accept_at(const struct place *place, int fd, struct sockaddr *addr, socklen_
         return r;
     got = accept_one(place, fd, &record);
     if (got >= 0) {
+        socket_copy_timeouts(fd, got);
         r = socket_set_flags(got, flags);
         if (r == 0 && addr)
             r = wire_addr_to_sockaddr(&record.remote, name_is_v6(fd) ? AF_INET6 : AF_INET, addr,

@@ -19,6 +19,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -58,56 +59,55 @@ static int ask(int fd, const struct wire_addr *to)
     return r == -ETIMEDOUT ? -EINPROGRESS : socket_result(r);
 }
 
-/* connect(AF_UNSPEC): whatever it was, it is reset, and a fresh socket is there instead. */
-static int disconnect(const struct place *place, int fd)
+/* The length as the kernel looks at it, before the address. */
+static int check_length(const struct sockaddr *addr, socklen_t len)
 {
-    struct wire_addr nobody = {.reserved = WIRE_ADDR_NONE};
-    struct control_request rq = {
-        .op = WIRE_OP_CONNECT, .fd = fd, .body = &nobody, .len = sizeof(nobody)};
-    struct control_reply rp = {0};
-    int r = control_call(&rq, &rp);
-
-    if (r != 0 && r != ESTALE)
-        return socket_result(r);
-    return socket_renew(place, fd, -1);
+    if ((int)len < 0 || len > sizeof(struct sockaddr_storage))
+        return -EINVAL;
+    if (len < sizeof(addr->sa_family))
+        return len == 0 || addr ? -EINVAL : -EFAULT;
+    return addr ? 0 : -EFAULT;
 }
 
-static int checked(int fd, const struct sockaddr *addr, socklen_t len, struct wire_addr *to)
+static bool is_waiting(int fd)
 {
-    int kind = control_kind(fd);
+    struct wire_info info;
 
-    if (kind < 0)
-        return kind;
-    if (kind == NAME_LISTENER)
-        return -EISCONN; /* tcp(7): what Linux says */
-    return socket_address(fd, addr, len, to);
+    return control_ask(WIRE_OP_INFO, fd, NULL, 0, &info, sizeof(info)) > 0 &&
+           (info.state == TCP_SYN_SENT || info.state == TCP_SYN_RECV);
 }
 
-static bool is_nobody(const struct sockaddr *addr, socklen_t len)
+/* With SO_SNDTIMEO, a second call that is out of time says EALREADY. */
+static int ask_again(const struct place *place, int fd, const struct wire_addr *to)
 {
-    return addr && len >= sizeof(addr->sa_family) && addr->sa_family == AF_UNSPEC;
+    bool waiting = send_timeout(fd) > 0 && is_waiting(fd);
+    int r = ask(fd, to);
+
+    if (r == -ESTALE) {
+        r = socket_renew(place, fd, -1);
+        if (r == 0)
+            r = ask(fd, to);
+        if (r == -ESTALE)
+            r = -ENOTCONN;
+    }
+    return r == -EINPROGRESS && waiting ? -EALREADY : r;
 }
 
 int connect_at(const struct place *place, int fd, const struct sockaddr *addr, socklen_t len)
 {
     struct wire_addr to;
     int saved = errno;
-    int r = control_kind(fd);
+    int kind = control_kind(fd), r;
 
-    if (r >= 0 && is_nobody(addr, len)) {
-        r = disconnect(place, fd);
-        errno = saved;
-        return r;
-    }
-    r = checked(fd, addr, len, &to);
-    if (r == 0)
-        r = ask(fd, &to);
-    if (r == -ESTALE) {
+    r = kind < 0 ? kind : check_length(addr, len);
+    if (r == 0 && addr->sa_family == AF_UNSPEC)
         r = socket_renew(place, fd, -1);
+    else if (r == 0 && kind == NAME_LISTENER)
+        r = -EISCONN; /* tcp(7): what Linux says */
+    else if (r == 0) {
+        r = socket_address(fd, addr, len, &to);
         if (r == 0)
-            r = ask(fd, &to);
-        if (r == -ESTALE)
-            r = -ENOTCONN;
+            r = ask_again(place, fd, &to);
     }
     errno = saved;
     return r;

@@ -207,10 +207,11 @@ static int wait_reply(int fd, int64_t deadline)
     return r == 0 ? -EAGAIN : 0;
 }
 
-static int send_request(struct control *c, const struct control_request *rq, uint32_t id)
+static int send_request(struct control *c, const struct control_request *rq, uint32_t flags,
+                        uint32_t id)
 {
     WIRE_BUFFER(buf);
-    ssize_t n = wire_encode(buf, sizeof(buf), rq->op, id, rq->flags, 0, rq->body, rq->len);
+    ssize_t n = wire_encode(buf, sizeof(buf), rq->op, id, flags, 0, rq->body, rq->len);
     ssize_t sent;
 
     if (n < 0)
@@ -227,7 +228,7 @@ static bool hung_up(int r)
 }
 
 /* One message, checked. Descriptors that are not expected are closed: only a good reply to SOCKET
- * brings one. */
+ * and RENEW brings one. */
 static int receive_one(struct control *c, const struct control_request *rq, uint32_t id,
                        unsigned char *buf, struct wire_header *hdr, const void **body, int *fd)
 {
@@ -243,7 +244,7 @@ static int receive_one(struct control *c, const struct control_request *rq, uint
         !(hdr->flags & WIRE_REPLY))
         r = -EPROTO;
     ours = r == 0 && hdr->id == id;
-    with_fd = ours && rq->op == WIRE_OP_SOCKET && hdr->error == 0;
+    with_fd = ours && hdr->error == 0 && (rq->op == WIRE_OP_SOCKET || rq->op == WIRE_OP_RENEW);
     if (r == 0 && !ours)
         r = -EAGAIN; /* an interrupted call's: late */
     else if (ours && hdr->op != rq->op)
@@ -290,17 +291,21 @@ static int exchange(struct control *c, const struct control_request *rq, unsigne
     int r = -ECONNRESET;
 
     for (int attempt = 0; attempt < 2 && reused; attempt++) {
-        uint32_t id;
+        uint32_t id, flags = rq->flags;
 
         r = ensure_open(c, &reused);
         if (r < 0)
             return r;
+        /* What comes by a connection that is still to be accepted could be overtaken by another
+         * thread's next request: who wants no answer waits for one this once. */
+        if (!reused)
+            flags &= ~WIRE_NO_REPLY;
         id = ++c->last_id;
-        r = send_request(c, rq, id);
+        r = send_request(c, rq, flags, id);
         if (hung_up(r)) {
             shut(c);
             r = -ECONNRESET;
-        } else if (r == 0 && !(rq->flags & WIRE_NO_REPLY)) {
+        } else if (r == 0 && !(flags & WIRE_NO_REPLY)) {
             r = receive(c, rq, id, deadline, buf, hdr, body, fd);
         }
         if (r != -ECONNRESET)

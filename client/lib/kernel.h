@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A socket whose address is the kernel's (client/lib/scope.h) becomes a kernel socket at the same
+ * A socket whose address is the kernel's (ipc/scope.h) becomes a kernel socket at the same
  * number. What the program has set before is set again on the new one.
  */
 #ifndef TS_CLIENT_LIB_KERNEL_H

@@ -10,21 +10,51 @@
 #include "ipc/name.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
+#include <string.h>
+
+/* Bound to the wildcard: while it connects, the address is the daemon's to know. */
+static void ask_local(int fd, struct wire_addr *local)
+{
+    struct wire_info info;
+
+    if (control_ask(WIRE_OP_INFO, fd, NULL, 0, &info, sizeof(info)) == (int)sizeof(info))
+        *local = info.local;
+}
+
+/* The names outlive the connection, which is not connected any more when the daemon says so. */
+static bool is_over(int fd)
+{
+    struct wire_info info = {0};
+    struct control_request rq = {.op = WIRE_OP_INFO, .fd = fd};
+    struct control_reply rp = {.body = &info, .cap = sizeof(info)};
+    int r;
+
+    if (!socket_is_over(fd))
+        return false;
+    r = control_call(&rq, &rp);
+    return r > 0 || (r == 0 && info.state == TCP_CLOSE);
+}
 
 static int address_of(int fd, bool peer, struct sockaddr *addr, socklen_t *len)
 {
     struct wire_addr local, remote;
-    int r = control_kind(fd);
+    int kind = control_kind(fd), r;
 
-    if (r < 0)
-        return r;
+    if (kind < 0)
+        return kind;
     r = name_addresses(fd, &local, &remote);
     if (r < 0)
         return r;
-    if (peer && r != 1)
+    if (peer && (r != 1 || is_over(fd)))
         return -ENOTCONN;
     if (!addr || !len)
         return -EFAULT;
+    /* one wildcard for both families, in the core as in its names */
+    if (!peer && name_is_v6(fd) && wire_addr_is_any(&local))
+        memset(local.addr, 0, sizeof(local.addr));
+    if (r == 0 && !peer && kind == NAME_SOCKET && local.port && wire_addr_is_any(&local))
+        ask_local(fd, &local);
     return wire_addr_to_sockaddr(peer ? &remote : &local, name_is_v6(fd) ? AF_INET6 : AF_INET, addr,
                                  len);
 }

@@ -24,6 +24,7 @@ static bool is_native(int level, int name)
     switch (name) {
     case SO_RCVTIMEO:
     case SO_SNDTIMEO:
+    case SO_COOKIE: /* as good as any */
 #if SO_RCVTIMEO != SO_RCVTIMEO_NEW
     case SO_RCVTIMEO_NEW:
     case SO_SNDTIMEO_NEW:
@@ -49,7 +50,7 @@ static bool is_constant(int fd, enum name_kind kind, int level, int name, int *v
         *value = IPPROTO_TCP;
         return true;
     case SO_ACCEPTCONN:
-        *value = kind == NAME_LISTENER;
+        *value = kind == NAME_LISTENER && !socket_is_over(fd);
         return true;
     default:
         return false;
@@ -84,16 +85,32 @@ static void copy_out(void *value, socklen_t *len, const void *from, size_t n)
 }
 
 /*
- * SO_ERROR when the daemon that knew it is gone: the pair's own error, ECONNRESET, is what happened
- * to the connection. (A connect(2) that was under way must not look as if it had succeeded.)
+ * Of a connection that is dead: the pair's own error says whether somebody has been told already; why it
+ * died, the daemon remembers for a while. When that is gone as well, the pair's ECONNRESET is what
+ * happened. (A connect(2) that was under way must not look as if it had succeeded.)
  */
-static int native_error(int fd, void *value, socklen_t *len)
+static int last_error(int fd, void *value, socklen_t *len)
 {
-    return native_getsockopt(fd, SOL_SOCKET, SO_ERROR, value, len) < 0 ? -errno : 0;
+    struct wire_option body = {.level = SOL_SOCKET, .name = SO_ERROR, .len = sizeof(int)}, got;
+    int error = 0, reason = 0, r;
+    socklen_t size = sizeof(error);
+    WIRE_BUFFER(reply);
+
+    if (native_getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+        return -errno;
+    r = control_ask(WIRE_OP_GETSOCKOPT, fd, &body, WIRE_OPTION_HEAD, reply, sizeof(got));
+    if (r >= 0 && wire_option_get(reply, (size_t)r, true, &got) == 0)
+        memcpy(&reason, got.value, sizeof(reason));
+    /* what read(2) cannot have said yet */
+    if (r >= 0 && (error || reason != ECONNRESET))
+        error = reason;
+    copy_out(value, len, &error, sizeof(error));
+    return 0;
 }
 
 static int get_option(int fd, int level, int name, void *value, socklen_t *len)
 {
+    static const struct ucred nobody = {0, (uid_t)-1, (gid_t)-1}; /* no AF_UNIX socket, to the program */
     struct wire_option body = {.level = level, .name = name}, got;
     int kind = control_kind(fd), constant, r;
     WIRE_BUFFER(reply);
@@ -108,10 +125,16 @@ static int get_option(int fd, int level, int name, void *value, socklen_t *len)
         copy_out(value, len, &constant, sizeof(constant));
         return 0;
     }
+    if (level == SOL_SOCKET && name == SO_PEERCRED) {
+        copy_out(value, len, &nobody, sizeof(nobody));
+        return 0;
+    }
+    if (level == SOL_SOCKET && name == SO_ERROR && socket_is_over(fd))
+        return last_error(fd, value, len);
     body.len = *len < sizeof(body.value) ? *len : sizeof(body.value);
     r = control_ask(WIRE_OP_GETSOCKOPT, fd, &body, WIRE_OPTION_HEAD, reply, sizeof(got));
     if (r == -ENOTCONN && level == SOL_SOCKET && name == SO_ERROR)
-        return native_error(fd, value, len);
+        return last_error(fd, value, len);
     if (r < 0)
         return r;
     if (wire_option_get(reply, (size_t)r, true, &got) < 0)
@@ -133,6 +156,8 @@ static int set_option(int fd, int level, int name, const void *value, socklen_t 
         return -EINVAL;
     if (!value && len > 0)
         return -EFAULT;
+    if (level == SOL_SOCKET && len < sizeof(int))
+        return -EINVAL;
     if (is_constant(fd, (enum name_kind)kind, level, name, &constant))
         return -ENOPROTOOPT;
     /* As Linux: longer than the option is fine, the rest is not looked at. */

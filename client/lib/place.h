@@ -3,7 +3,7 @@
  * Putting one socket in the place of another: the same number, its flags, and every epoll
  * registration that it had, with the same events and data.
  *
- * A socket is replaced when its address turns out to be the kernel's (client/lib/scope.h), when its
+ * A socket is replaced when its address turns out to be the kernel's (ipc/scope.h), when its
  * connection failed and it is connected again, and when the daemon was restarted. Where that
  * happens is the caller's: in this process (place_here), or in another one that a supervisor
  * serves (client/run/).

@@ -14,8 +14,14 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
+#include <string.h>
 #include <sys/time.h>
 #include <unistd.h>
+
+#ifndef SIN6_LEN_RFC2133
+#define SIN6_LEN_RFC2133 24
+#endif
 
 int socket_return(int r)
 {
@@ -68,8 +74,14 @@ static void copy_timeout(int from, int to, int name)
     struct timeval tv;
     socklen_t len = sizeof(tv);
 
-    if (native_getsockopt(from, SOL_SOCKET, name, &tv, &len) == 0)
+    if (native_getsockopt(from, SOL_SOCKET, name, &tv, &len) == 0 && (tv.tv_sec || tv.tv_usec))
         native_setsockopt(to, SOL_SOCKET, name, &tv, len);
+}
+
+void socket_copy_timeouts(int from, int to)
+{
+    copy_timeout(from, to, SO_RCVTIMEO);
+    copy_timeout(from, to, SO_SNDTIMEO);
 }
 
 int socket_replace(const struct place *place, int fd, int with)
@@ -80,8 +92,7 @@ int socket_replace(const struct place *place, int fd, int with)
     if (status < 0) {
         r = -errno;
     } else {
-        copy_timeout(fd, with, SO_RCVTIMEO);
-        copy_timeout(fd, with, SO_SNDTIMEO);
+        socket_copy_timeouts(fd, with);
         if ((status & O_NONBLOCK) && fcntl(with, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
             r = -errno;
         else
@@ -109,7 +120,8 @@ bool socket_bound(int fd, struct wire_addr *local)
     bool has_remote, known;
 
     known = native_getsockname(fd, (struct sockaddr *)&un, &len) == 0 &&
-            name_parse(&un, len, local, &remote, &has_remote) == 0 && local->port != 0;
+            name_parse(&un, len, local, &remote, &has_remote) == 0 && !has_remote &&
+            local->port != 0;
     errno = saved;
     return known;
 }
@@ -137,9 +149,9 @@ static void set_on(int fd, int name)
     (void)ts_setsockopt(fd, SOL_SOCKET, name, &on, sizeof(on));
 }
 
-int socket_renew(const struct place *place, int fd, int backlog)
+/* Of what the daemon does not know (any more): by its name. */
+static int make_by_name(int fd, int backlog)
 {
-    struct wire_listen listen_body = {.backlog = backlog};
     struct wire_addr local;
     bool reached;
     int fresh =
@@ -155,13 +167,38 @@ int socket_renew(const struct place *place, int fd, int backlog)
         }
         r = request(WIRE_OP_BIND, fresh, &local, sizeof(local));
     }
-    if (r == 0 && backlog >= 0)
-        r = request(WIRE_OP_LISTEN, fresh, &listen_body, sizeof(listen_body));
+    if (r == 0)
+        return fresh;
+    close(fresh);
+    return r;
+}
+
+int socket_renew(const struct place *place, int fd, int backlog)
+{
+    struct wire_listen listen_body = {.backlog = backlog};
+    struct control_request rq = {.op = WIRE_OP_RENEW, .fd = fd};
+    struct control_reply rp = {0};
+    int r = control_call(&rq, &rp);
+    int fresh = r == ESTALE ? make_by_name(fd, backlog) : r == 0 ? rp.fd : socket_result(r);
+
+    if (fresh < 0)
+        return fresh;
+    r = backlog >= 0 ? request(WIRE_OP_LISTEN, fresh, &listen_body, sizeof(listen_body)) : 0;
     if (r < 0) {
         close(fresh);
         return r;
     }
     return socket_replace(place, fd, fresh);
+}
+
+bool socket_is_over(int fd)
+{
+    struct pollfd p = {.fd = fd};
+    int saved = errno;
+    bool over = poll(&p, 1, 0) == 1 && (p.revents & POLLHUP);
+
+    errno = saved;
+    return over;
 }
 
 int socket_address(int fd, const struct sockaddr *addr, socklen_t len, struct wire_addr *out)
@@ -171,6 +208,9 @@ int socket_address(int fd, const struct sockaddr *addr, socklen_t len, struct wi
 
     if (!addr)
         return -EFAULT;
+    /* shorter than the socket's own family has it: that comes before what family it is (RFC 2133's length) */
+    if (len < (v6 ? SIN6_LEN_RFC2133 : sizeof(struct sockaddr_in)))
+        return -EINVAL;
     r = wire_addr_from_sockaddr(out, addr, len);
     if (r < 0)
         return r;
@@ -184,15 +224,45 @@ int ts_socket(int domain, int type, int protocol)
     return socket_return(socket_make(domain, type, protocol, &reached));
 }
 
+/* A request that what has ended may make at a fresh descriptor. */
+static int ask_anew(uint16_t op, int fd, const void *body, size_t len)
+{
+    struct control_request rq = {.op = op, .fd = fd, .body = body, .len = len};
+    struct control_reply rp = {0};
+    int r = control_call(&rq, &rp);
+
+    if (r == ESTALE) {
+        r = socket_renew(&place_here, fd, -1);
+        return r < 0 ? r : request(op, fd, body, len);
+    }
+    return socket_result(r);
+}
+
+/* Linux: the unspecified family names the wildcard of AF_INET. */
+static bool is_unspecified_any(int fd, const struct sockaddr *addr, socklen_t len)
+{
+    return addr && len >= sizeof(struct sockaddr_in) && addr->sa_family == AF_UNSPEC &&
+           !name_is_v6(fd) &&
+           ((const struct sockaddr_in *)(const void *)addr)->sin_addr.s_addr == INADDR_ANY;
+}
+
 int ts_bind(int fd, const struct sockaddr *addr, socklen_t len)
 {
+    struct sockaddr_in any;
     struct wire_addr body;
     int r = control_kind(fd);
 
+    if (r >= 0 && is_unspecified_any(fd, addr, len)) {
+        memcpy(&any, addr, sizeof(any));
+        any.sin_family = AF_INET;
+        addr = (const struct sockaddr *)&any;
+    }
+    if (r >= 0 && ((int)len < 0 || len > sizeof(struct sockaddr_storage)))
+        r = -EINVAL;
     if (r >= 0)
         r = socket_address(fd, addr, len, &body);
     if (r >= 0)
-        r = request(WIRE_OP_BIND, fd, &body, sizeof(body));
+        r = ask_anew(WIRE_OP_BIND, fd, &body, sizeof(body));
     return socket_return(r);
 }
 
@@ -202,7 +272,7 @@ int ts_listen(int fd, int backlog)
     int r = control_kind(fd);
 
     if (r >= 0)
-        r = request(WIRE_OP_LISTEN, fd, &body, sizeof(body));
+        r = ask_anew(WIRE_OP_LISTEN, fd, &body, sizeof(body));
     return socket_return(r);
 }
 

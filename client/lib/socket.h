@@ -28,7 +28,9 @@ int socket_set_flags(int fd, int sock_flags);
 int socket_replace(const struct place *place, int fd, int with);
 
 /**
- * A fresh socket of ours in the place of one that has ended, bound as that one was. A backlog that
+ * A fresh socket of ours in the place of one that has ended, or is reset by it (tcp_disconnect() of
+ * Linux), with its options and bound as that one was. Where the daemon does not know it any more, only the
+ * name is left of it. A backlog that
  * is not negative makes it a listener again; it then shares its port (SO_REUSEPORT), because other
  * holders of the old one do the same. Returns 0 or a negative errno value; -ENETDOWN: no daemon.
  */
@@ -46,6 +48,12 @@ extern const size_t socket_n_carried;
 /** What a request that makes or names a socket came to: as control_result, but -ENETDOWN when the
  * daemon could not be asked. */
 int socket_result(int r);
+
+/** SO_RCVTIMEO and SO_SNDTIMEO, which are the pair's own. */
+void socket_copy_timeouts(int from, int to);
+
+/** Has the daemon's end gone, or was it shut both ways? Then fd is neither connected nor listening. */
+bool socket_is_over(int fd);
 
 /** An address for bind or connect, checked against the family of fd. Returns 0 or a negative errno
  * value. */

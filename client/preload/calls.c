@@ -10,7 +10,7 @@
 #include "client/lib/info.h"
 #include "client/lib/kernel.h"
 #include "client/lib/path.h"
-#include "client/lib/scope.h"
+#include "ipc/scope.h"
 #include "client/lib/socket.h"
 #include "client/preload/real.h"
 #include "client/preload/shim.h"
@@ -157,6 +157,8 @@ int ioctl(int fd, unsigned long request, ...)
     va_start(ap, request);
     arg = va_arg(ap, void *);
     va_end(ap);
+    if (request == FIONREAD && name_kind_of(fd) == NAME_LISTENER)
+        return socket_return(-EINVAL); /* there are records, not bytes */
     /* The rest (FIONREAD, SIOCATMARK, FIONBIO) is right on the pair itself. SIOCOUTQ is TIOCOUTQ:
      * not sockets only. */
     if ((request != SIOCOUTQ && request != SIOCOUTQNSD) || !OURS(fd))

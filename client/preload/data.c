@@ -12,7 +12,9 @@
 #include "client/preload/real.h"
 #include "client/preload/shim.h"
 
+#include <errno.h>
 #include <limits.h>
+#include <linux/net_tstamp.h>
 #include <sys/uio.h>
 
 /* What send_message sees to. */
@@ -24,19 +26,58 @@ ssize_t __recvfrom_chk(int fd, void *buf, size_t n, size_t room, int flags, __SO
 
 /* ---- sending ---- */
 
-static ssize_t send_one(int fd, const void *buf, size_t n, int flags)
+/*
+ * MSG_FASTOPEN is a connect that sends. What Linux does when it has no cookie of the server: an ordinary
+ * handshake, which a descriptor that does not block leaves alone (EINPROGRESS, and nothing was sent).
+ */
+static ssize_t fast_open(int fd, const struct msghdr *msg, int flags)
+{
+    if (connect(fd, msg->msg_name, msg->msg_namelen) < 0)
+        return -1;
+    if (!OURS(fd))
+        return REAL(sendmsg)(fd, msg, flags & ~MSG_FASTOPEN);
+    return send_message(fd, msg, flags & ~MSG_FASTOPEN);
+}
+
+/* Linux looks at what is for the level of sockets, and knows SCM_RIGHTS and SCM_CREDENTIALS as not for
+ * TCP. */
+static bool control_ok(const struct msghdr *msg)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR((struct msghdr *)msg, c)) {
+        if (c->cmsg_len < sizeof(*c))
+            return false;
+        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type != SCM_RIGHTS &&
+            c->cmsg_type != SCM_CREDENTIALS && c->cmsg_type != SO_MARK &&
+            c->cmsg_type != SO_TIMESTAMPING && c->cmsg_type != SCM_TXTIME)
+            return false;
+    }
+    return true;
+}
+
+static ssize_t send_special(int fd, const struct msghdr *msg, int flags)
+{
+    if (msg->msg_controllen > 0 && !control_ok(msg)) {
+        errno = EINVAL;
+        return -1;
+    }
+    return flags & MSG_FASTOPEN ? fast_open(fd, msg, flags) : send_message(fd, msg, flags);
+}
+
+static ssize_t send_one(int fd, const void *buf, size_t n, int flags, const struct sockaddr *sa,
+                        socklen_t len)
 {
     struct iovec iov = {(void *)buf, n};
-    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+    struct msghdr msg = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_name = (void *)sa, .msg_namelen = len};
 
-    return send_message(fd, &msg, flags);
+    return send_special(fd, &msg, flags);
 }
 
 ssize_t send(int fd, const void *buf, size_t n, int flags)
 {
     if (!(flags & SEND_FLAGS) || !OURS(fd))
         return REAL(send)(fd, buf, n, flags);
-    return send_one(fd, buf, n, flags);
+    return send_one(fd, buf, n, flags, NULL, 0);
 }
 
 ssize_t sendto(int fd, const void *buf, size_t n, int flags, __CONST_SOCKADDR_ARG addr,
@@ -46,7 +87,7 @@ ssize_t sendto(int fd, const void *buf, size_t n, int flags, __CONST_SOCKADDR_AR
 
     if ((!(flags & SEND_FLAGS) && !sa) || !OURS(fd))
         return REAL(sendto)(fd, buf, n, flags, sa, len);
-    return send_one(fd, buf, n, flags);
+    return send_one(fd, buf, n, flags, sa, len);
 }
 
 static bool send_is_special(const struct msghdr *msg, int flags)
@@ -58,7 +99,7 @@ ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 {
     if (!send_is_special(msg, flags) || !msg || !OURS(fd))
         return REAL(sendmsg)(fd, msg, flags);
-    return send_message(fd, msg, flags);
+    return send_special(fd, msg, flags);
 }
 
 int sendmmsg(int fd, struct mmsghdr *msgs, unsigned n, int flags)
@@ -70,7 +111,7 @@ int sendmmsg(int fd, struct mmsghdr *msgs, unsigned n, int flags)
     if (!special || !msgs || !OURS(fd))
         return REAL(sendmmsg)(fd, msgs, n, flags);
     for (unsigned i = 0; i < n; i++) {
-        ssize_t sent = send_message(fd, &msgs[i].msg_hdr, flags);
+        ssize_t sent = send_special(fd, &msgs[i].msg_hdr, flags);
 
         if (sent < 0)
             return i > 0 ? (int)i : -1;
@@ -131,6 +172,51 @@ ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
     }
     if (got >= 0)
         msg->msg_namelen = 0;
+    return got;
+}
+
+/* One after the other: only the first may wait, and then only with MSG_WAITFORONE or no time-out. */
+static int receive_many(int fd, struct mmsghdr *msgs, unsigned n, int flags)
+{
+    for (unsigned i = 0; i < n; i++) {
+        ssize_t got = recvmsg(fd, &msgs[i].msg_hdr, flags & ~MSG_WAITFORONE);
+
+        if (got < 0)
+            return i > 0 ? (int)i : -1;
+        msgs[i].msg_len = (unsigned)got;
+        if (flags & MSG_WAITFORONE)
+            flags |= MSG_DONTWAIT;
+    }
+    return (int)n;
+}
+
+#define MANY 64
+
+/* TCP names no sender. At most MANY messages a call: fewer than were asked for is always possible. */
+int recvmmsg(int fd, struct mmsghdr *msgs, unsigned n, int flags, struct timespec *timeout)
+{
+    void *names[MANY];
+    bool special = flags & RECV_SPECIAL;
+    int got;
+
+    for (unsigned i = 0; msgs && i < n && !special; i++)
+        special = msgs[i].msg_hdr.msg_name != NULL;
+    if (!special || !msgs || !OURS(fd))
+        return REAL(recvmmsg)(fd, msgs, n, flags, timeout);
+    if (flags & RECV_SPECIAL)
+        return receive_many(fd, msgs, n, flags);
+    if (n > MANY)
+        n = MANY;
+    for (unsigned i = 0; i < n; i++) {
+        names[i] = msgs[i].msg_hdr.msg_name;
+        msgs[i].msg_hdr.msg_name = NULL;
+    }
+    got = REAL(recvmmsg)(fd, msgs, n, flags, timeout);
+    for (unsigned i = 0; i < n; i++) {
+        msgs[i].msg_hdr.msg_name = names[i];
+        if ((int)i < got)
+            msgs[i].msg_hdr.msg_namelen = 0;
+    }
     return got;
 }
 

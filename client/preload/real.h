@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <time.h>
 
 /* REAL_FUNCTION(name, type of the result, parameters) */
 #define REAL_FUNCTIONS(F)                                                                          \
@@ -41,6 +42,7 @@
     F(posix_spawnp, int,                                                                           \
       (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,       \
        char *const *, char *const *))                                                              \
+    F(recvmmsg, int, (int, struct mmsghdr *, unsigned, int, struct timespec *))                    \
     F(__recv_chk, ssize_t, (int, void *, size_t, size_t, int))                                     \
     F(__recvfrom_chk, ssize_t, (int, void *, size_t, size_t, int, struct sockaddr *, socklen_t *))
 

@@ -9,7 +9,7 @@
 
 #include "client/cli/daemon.h"
 #include "client/lib/program.h"
-#include "client/lib/scope.h"
+#include "ipc/scope.h"
 #include "client/run/supervisor.h"
 #include "ipc/wire.h"
 
@@ -186,10 +186,43 @@ static int set_self(void)
     return setenv(RUN_TOOL_ENV, exe, 1);
 }
 
+static int add_rules(const char *option, const char *variable, const char *text)
+{
+    const char *before = getenv(variable);
+    char *value;
+    int r;
+
+    if (!scope_valid(text) || !text[0]) {
+        fprintf(stderr,
+                "tapstack run: --%s %s: not of the form ADDRESS[/LENGTH][:PORT[-PORT]], ...\n",
+                option, text);
+        return -1;
+    }
+    if (asprintf(&value, "%s%s%s", before ? before : "", before && before[0] ? "," : "", text) < 0)
+        return -1;
+    r = setenv(variable, value, 1);
+    free(value);
+    return r;
+}
+
+/* What its configuration leaves to the kernel comes to what the command line does. */
+static int ask_daemon(void)
+{
+    struct wire_hello hello = {0};
+    const char *known = getenv(SCOPE_EXCEPT_ENV);
+
+    if (daemon_check("run", &hello) < 0)
+        return -1;
+    hello.except[sizeof(hello.except) - 1] = '\0';
+    if (!hello.except[0] || (known && strstr(known, hello.except)))
+        return 0;
+    return add_rules("except", SCOPE_EXCEPT_ENV, hello.except);
+}
+
 static int prepare(void)
 {
-    /* A program of a program may do without the daemon, if it must; the path is whole already. */
-    if (!opt.argv0 && daemon_check("run") < 0)
+    /* A program of a program may do without the daemon, if it must; all is set already. */
+    if (!opt.argv0 && ask_daemon() < 0)
         return -1;
     if ((!opt.argv0 && set_socket() < 0) || set_self() < 0 ||
         (opt.seccomp && clear_preload() < 0)) {
@@ -234,25 +267,6 @@ static int choose(const char *name)
 }
 
 /* ---- options ---- */
-
-static int add_rules(const char *option, const char *variable, const char *text)
-{
-    const char *before = getenv(variable);
-    char *value;
-    int r;
-
-    if (!scope_valid(text) || !text[0]) {
-        fprintf(stderr,
-                "tapstack run: --%s %s: not of the form ADDRESS[/LENGTH][:PORT[-PORT]], ...\n",
-                option, text);
-        return -1;
-    }
-    if (asprintf(&value, "%s%s%s", before ? before : "", before && before[0] ? "," : "", text) < 0)
-        return -1;
-    r = setenv(variable, value, 1);
-    free(value);
-    return r;
-}
 
 static int parse(int argc, char **argv)
 {

@@ -12,7 +12,7 @@
 #include "client/lib/connect.h"
 #include "client/lib/info.h"
 #include "client/lib/kernel.h"
-#include "client/lib/scope.h"
+#include "ipc/scope.h"
 #include "client/lib/socket.h"
 #include "client/run/blocked.h"
 #include "ipc/name.h"

@@ -150,6 +150,8 @@ static void each_tcb(struct hash_node *n, void *ctx)
     const struct each_call *e = ctx;
     struct sock_info info;
 
+    if (tp->sock && tp->sock->retired)
+        return;
     if (tp->sock) {
         sock_get_info(tp->sock, &info, e->st->now);
     } else {

@@ -236,6 +236,11 @@ static int connect_again(struct sock *s)
     return err ? -err : -ECONNABORTED;
 }
 
+int sock_connect_result(struct sock *s)
+{
+    return s->connecting ? connect_again(s) : 1;
+}
+
 int sock_connect(struct sock *s, const struct ip_endpoint *remote, uint64_t now)
 {
     struct ip_endpoint peer = *remote;

@@ -412,7 +412,11 @@ int sock_setsockopt(struct sock *s, int level, int name, const void *value, size
     const struct option *o = option_find(level, name);
 
     stack_set_now(s->st, now);
-    if (!o || !o->set)
+    /* Linux looks at the length before the name, except where options are no numbers */
+    if ((level == SOL_SOCKET || (level == IPPROTO_TCP && name != TCP_CONGESTION)) &&
+        len < sizeof(int))
+        return -EINVAL;
+    if (!o || !o->set || (level == IPPROTO_IPV6 && !s->v6))
         return -ENOPROTOOPT;
     switch ((enum option_kind)o->kind) {
     case OPTION_INT:
@@ -631,6 +635,9 @@ int sock_getsockopt(struct sock *s, int level, int name, void *value, size_t *le
     int v, err = -ENOPROTOOPT;
 
     stack_set_now(s->st, now);
+    if (level != SOL_SOCKET && level != IPPROTO_TCP && level != IPPROTO_IP &&
+        !(level == IPPROTO_IPV6 && s->v6))
+        return -EOPNOTSUPP;
     if (!o || !o->get)
         return -ENOPROTOOPT;
     if (level == SOL_SOCKET)

@@ -55,14 +55,51 @@ void sock_free(struct sock *s)
 
     if (s->listener)
         listener_destroy(s);
-    if (s->parent) {
-        list_del(&s->accept_link);
+    list_del(&s->accept_link);
+    if (s->parent)
         s->parent->listener->n_accepted--;
-    }
     list_del(&s->event_link);
     sock_calls_cancel(s);
-    st->n_sockets--;
+    st->n_sockets -= !s->retired;
     pool_put(&st->tcp.sock_pool, s);
+}
+
+int sock_clone(struct sock *from, struct sock **out, struct ip_endpoint *local)
+{
+    struct sock *s;
+    int err = sock_create(from->st, from->v6, &s);
+
+    if (err)
+        return err;
+    s->linger = from->linger;
+    s->linger_s = from->linger_s;
+    s->rcvlowat = from->rcvlowat;
+    s->oob_inline = from->oob_inline;
+    s->v6only = from->v6only;
+    s->reuse_addr = from->reuse_addr;
+    s->reuse_port = from->reuse_port;
+    s->rcv_timeout_us = from->rcv_timeout_us;
+    s->snd_timeout_us = from->snd_timeout_us;
+    tcp_inherit_options(s->tcb, from->tcb);
+    s->tcb->defer_accept = from->tcb->defer_accept;
+    s->tcb->bind.owner = from->tcb->bind.owner;
+    *local = (struct ip_endpoint){.addr = ip_addr_any(from->v6)};
+    if (from->bound_addr)
+        local->addr = from->tcb->conn.local.addr;
+    if (from->tcb->bind.fixed || (from->bound_addr && from->tcb->bind.bucket))
+        local->port = from->tcb->conn.local.port;
+    *out = s;
+    return 0;
+}
+
+void sock_retire(struct sock *s)
+{
+    s->user = NULL;
+    s->linger = false;
+    s->retired = true;
+    s->st->n_sockets--;
+    if (s->tcb->conn.state == TCPS_CLOSED)
+        port_release(s->st, &s->tcb->bind);
 }
 
 void sock_set_user(struct sock *s, void *user)

@@ -116,6 +116,16 @@ uint64_t sock_id(const struct sock *s);
  */
 void sock_close(struct sock *s, uint64_t now);
 
+/**
+ * A fresh socket with the options of `from`, for the same owner; *local is what the program had chosen of its name
+ * (sock_bind() it when `from` has given it up): the wildcard, port 0 when nothing. As sock_create().
+ */
+int sock_clone(struct sock *from, struct sock **out, struct ip_endpoint *local);
+
+/** A dead socket of which only options and the last error will be asked: it gives up its port
+ * and is not counted or listed any more. */
+void sock_retire(struct sock *s);
+
 /** Reset the connection now (RFC 9293 §3.10.5) and drop the handle. */
 void sock_abort(struct sock *s, uint64_t now);
 
@@ -138,6 +148,12 @@ int sock_listen(struct sock *s, int backlog, uint64_t now);
  * pending error. A broadcast or multicast destination is -ENETUNREACH, as Linux answers.
  */
 int sock_connect(struct sock *s, const struct ip_endpoint *remote, uint64_t now);
+
+/**
+ * What a connect() that has ended has still to say, as the next connect() would: 0, a negative errno value, once; 1:
+ * nothing.
+ */
+int sock_connect_result(struct sock *s);
 
 /** accept(2): 0 and *out, -EAGAIN, -EINVAL (not listening). */
 int sock_accept(struct sock *s, struct sock **out, uint64_t now);

@@ -26,7 +26,7 @@ struct sock {
     struct listener *listener;
     void *user;
     struct list event_link;
-    struct list accept_link; /**< in the listener's queue while nobody has taken it */
+    struct list accept_link; /**< in the listener's queue while nobody has taken it, then its call's */
     struct sock *parent;     /**< the listener, while in its queue */
     struct list calls;       /**< struct sock_call: blocked calls */
     uint64_t rcv_timeout_us, snd_timeout_us; /**< 0: for ever; SOCK_NEVER_WAITS */
@@ -38,6 +38,7 @@ struct sock {
     bool lingers : 1; /**< closed, but the closer waits (sock/wait.c): no handle any more */
     bool reuse_addr : 1, reuse_port : 1, bound_addr : 1;
     bool oob_inline : 1; /**< SO_OOBINLINE */
+    bool retired : 1;    /**< dead, of a program that may still ask: counted and listed no more */
 };
 
 /*
@@ -51,6 +52,8 @@ _Static_assert(sizeof(struct tcb) + sizeof(struct sock) + 2 * sizeof(void *) <= 
 void sock_event(struct sock *s, uint32_t events);
 /** Make a sock around an existing connection (a listener's child). NULL: no memory. */
 struct sock *sock_wrap(struct stack *st, struct tcb *tp);
+/** The options that an accepted connection has from its listener, a clone from its original. */
+void tcp_inherit_options(struct tcb *tp, const struct tcb *from);
 /** Free the sock (not the connection). */
 void sock_free(struct sock *s);
 /** Tell the program's side that the connection died; 0: it ended well. */

@@ -11,6 +11,7 @@ struct sock_call {
     struct list link; /**< in sock.calls while it waits */
     struct stack *st;
     struct sock *sock;
+    struct list accepted; /**< the connection, which may go before anybody asks for it */
     struct stack_timer timer;
     struct sock_call_args args;
     size_t done_bytes;
@@ -126,6 +127,8 @@ static void try_accept(struct sock_call *c)
 {
     int r = sock_accept(c->sock, &c->args.accepted, c->st->now);
 
+    if (r == 0)
+        list_add_tail(&c->accepted, &c->args.accepted->accept_link);
     if (r != -EAGAIN)
         end(c, r);
 }
@@ -200,6 +203,7 @@ int sock_call_start(struct sock *s, const struct sock_call_args *args, uint64_t 
     c->st = s->st;
     c->sock = s;
     c->args = *args;
+    list_init(&c->accepted);
     c->timer.node.kind = STACK_TIMER_CALL;
     list_init(&c->link);
     *out = c;
@@ -225,7 +229,9 @@ bool sock_call_done(const struct sock_call *c, ssize_t *result)
 
 struct sock *sock_call_accepted(const struct sock_call *c)
 {
-    return c->over && c->result == 0 ? c->args.accepted : NULL;
+    struct list *l = list_first((struct list *)&c->accepted);
+
+    return l ? container_of(l, struct sock, accept_link) : NULL;
 }
 
 /* The wait is over; a close still has to happen. */
@@ -290,5 +296,6 @@ void sock_call_free(struct sock_call *c)
 {
     if (!c->over)
         give_up(c, EINTR);
+    list_del(&c->accepted);
     pool_put(&c->st->tcp.call_pool, c);
 }

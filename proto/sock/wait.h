@@ -46,7 +46,7 @@ int sock_call_start(struct sock *s, const struct sock_call_args *args, uint64_t 
  */
 bool sock_call_done(const struct sock_call *c, ssize_t *result);
 
-/** ACCEPT that succeeded: the connection. */
+/** ACCEPT that succeeded: the connection; NULL when it was closed meanwhile (stack_shutdown). */
 struct sock *sock_call_accepted(const struct sock_call *c);
 
 /** A signal arrives. */

@@ -33,18 +33,24 @@ void fake_daemon_reply(const struct fake_request *rq, int error, const void *bod
     fdpass_send(rq->conn, buf, (size_t)n, fd, 0);
 }
 
-static void answer_socket(struct fake_daemon *d, const struct fake_request *rq)
+static void answer_pair(struct fake_daemon *d, const struct fake_request *rq, bool v6)
 {
-    struct wire_socket body;
     int s[2];
 
-    memcpy(&body, rq->body, sizeof(body));
     CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s) == 0);
     for (int i = 0; i < 2; i++)
-        CHECK(name_mark_family(s[i], NAME_SOCKET, body.family == AF_INET6) == 0);
+        CHECK(name_mark_family(s[i], NAME_SOCKET, v6) == 0);
     d->ends[d->n_ends++] = s[0];
     fake_daemon_reply(rq, 0, NULL, 0, s[1]);
     close(s[1]);
+}
+
+static void answer_socket(struct fake_daemon *d, const struct fake_request *rq)
+{
+    struct wire_socket body;
+
+    memcpy(&body, rq->body, sizeof(body));
+    answer_pair(d, rq, body.family == AF_INET6);
 }
 
 static void answer_option(const struct fake_request *rq)
@@ -63,6 +69,9 @@ static void answer(struct fake_daemon *d, const struct fake_request *rq)
     switch (rq->hdr.op) {
     case WIRE_OP_HELLO:
         fake_daemon_reply(rq, 0, &hello, sizeof(hello), -1);
+        return;
+    case WIRE_OP_RENEW: /* as a daemon that was started anew */
+        fake_daemon_reply(rq, ESTALE, NULL, 0, -1);
         return;
     case WIRE_OP_SOCKET:
         answer_socket(d, rq);

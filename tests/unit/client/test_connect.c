@@ -128,14 +128,15 @@ static void so_sndtimeo_ends_the_wait_with_einprogress(void **state)
 static void addresses_are_checked_before_anything_is_asked(void **state)
 {
     struct fake_daemon *d = *state;
-    struct sockaddr unspec = {.sa_family = AF_UNSPEC};
     int fd = ts_socket(AF_INET, SOCK_STREAM, 0), six = ts_socket(AF_INET6, SOCK_STREAM, 0);
     int foreign = socket(AF_UNIX, SOCK_STREAM, 0), before = d->n_log;
 
     assert_errno(ts_connect(fd, (const struct sockaddr *)&to, 15), EINVAL);
     assert_errno(ts_connect(fd, (const struct sockaddr *)&to6, sizeof(to6)), EAFNOSUPPORT);
-    assert_errno(ts_connect(six, (const struct sockaddr *)&to, sizeof(to)), EAFNOSUPPORT);
-    assert_errno(ts_connect(fd, &unspec, sizeof(unspec)), EAFNOSUPPORT);
+    assert_errno(ts_connect(six, (const struct sockaddr *)&to, sizeof(to)), EINVAL);
+    assert_errno(ts_connect(fd, (const struct sockaddr *)&to, 1), EINVAL);
+    assert_errno(ts_connect(fd, (const struct sockaddr *)&to, 1000), EINVAL);
+    assert_errno(ts_connect(fd, NULL, 0), EINVAL);
     assert_errno(ts_connect(fd, NULL, 16), EFAULT);
     assert_errno(connect4(foreign), ENOTSOCK);
     assert_errno(connect4(-1), EBADF);
@@ -180,18 +181,20 @@ static void a_dead_socket_is_made_anew_at_the_same_number(void **state)
     close(fd);
 }
 
-static void the_new_one_is_bound_as_the_old_one_was(void **state)
+static void connect_to_nobody_puts_a_fresh_socket_in_place(void **state)
 {
     struct fake_daemon *d = *state;
-    struct wire_addr local = {.addr = {[10] = 0xff, [11] = 0xff, [12] = 10}, .port = 4242};
-    int fd = ts_socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_un un;
-    socklen_t len = name_build(&un, (uint64_t)getpid() << 20, &local, NULL);
+    struct sockaddr unspec = {.sa_family = AF_UNSPEC};
+    int fd = ts_socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    char byte;
 
-    assert_int_equal(bind(fd, (struct sockaddr *)&un, len), 0);
-    d->hook = dead_once;
     assert_int_equal(connect4(fd), 0);
-    assert_int_equal(fake_daemon_count(d, WIRE_OP_BIND), 1);
+    assert_int_equal(ts_connect(fd, &unspec, sizeof(unspec)), 0);
+    assert_int_equal(fake_daemon_count(d, WIRE_OP_RENEW), 1);
+    assert_int_equal(fcntl(fd, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
+    assert_int_equal(read(d->ends[0], &byte, 1), 0);
+    assert_int_equal(write(fd, "x", 1), 1);
+    assert_int_equal(read(d->ends[1], &byte, 1), 1);
     close(fd);
 }
 
@@ -256,7 +259,7 @@ int main(void)
         with_daemon(so_sndtimeo_ends_the_wait_with_einprogress),
         with_daemon(addresses_are_checked_before_anything_is_asked),
         with_daemon(a_dead_socket_is_made_anew_at_the_same_number),
-        with_daemon(the_new_one_is_bound_as_the_old_one_was),
+        with_daemon(connect_to_nobody_puts_a_fresh_socket_in_place),
         with_daemon(a_socket_that_stays_dead_is_an_error_and_no_loop),
         with_daemon(names_come_from_the_pair_also_without_the_daemon),
     };

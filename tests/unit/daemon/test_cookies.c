@@ -61,12 +61,12 @@ static void a_tombstone_is_found_until_it_expires(void **state unused)
     struct tombstones t;
 
     assert_int_equal(tombstones_init(&t), 0);
-    tombstone_put(&t, 5, ETIMEDOUT, 1000);
+    tombstone_put(&t, 5, ETIMEDOUT, NULL, 1000);
     assert_int_equal(tombstone_find(&t, 5, 1000)->error, ETIMEDOUT);
     assert_non_null(tombstone_find(&t, 5, 1000 + TOMBSTONE_US - 1));
     assert_null(tombstone_find(&t, 5, 1000 + TOMBSTONE_US));
     assert_null(tombstone_find(&t, 5, 1000));
-    tombstones_destroy(&t);
+    tombstones_destroy(&t, 0);
 }
 
 static void the_oldest_tombstone_makes_room(void **state unused)
@@ -75,12 +75,12 @@ static void the_oldest_tombstone_makes_room(void **state unused)
 
     assert_int_equal(tombstones_init(&t), 0);
     for (uint64_t i = 1; i <= TOMBSTONE_MAX + 10; i++)
-        tombstone_put(&t, i, ECONNRESET, i);
+        tombstone_put(&t, i, ECONNRESET, NULL, i);
     assert_null(tombstone_find(&t, 10, 1));
     assert_non_null(tombstone_find(&t, 11, 1));
     assert_non_null(tombstone_find(&t, TOMBSTONE_MAX + 10, 1));
     assert_int_equal(t.index.used, TOMBSTONE_MAX);
-    tombstones_destroy(&t);
+    tombstones_destroy(&t, 0);
 }
 
 static void a_second_tombstone_of_one_cookie_replaces_the_first(void **state unused)
@@ -88,12 +88,12 @@ static void a_second_tombstone_of_one_cookie_replaces_the_first(void **state unu
     struct tombstones t;
 
     assert_int_equal(tombstones_init(&t), 0);
-    tombstone_put(&t, 5, ETIMEDOUT, 0);
-    tombstone_put(&t, 5, ECONNRESET, 0);
+    tombstone_put(&t, 5, ETIMEDOUT, NULL, 0);
+    tombstone_put(&t, 5, ECONNRESET, NULL, 0);
     for (uint64_t i = 100; i < 100 + TOMBSTONE_MAX - 1; i++)
-        tombstone_put(&t, i, EPIPE, 0); /* overwrites the first */
+        tombstone_put(&t, i, EPIPE, NULL, 0); /* overwrites the first */
     assert_int_equal(tombstone_find(&t, 5, 0)->error, ECONNRESET);
-    tombstones_destroy(&t);
+    tombstones_destroy(&t, 0);
 }
 
 int main(void)

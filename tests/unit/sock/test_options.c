@@ -152,6 +152,12 @@ TEST(what_can_only_be_read_cannot_be_set)
     }
 }
 
+/* Linux answers getsockopt(2) of an unknown level, and of IPv6's on an AF_INET socket, so. */
+static bool is_level(int level)
+{
+    return level == SOL_SOCKET || level == IPPROTO_TCP || level == IPPROTO_IP;
+}
+
 TEST(every_other_number_is_enoprotoopt)
 {
     static const int levels[] = {SOL_SOCKET, IPPROTO_TCP, IPPROTO_IP, IPPROTO_IPV6, 99};
@@ -168,7 +174,8 @@ TEST(every_other_number_is_enoprotoopt)
             if (known)
                 continue;
             assert_int_equal(set(levels[l], name, v, sizeof(v)), -ENOPROTOOPT);
-            assert_int_equal(get(levels[l], name, v, &len), -ENOPROTOOPT);
+            assert_int_equal(get(levels[l], name, v, &len),
+                             is_level(levels[l]) ? -ENOPROTOOPT : -EOPNOTSUPP);
         }
     }
 }
@@ -366,7 +373,8 @@ TEST(options_of_the_manual_that_we_do_not_have)
         size_t len = sizeof(v);
 
         assert_int_equal(set_int(lacking[i].level, lacking[i].name, lacking[i].in), -ENOPROTOOPT);
-        assert_int_equal(get(lacking[i].level, lacking[i].name, &v, &len), -ENOPROTOOPT);
+        assert_int_equal(get(lacking[i].level, lacking[i].name, &v, &len),
+                         is_level(lacking[i].level) ? -ENOPROTOOPT : -EOPNOTSUPP);
     }
 }
 

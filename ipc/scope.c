@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rules; client/lib/scope.h says what they mean. A wildcard that is bound to stands for all
+ * The rules; ipc/scope.h says what they mean. A wildcard that is bound to stands for all
  * addresses: only a rule for all addresses can take it from us (":22"), any rule with its port lets
  * it be ours.
  */
-#include "client/lib/scope.h"
+#include "ipc/scope.h"
 
 #include "ipc/codec.h"
 

@@ -7,8 +7,8 @@
  * :PORT, where CIDR is an address with or without a prefix length, IPv6 in brackets when a port
  * follows. The environment is asked each time: it survives exec, and no state can go stale.
  */
-#ifndef TS_CLIENT_LIB_SCOPE_H
-#define TS_CLIENT_LIB_SCOPE_H
+#ifndef TS_IPC_SCOPE_H
+#define TS_IPC_SCOPE_H
 
 #include "ipc/wire.h"
 
