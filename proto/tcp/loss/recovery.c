@@ -71,6 +71,21 @@ void tcp_enter_cwr(struct tcb *tp, const struct tcp_ack_state *as, bool ece)
     tcp_set_ca_state(tp, CA_CWR);
 }
 
+/*
+ * A time-out that this very ACK has shown to be spurious, and packets that are lost all the same: the
+ * reduction starts from the window of before the time-out, not from the few packets that the answer
+ * to it lets out at once (RFC 4015 §3.2 gives the threshold back for that).
+ */
+static void begin_reduction(struct tcb *tp, const struct tcp_ack_state *as, bool ece)
+{
+    uint32_t cwnd = tp->cwnd;
+
+    if (tp->eifel_answered && cwnd < tp->eifel.pipe)
+        tp->cwnd = tp->eifel.pipe;
+    tcp_prr_begin(tp, as, ece);
+    tp->cwnd = cwnd;
+}
+
 void tcp_enter_recovery(struct tcb *tp, const struct tcp_ack_state *as, bool ece)
 {
     uint32_t prior = tp->prior_ssthresh;
@@ -83,7 +98,7 @@ void tcp_enter_recovery(struct tcb *tp, const struct tcp_ack_state *as, bool ece
         tp->prior_ssthresh =
             prior; /* the window was cut before: that is not this undo's to judge */
     else
-        tcp_prr_begin(tp, as, ece);
+        begin_reduction(tp, as, ece);
     if (ece)
         tcp_undo_forget(tp);
     tcp_6675_begin(tp);

@@ -54,6 +54,20 @@ TEST(eifel_at_a_full_ack)
     assert_int_equal(cnt(tcp_undo_full), 1);
 }
 
+/* After an outage: the ACKs were lost and some of the packets; the window of before is what the
+ * real loss reduces, not the little that the answer to a spurious time-out lets out. */
+TEST(a_loss_found_with_a_spurious_time_out_reduces_the_window_of_before)
+{
+    assert_int_equal(stack_tunable_set(fx.st, "tcp_congestion_control", "cubic"), 0);
+    ten_out(true);
+    advance(300 * MS);
+    assert_int_equal(tp->ca_state, CA_LOSS);
+    peer(ACK, 1, 1 + 4 * MSS, 0, .sack = "7241:13033", .tsecr = original);
+    assert_int_equal(cnt(tcp_undone), 1);
+    assert_int_equal(tp->ca_state, CA_RECOVERY);
+    assert_int_equal(tp->ssthresh, 7);
+}
+
 TEST(the_echo_of_the_retransmission_undoes_nothing)
 {
     ten_out(true);
@@ -237,6 +251,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(eifel_at_a_full_ack),
+        T(a_loss_found_with_a_spurious_time_out_reduces_the_window_of_before),
         T(the_echo_of_the_retransmission_undoes_nothing),
         T(eifel_at_a_partial_ack_when_no_retransmission_is_out),
         T(d_sacks_of_all_retransmissions_undo),
