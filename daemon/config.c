@@ -8,6 +8,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <grp.h>
 #include <ini.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -30,6 +31,7 @@ void config_init(struct config *c)
     memset(c, 0, sizeof(*c));
     c->mtu = 1500;
     c->offload = true;
+    c->socket_mode = 0666;
     snprintf(c->socket, sizeof(c->socket), "%s", WIRE_SOCKET_PATH);
 }
 
@@ -198,6 +200,34 @@ static int set_capture(struct config *c, const char *value, char *error)
     return copy_text(c->capture, sizeof(c->capture), value, "capture", error);
 }
 
+static int set_socket_mode(struct config *c, const char *value, char *error)
+{
+    char *end;
+    unsigned long mode = strtoul(value, &end, 8);
+
+    if (*value < '0' || *value > '7' || *end || mode > 0777)
+        return fail(error, "socket-mode must be octal, e.g. 0660, not %s", value);
+    c->socket_mode = (uint32_t)mode;
+    return 0;
+}
+
+static int set_socket_group(struct config *c, const char *value, char *error)
+{
+    uint64_t number;
+    struct group *gr;
+
+    c->has_socket_group = true;
+    if (parse_number(value, false, UINT32_MAX - 1, &number)) {
+        c->socket_group = (gid_t)number;
+        return 0;
+    }
+    gr = getgrnam(value); // cppcheck-suppress getgrnamCalled ; there is one thread yet
+    if (!gr)
+        return fail(error, "socket-group: no group %s", value);
+    c->socket_group = gr->gr_gid;
+    return 0;
+}
+
 static int set_except(struct config *c, const char *value, char *error)
 {
     if (!scope_valid(value))
@@ -212,9 +242,9 @@ static int set_user(struct config *c, const char *value, char *error)
 
 /* In the order of config.def. */
 static int (*const setters[])(struct config *, const char *, char *) = {
-    set_tap,    set_address,     set_host_address, set_gateway, set_mac,
-    set_mtu,    set_socket,      set_capture,      set_offload, set_user,
-    set_memory, set_max_sockets, set_except,
+    set_tap,    set_address,     set_host_address, set_gateway,      set_mac,
+    set_mtu,    set_socket,      set_capture,      set_offload,      set_user,
+    set_memory, set_max_sockets, set_socket_mode,  set_socket_group, set_except,
 };
 _Static_assert(sizeof(setters) / sizeof(setters[0]) ==
                    sizeof(config_names) / sizeof(config_names[0]) - 1,
@@ -244,6 +274,9 @@ static int on_line(void *user, const char *section, const char *name, const char
     /* libinih goes on after an error, and reports the first line: so is the reason. */
     if (*l->error)
         return 1;
+    if (rights_is_section(section))
+        return rights_set(&l->config->rights, section, name, value ? value : "", l->error,
+                          CONFIG_ERROR) == 0;
     if (strcmp(section, "tapstack") != 0) {
         fail(l->error, "%s is outside of the section [tapstack]", name);
         return 0;

@@ -7,6 +7,7 @@
 #ifndef TS_DAEMON_CONFIG_H
 #define TS_DAEMON_CONFIG_H
 
+#include "daemon/rights.h"
 #include "ipc/wire.h"
 #include "proto/stack.h"
 
@@ -40,6 +41,10 @@ struct config {
     char except[WIRE_EXCEPT_ROOM]; /**< for `tapstack run`, ipc/scope.h */
     bool verbose;
     bool has_address;
+    uint32_t socket_mode;
+    bool has_socket_group;
+    gid_t socket_group;
+    struct rights *rights; /**< the sections [user …] and [group …] */
 };
 
 void config_init(struct config *c);

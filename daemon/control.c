@@ -44,7 +44,7 @@ void control_stop(struct control *c)
     if (c->fd < 0)
         return;
     poller_remove(c->poller, c->fd);
-    reaper_close(c->streams->reaper, c->fd);
+    reaper_close(c->streams->reaper, c->fd, geteuid());
     close(c->reserve);
     c->fd = c->reserve = -1;
 }
@@ -74,10 +74,37 @@ static void pause_all(struct control *c)
     }
 }
 
+/* One user's descriptors take their time: his own requests wait. */
+static void hold(struct client *cl)
+{
+    cl->held = cl->control->held = true;
+    (void)poller_change(cl->control->poller, cl->fd, 0, &cl->watch);
+}
+
+static void let_go(struct control *c)
+{
+    struct client *cl;
+
+    c->held = false;
+    for (cl = TAILQ_FIRST(&c->clients); cl; cl = TAILQ_NEXT(cl, link)) {
+        bool wait = reaper_waiting_of(c->streams->reaper, cl->owner.uid) > CONTROL_REAPING_USER / 2;
+
+        if (cl->held && wait) {
+            c->held = true;
+        } else if (cl->held) {
+            cl->held = false;
+            if (!cl->dump && !c->paused)
+                (void)poller_change(c->poller, cl->fd, EPOLLIN, &cl->watch);
+        }
+    }
+}
+
 void control_tick(struct control *c)
 {
     struct client *cl;
 
+    if (c->held)
+        let_go(c);
     if (!c->paused || reaper_waiting(c->streams->reaper) > CONTROL_REAPING / 2)
         return;
     c->paused = false;
@@ -85,7 +112,7 @@ void control_tick(struct control *c)
         (void)poller_change(c->poller, c->fd, EPOLLIN, &c->watch);
     TAILQ_FOREACH(cl, &c->clients, link)
     {
-        if (!cl->dump)
+        if (!cl->dump && !cl->held)
             (void)poller_change(c->poller, cl->fd, EPOLLIN, &cl->watch);
     }
 }
@@ -95,10 +122,10 @@ void control_tick(struct control *c)
 
 /* Messages that nobody read may hold foreign descriptors. The program learns at once all the same.
  */
-static void hang_up(struct control *c, int fd)
+static void hang_up(struct control *c, int fd, uid_t uid)
 {
     (void)shutdown(fd, SHUT_RDWR);
-    reaper_close(c->streams->reaper, fd);
+    reaper_close(c->streams->reaper, fd, uid);
 }
 
 static void client_release(struct watch *w)
@@ -120,34 +147,23 @@ void control_disconnect(struct client *cl)
     }
     dump_drop(cl);
     poller_remove(c->poller, cl->fd);
-    hang_up(c, cl->fd);
+    hang_up(c, cl->fd, cl->owner.uid);
     cl->fd = -1;
     policy_give_client(c->streams->policy, cl->owner.uid);
     TAILQ_REMOVE(&c->clients, cl, link);
     poller_retire(c->poller, &cl->watch, client_release);
 }
 
-/* The process, once and for all: whoever holds this connection acts as the one that made it. */
-static bool who(int fd, struct stream_owner *out)
-{
-    struct ucred cred;
-    socklen_t len = sizeof(cred);
-
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
-        return false;
-    out->uid = cred.uid;
-    out->pid = cred.pid;
-    return true;
-}
-
 static void client_new(struct control *c, int fd)
 {
-    struct stream_owner owner;
+    struct policy_owner owner = {.uid = (uid_t)-1};
     struct client *cl = NULL;
 
-    if (!who(fd, &owner) || policy_take_client(c->streams->policy, owner.uid) < 0) {
+    /* once and for all: whoever holds this connection acts as the one that made it */
+    if (!policy_who(c->streams->policy, fd, &owner) ||
+        policy_take_client(c->streams->policy, owner.uid) < 0) {
         stats_add(STAT_control_refused, 1);
-        hang_up(c, fd);
+        hang_up(c, fd, owner.uid);
         return;
     }
     cl = calloc(1, sizeof(*cl));
@@ -161,7 +177,7 @@ static void client_new(struct control *c, int fd)
     if (!cl || poller_add(c->poller, fd, EPOLLIN, &cl->watch) < 0) {
         free(cl);
         policy_give_client(c->streams->policy, owner.uid);
-        hang_up(c, fd);
+        hang_up(c, fd, owner.uid);
         return;
     }
     TAILQ_INSERT_TAIL(&c->clients, cl, link);
@@ -259,7 +275,7 @@ int control_reply(struct client *cl, const struct wire_header *request, int erro
 static void poisoned(struct client *cl, const int *fds, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        reaper_close(cl->control->streams->reaper, fds[i]);
+        reaper_close(cl->control->streams->reaper, fds[i], cl->owner.uid);
     stats_add(STAT_foreign_descriptors, n);
     stats_add(STAT_control_malformed, 1);
     log_limited(&limit, LEVEL_WARNING, "process %d (user %u) is disconnected: not our protocol",
@@ -301,7 +317,7 @@ static void with_descriptor(struct client *cl, const struct wire_header *h, cons
     } else if (was_ours(c, fd, cookie, &stone)) {
         stats_add(STAT_stale_descriptors, 1);
         request_stale(cl, h, body, stone, name_is_v6(fd));
-        reaper_close(c->streams->reaper, fd);
+        reaper_close(c->streams->reaper, fd, cl->owner.uid);
     } else {
         poisoned(cl, &fd, 1);
     }
@@ -348,7 +364,7 @@ static void client_ready(struct watch *w, uint32_t events)
             dump_continue(cl);
         return;
     }
-    if (c->paused) {
+    if (c->paused || cl->held) {
         if (events & (EPOLLHUP | EPOLLERR))
             control_disconnect(cl);
         return;
@@ -356,6 +372,10 @@ static void client_ready(struct watch *w, uint32_t events)
     for (int i = 0; i < CONTROL_TURN; i++) {
         if (reaper_waiting(c->streams->reaper) > CONTROL_REAPING) {
             pause_all(c);
+            return;
+        }
+        if (reaper_waiting_of(c->streams->reaper, cl->owner.uid) > CONTROL_REAPING_USER) {
+            hold(cl);
             return;
         }
         if (!receive(cl))

@@ -23,6 +23,8 @@
 #define CONTROL_TURN 64
 /** Descriptors waiting for the reaper beyond which nothing is received. */
 #define CONTROL_REAPING 1024
+/** The same of one user: from him nothing is received. */
+#define CONTROL_REAPING_USER 256
 
 struct dump;
 
@@ -30,7 +32,8 @@ struct client {
     struct watch watch; /**< first */
     struct control *control;
     int fd;
-    struct stream_owner owner;
+    struct policy_owner owner;
+    bool held; /**< the reaper has too much to do for this user */
     struct stream_waiters waiters;
     struct dump *dump; /**< a long answer under way: no further request is read */
     TAILQ_ENTRY(client) link;
@@ -44,6 +47,7 @@ struct control {
     int reserve; /**< given up to take, and refuse, a connection when there are no descriptors left
                   */
     bool paused; /**< the reaper has too much to do */
+    bool held;   /**< some clients are */
     struct poller *poller;
     struct streams *streams;
     struct wire_hello hello;

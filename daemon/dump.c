@@ -129,7 +129,7 @@ static void finish(struct client *cl)
     struct control *c = cl->control;
 
     dump_drop(cl);
-    (void)poller_change(c->poller, cl->fd, c->paused ? 0 : EPOLLIN, &cl->watch);
+    (void)poller_change(c->poller, cl->fd, c->paused || cl->held ? 0 : EPOLLIN, &cl->watch);
 }
 
 void dump_continue(struct client *cl)

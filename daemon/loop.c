@@ -142,7 +142,7 @@ static void work(uv_check_t *h)
     }
     if (l->device->blocked)
         watch_device(l);
-    if (l->control->paused && uv_timer_get_due_in(&l->slow) > PAUSED_MS)
+    if ((l->control->paused || l->control->held) && uv_timer_get_due_in(&l->slow) > PAUSED_MS)
         uv_timer_start(&l->slow, l->slow.timer_cb, PAUSED_MS, SLOW_MS);
     stop_when_drained(l);
     arm(l);
@@ -205,7 +205,7 @@ static void slow_event(uv_timer_t *h)
 
     capture_flush(l->device->capture);
     control_tick(l->control);
-    if (l->control->paused)
+    if (l->control->paused || l->control->held)
         uv_timer_start(h, slow_event, PAUSED_MS, SLOW_MS);
     else if (!l->device->capture)
         uv_timer_stop(h);

@@ -146,6 +146,7 @@ static int start_streams(struct daemon *d)
 
     if (rc < 0)
         return failed("the limit of open files is too low", rc);
+    d->policy.rights = d->config.rights;
     rc = reaper_new(&d->reaper);
     if (rc == 0)
         rc = poller_init(&d->poller);
@@ -177,10 +178,14 @@ static int start(struct daemon *d)
     if (privileges_find_user(d->config.user, &d->user) < 0)
         return -1;
     d->control_fd = sockfile_claim(&d->sockfile, d->config.socket);
-    if (d->control_fd < 0 || start_device(d) < 0 || start_core(d) < 0)
+    if (d->control_fd < 0 ||
+        sockfile_permit(&d->sockfile, d->config.socket_mode,
+                        d->config.has_socket_group ? d->config.socket_group : (gid_t)-1) < 0 ||
+        start_device(d) < 0 || start_core(d) < 0)
         return -1;
     if (d->user.change)
-        sockfile_give(&d->sockfile, d->user.uid, d->user.gid);
+        sockfile_give(&d->sockfile, d->user.uid,
+                      d->config.has_socket_group ? (gid_t)-1 : d->user.gid);
     /* Capabilities are a thread's own (capabilities(7)): they go before the reaper's thread is
      * made. */
     if (privileges_drop(&d->user) < 0 || start_streams(d) < 0 || start_loop(d) < 0 ||
@@ -210,6 +215,7 @@ static void stop(struct daemon *d)
         d->device.ops->close(d->device.dev);
     reaper_free(d->reaper);
     policy_destroy(&d->policy);
+    rights_free(&d->config.rights);
     sockfile_remove(&d->sockfile);
 }
 

@@ -9,10 +9,13 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* Our own: TAP, epoll, timer, signals, capture, log, reserve … */
 #define OWN_DESCRIPTORS 64
+/* Groups of a process that are looked at. */
+#define GROUPS_MAX 256
 /* Two control messages full of descriptors, and what waits for the reaper (control.c's limit). */
 #define RECEIVED_DESCRIPTORS (2 * 253 + 1024)
 
@@ -126,16 +129,21 @@ static uint32_t *clients_of(struct policy_user *u)
     return &u->clients;
 }
 
-int policy_take_socket(struct policy *p, uid_t uid)
+static uint32_t most_sockets(const struct policy *p, const struct policy_owner *o)
 {
-    return take(p, uid, sockets_of, p->max_user_sockets);
+    return o->rights && o->rights->connections ? o->rights->connections : p->max_user_sockets;
 }
 
-bool policy_has_room(struct policy *p, uid_t uid)
+int policy_take_socket(struct policy *p, const struct policy_owner *o)
 {
-    struct policy_user *u = find(p, uid);
+    return take(p, o->uid, sockets_of, most_sockets(p, o));
+}
 
-    return p->descriptors < p->max_descriptors && (!u || u->sockets < p->max_user_sockets);
+bool policy_has_room(struct policy *p, const struct policy_owner *o)
+{
+    struct policy_user *u = find(p, o->uid);
+
+    return p->descriptors < p->max_descriptors && (!u || u->sockets < most_sockets(p, o));
 }
 
 void policy_give_socket(struct policy *p, uid_t uid)
@@ -153,12 +161,42 @@ void policy_give_client(struct policy *p, uid_t uid)
     give(p, uid, clients_of);
 }
 
-int policy_bind(uid_t uid, uint16_t port)
+bool policy_who(const struct policy *p, int fd, struct policy_owner *out)
 {
-    if (port == 0 || port >= POLICY_FIRST_FREE_PORT || uid == 0)
+    gid_t groups[GROUPS_MAX + 1];
+    socklen_t len = sizeof(groups) - sizeof(groups[0]);
+    struct ucred cred;
+    socklen_t size = sizeof(cred);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
+        return false;
+    /* who is in more groups than fit has the rights of the first */
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups + 1, &len) < 0)
+        len = 0;
+    groups[0] = cred.gid;
+    *out = (struct policy_owner){
+        .uid = cred.uid,
+        .pid = cred.pid,
+        .rights = rights_find(p->rights, cred.uid, groups, 1 + len / sizeof(groups[0]))};
+    return true;
+}
+
+static int decide(bool may)
+{
+    if (may)
         return 0;
     stats_add(STAT_policy_refused, 1);
     return -EACCES;
+}
+
+int policy_bind(const struct policy_owner *o, const struct wire_addr *a)
+{
+    return decide(rights_may_bind(o->rights, o->uid, a));
+}
+
+int policy_connect(const struct policy_owner *o, const struct wire_addr *a)
+{
+    return decide(rights_may_connect(o->rights, a));
 }
 
 bool policy_admin(const struct policy *p, uid_t uid)

@@ -7,12 +7,11 @@
 #ifndef TS_DAEMON_POLICY_H
 #define TS_DAEMON_POLICY_H
 
+#include "daemon/rights.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
-
-/** Ports below it are for user 0. */
-#define POLICY_FIRST_FREE_PORT 1024
 
 struct policy_user {
     uid_t uid;
@@ -24,8 +23,16 @@ struct policy_user {
 struct policy {
     uint32_t descriptors, max_descriptors; /**< of streams and clients */
     uint32_t max_user_sockets, max_user_clients;
-    uid_t own; /**< whom the daemon was started as, before it dropped anything */
+    uid_t own;                   /**< whom the daemon was started as, before it dropped anything */
+    const struct rights *rights; /**< the table */
     struct policy_user *users;
+};
+
+/** A process, by SO_PEERCRED and SO_PEERGROUPS of its control connection: never by what it says. */
+struct policy_owner {
+    uid_t uid;
+    pid_t pid;
+    const struct rights *rights; /**< its section of the table, or NULL */
 };
 
 /** max_sockets: of the core; max_files: the soft RLIMIT_NOFILE. 0 or -EMFILE when the limit leaves
@@ -35,9 +42,9 @@ void policy_destroy(struct policy *p);
 
 /** One more socket of this user: 0, -EMFILE (quota), -ENFILE (the daemon's descriptors), -ENOMEM.
  */
-int policy_take_socket(struct policy *p, uid_t uid);
+int policy_take_socket(struct policy *p, const struct policy_owner *o);
 /** Would it succeed? */
-bool policy_has_room(struct policy *p, uid_t uid);
+bool policy_has_room(struct policy *p, const struct policy_owner *o);
 void policy_give_socket(struct policy *p, uid_t uid);
 /** One more control connection of this user. */
 int policy_take_client(struct policy *p, uid_t uid);
@@ -46,7 +53,12 @@ void policy_give_client(struct policy *p, uid_t uid);
 /** May this user change how the daemon works? Root may, and who the daemon was started as. */
 bool policy_admin(const struct policy *p, uid_t uid);
 
-/** May this user bind this port (0: any)? 0 or -EACCES. */
-int policy_bind(uid_t uid, uint16_t port);
+/** Who is at the other end of this control connection? false: it does not tell. */
+bool policy_who(const struct policy *p, int fd, struct policy_owner *out);
+
+/** May this process bind this address and port (0: any)? 0 or -EACCES. */
+int policy_bind(const struct policy_owner *o, const struct wire_addr *a);
+/** May it connect there? 0 or -EACCES. */
+int policy_connect(const struct policy_owner *o, const struct wire_addr *a);
 
 #endif

@@ -130,7 +130,7 @@ void request_plain(struct client *cl, const struct wire_header *h, const void *b
 static int do_bind(struct client *cl, struct stream *s, int fd, const struct wire_addr *a)
 {
     struct ip_endpoint local;
-    int rc = policy_bind(cl->owner.uid, a->port);
+    int rc = policy_bind(&cl->owner, a);
 
     stream_from_wire(a, &local);
     return rc < 0 ? rc : stream_bind(s, fd, &local);
@@ -144,6 +144,9 @@ static int do_connect(struct client *cl, const struct wire_header *h, struct str
     struct ip_endpoint to;
     int rc;
 
+    rc = policy_connect(&cl->owner, a);
+    if (rc < 0)
+        return rc;
     stream_from_wire(a, &to);
     if (h->flags & WIRE_WAIT) {
         w = calloc(1, sizeof(*w));

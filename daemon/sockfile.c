@@ -165,6 +165,17 @@ int sockfile_claim(struct sockfile *f, const char *path)
     return rc;
 }
 
+int sockfile_permit(const struct sockfile *f, mode_t mode, gid_t group)
+{
+    int rc = 0;
+
+    if ((group != (gid_t)-1 && lchown(f->path, (uid_t)-1, group) < 0) || chmod(f->path, mode) < 0)
+        rc = -errno;
+    if (rc < 0)
+        log_error("cannot set mode and group of %s: %s", f->path, strerror(-rc));
+    return rc;
+}
+
 int sockfile_serve(struct sockfile *f)
 {
     int rc = listen(f->fd, BACKLOG) < 0 ? -errno : 0;

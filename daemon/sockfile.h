@@ -21,6 +21,9 @@ struct sockfile {
 /** Take the path. Returns the bound SOCK_SEQPACKET socket, non-blocking, or a negative errno value,
  * logged. */
 int sockfile_claim(struct sockfile *f, const char *path);
+/** Who may connect: its mode and, unless -1, its group. Before it serves. 0 or a negative errno
+ * value, logged. */
+int sockfile_permit(const struct sockfile *f, mode_t mode, gid_t group);
 /** From now on programs can connect. 0 or a negative errno value, logged. */
 int sockfile_serve(struct sockfile *f);
 /** Let this user remove it, before privileges are dropped. Best effort. */

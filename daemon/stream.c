@@ -177,13 +177,13 @@ static struct stream *stream_alloc(struct streams *all, struct sock *sock, bool 
     return s;
 }
 
-int stream_new(struct streams *all, struct sock *sock, bool v6, struct stream_owner owner,
+int stream_new(struct streams *all, struct sock *sock, bool v6, struct policy_owner owner,
                struct stream **out, int *program_fd)
 {
     struct stream *s = NULL;
     int fds[2], rc;
 
-    rc = policy_take_socket(all->policy, owner.uid);
+    rc = policy_take_socket(all->policy, &owner);
     if (rc < 0)
         return rc;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
@@ -223,7 +223,7 @@ static void close_end(struct stream *s)
 {
     poller_remove(s->all->poller, s->fd);
     if (stream_holds_rights(s))
-        reaper_close(s->all->reaper, s->fd);
+        reaper_close(s->all->reaper, s->fd, s->owner.uid);
     else
         close(s->fd);
     s->fd = -1;
@@ -357,8 +357,8 @@ static void work_dying(struct stream *s)
 {
     if (!s->hup)
         stream_push(s);
-    /* After the peer's end a reset says only that it does not read any more: EPIPE to who writes, still
-     * an end of file to who reads, as in Linux. */
+    /* After the peer's end a reset says only that it does not read any more: EPIPE to who writes,
+     * still an end of file to who reads, as in Linux. */
     if (s->hup || s->deaf || nothing_readable(s))
         stream_end(s, s->eof_done && s->error == EPIPE ? STREAM_END_CLEAN : STREAM_END_ERROR,
                    s->error);

@@ -71,11 +71,6 @@ enum stream_state {
     STREAM_ENDED, /**< retired */
 };
 
-struct stream_owner {
-    uid_t uid;
-    pid_t pid;
-};
-
 TAILQ_HEAD(stream_list, stream);
 
 struct stream {
@@ -97,11 +92,11 @@ struct stream {
     bool finished;     /**< SOCK_EV_CLOSED came */
     bool closing;      /**< the daemon stops: take what was written, then close */
     bool news;         /**< our queue may hold bytes that the core has not got */
-    bool anew;         /**< its connect failed: it may try again, and the tombstone keeps the sock */
-    bool starved;      /**< listener: waits for descriptors or quota */
+    bool anew;     /**< its connect failed: it may try again, and the tombstone keeps the sock */
+    bool starved;  /**< listener: waits for descriptors or quota */
     bool doubtful; /**< in flight when its listener was closed: perhaps no program ever had it */
     uint8_t peeks; /**< messages behind `skip` */
-    struct stream_owner owner;
+    struct policy_owner owner;
     uint64_t cookie; /**< of the program's end */
     int error;       /**< why it died */
 
@@ -162,7 +157,7 @@ void streams_destroy(struct streams *all);
  * A descriptor for `sock`, which the stream owns from success on. *program_fd is the end to pass to
  * the program and then to close. 0, -EMFILE, -ENFILE, -ENOMEM.
  */
-int stream_new(struct streams *all, struct sock *sock, bool v6, struct stream_owner owner,
+int stream_new(struct streams *all, struct sock *sock, bool v6, struct policy_owner owner,
                struct stream **out, int *program_fd);
 
 /** Options that the program's end `fd` must have as well: SO_OOBINLINE. */
@@ -238,11 +233,12 @@ void stream_waiter_drop(struct stream_waiter *w);
 
 /** bind(2). */
 int stream_bind(struct stream *s, int fd, const struct ip_endpoint *local);
-/** A descriptor for a socket with the options and the bound name of `s`, which ends by a reset. As stream_new(). */
-int stream_renew(struct stream *s, struct stream_owner owner, int *program_fd);
+/** A descriptor for a socket with the options and the bound name of `s`, which ends by a reset. As
+ * stream_new(). */
+int stream_renew(struct stream *s, struct policy_owner owner, int *program_fd);
 /** The same for one that has ended; -ESTALE when nothing is known of it. */
 int stream_renew_stale(struct streams *all, struct tombstone *stone, bool v6,
-                       struct stream_owner owner, int *program_fd);
+                       struct policy_owner owner, int *program_fd);
 /** Before it is said that a port is taken: end the streams there whose programs have closed them.
  * True: there was one. */
 bool stream_reclaim_port(struct streams *all, uint16_t port);

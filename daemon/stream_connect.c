@@ -102,8 +102,9 @@ bool stream_reclaim_port(struct streams *all, uint16_t port)
 }
 
 static int start_anew(struct streams *all, struct sock *sock, const struct ip_endpoint *local,
-                      bool v6, struct stream_owner owner, int *program_fd)
+                      bool v6, struct policy_owner owner, int *program_fd)
 {
+    struct wire_addr name;
     struct stream *s;
     int rc = stream_new(all, sock, v6, owner, &s, program_fd);
 
@@ -112,8 +113,9 @@ static int start_anew(struct streams *all, struct sock *sock, const struct ip_en
         return rc;
     }
     stream_mirror_options(s, *program_fd);
+    stream_to_wire(local, &name);
     if (local->port)
-        rc = policy_bind(owner.uid, local->port);
+        rc = policy_bind(&owner, &name);
     if (rc == 0 && local->port)
         rc = stream_bind(s, *program_fd, local);
     if (rc < 0) {
@@ -124,7 +126,7 @@ static int start_anew(struct streams *all, struct sock *sock, const struct ip_en
     return rc;
 }
 
-int stream_renew(struct stream *s, struct stream_owner owner, int *program_fd)
+int stream_renew(struct stream *s, struct policy_owner owner, int *program_fd)
 {
     struct streams *all = s->all;
     struct ip_endpoint local;
@@ -142,7 +144,7 @@ int stream_renew(struct stream *s, struct stream_owner owner, int *program_fd)
 }
 
 int stream_renew_stale(struct streams *all, struct tombstone *stone, bool v6,
-                       struct stream_owner owner, int *program_fd)
+                       struct policy_owner owner, int *program_fd)
 {
     struct ip_endpoint local = {0};
     struct sock *sock;

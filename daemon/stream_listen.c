@@ -219,7 +219,7 @@ static void accept_more(struct stream *l)
     while (l->records_queued < all->record_max) {
         struct sock *sock;
 
-        l->starved = !policy_has_room(all->policy, l->owner.uid);
+        l->starved = !policy_has_room(all->policy, &l->owner);
         if (l->starved) {
             all->starved = true;
             stats_add(STAT_accept_starved, 1);

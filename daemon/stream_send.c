@@ -52,7 +52,7 @@ static size_t reap_rights(struct stream *s, struct msghdr *msg)
             continue;
         memcpy(fds, CMSG_DATA(c), count * sizeof(int));
         for (size_t i = 0; i < count; i++)
-            reaper_close(s->all->reaper, fds[i]);
+            reaper_close(s->all->reaper, fds[i], s->owner.uid);
         total += count;
     }
     stats_add(STAT_foreign_descriptors, total);

@@ -35,8 +35,8 @@ int tombstones_init(struct tombstones *t);
 void tombstones_clear(struct tombstones *t, uint64_t now);
 void tombstones_destroy(struct tombstones *t, uint64_t now);
 
-/** Remember; without memory for it, it is forgotten at once. `sock` is NULL, or the stone's from now
- * on. */
+/** Remember; without memory for it, it is forgotten at once. `sock` is NULL, or the stone's from
+ * now on. */
 void tombstone_put(struct tombstones *t, uint64_t cookie, int error, struct sock *sock,
                    uint64_t now);
 /** NULL when there is none or it has expired. */

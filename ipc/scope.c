@@ -159,6 +159,11 @@ bool scope_valid(const char *list)
     return good;
 }
 
+bool scope_listed(const char *list, const struct wire_addr *a)
+{
+    return any_matches(list, a, wire_addr_is_any(a), false);
+}
+
 bool scope_decide(const char *only, const char *except, const struct wire_addr *a, bool connecting)
 {
     bool any = wire_addr_is_any(a);

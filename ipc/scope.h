@@ -36,6 +36,10 @@ bool scope_valid(const char *list);
  */
 bool scope_decide(const char *only, const char *except, const struct wire_addr *a, bool connecting);
 
+/** Does a rule of this list hold for the address? For a wildcard only one for all addresses does.
+ */
+bool scope_listed(const char *list, const struct wire_addr *a);
+
 /**
  * Should a socket with this address be the kernel's? Loopback, or, to connect to, the wildcard,
  * which means loopback; and what the environment leaves out. errno is preserved.

@@ -57,7 +57,7 @@ void daemon_complain(const char *who, int error)
 
 int daemon_check(const char *who, struct wire_hello *hello)
 {
-    struct wire_hello own;
+    struct wire_hello own = {0};
     struct control_request rq = {.op = WIRE_OP_HELLO, .fd = -1, .timeout_us = 5 * 1000000};
     struct control_reply rp = {.body = hello ? hello : &own, .cap = sizeof(own)};
     int r = control_call(&rq, &rp);

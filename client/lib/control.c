@@ -35,6 +35,8 @@ struct control {
     uint32_t last_id;
 };
 
+bool control_waits;
+
 /* initial-exec: no allocation on the way to it, so that a signal handler may come here too. */
 static _Thread_local struct control mine __attribute__((tls_model("initial-exec")));
 
@@ -298,7 +300,7 @@ static int exchange(struct control *c, const struct control_request *rq, unsigne
             return r;
         /* What comes by a connection that is still to be accepted could be overtaken by another
          * thread's next request: who wants no answer waits for one this once. */
-        if (!reused)
+        if (!reused || control_waits)
             flags &= ~WIRE_NO_REPLY;
         id = ++c->last_id;
         r = send_request(c, rq, flags, id);

@@ -34,6 +34,10 @@ struct control_reply {
     int fd;     /**< set: the descriptor that came along (SOCKET), close-on-exec, or -1 */
 };
 
+/** Set by who serves one program by several threads: no request goes without waiting for its
+ * answer, or the next thread's could overtake it. */
+extern bool control_waits;
+
 /**
  * Send a request and wait for its reply (not with WIRE_NO_REPLY). Returns 0 when the daemon said 0;
  * a positive errno value when the daemon said that; a negative one when it did not come to that:

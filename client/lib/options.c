@@ -85,9 +85,9 @@ static void copy_out(void *value, socklen_t *len, const void *from, size_t n)
 }
 
 /*
- * Of a connection that is dead: the pair's own error says whether somebody has been told already; why it
- * died, the daemon remembers for a while. When that is gone as well, the pair's ECONNRESET is what
- * happened. (A connect(2) that was under way must not look as if it had succeeded.)
+ * Of a connection that is dead: the pair's own error says whether somebody has been told already;
+ * why it died, the daemon remembers for a while. When that is gone as well, the pair's ECONNRESET
+ * is what happened. (A connect(2) that was under way must not look as if it had succeeded.)
  */
 static int last_error(int fd, void *value, socklen_t *len)
 {
@@ -110,7 +110,8 @@ static int last_error(int fd, void *value, socklen_t *len)
 
 static int get_option(int fd, int level, int name, void *value, socklen_t *len)
 {
-    static const struct ucred nobody = {0, (uid_t)-1, (gid_t)-1}; /* no AF_UNIX socket, to the program */
+    static const struct ucred nobody = {0, (uid_t)-1,
+                                        (gid_t)-1}; /* no AF_UNIX socket, to the program */
     struct wire_option body = {.level = level, .name = name}, got;
     int kind = control_kind(fd), constant, r;
     WIRE_BUFFER(reply);

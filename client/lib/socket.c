@@ -208,7 +208,8 @@ int socket_address(int fd, const struct sockaddr *addr, socklen_t len, struct wi
 
     if (!addr)
         return -EFAULT;
-    /* shorter than the socket's own family has it: that comes before what family it is (RFC 2133's length) */
+    /* shorter than the socket's own family has it: that comes before what family it is (RFC 2133's
+     * length) */
     if (len < (v6 ? SIN6_LEN_RFC2133 : sizeof(struct sockaddr_in)))
         return -EINVAL;
     r = wire_addr_from_sockaddr(out, addr, len);

@@ -29,10 +29,10 @@ int socket_replace(const struct place *place, int fd, int with);
 
 /**
  * A fresh socket of ours in the place of one that has ended, or is reset by it (tcp_disconnect() of
- * Linux), with its options and bound as that one was. Where the daemon does not know it any more, only the
- * name is left of it. A backlog that
- * is not negative makes it a listener again; it then shares its port (SO_REUSEPORT), because other
- * holders of the old one do the same. Returns 0 or a negative errno value; -ENETDOWN: no daemon.
+ * Linux), with its options and bound as that one was. Where the daemon does not know it any more,
+ * only the name is left of it. A backlog that is not negative makes it a listener again; it then
+ * shares its port (SO_REUSEPORT), because other holders of the old one do the same. Returns 0 or a
+ * negative errno value; -ENETDOWN: no daemon.
  */
 int socket_renew(const struct place *place, int fd, int backlog);
 
@@ -52,7 +52,8 @@ int socket_result(int r);
 /** SO_RCVTIMEO and SO_SNDTIMEO, which are the pair's own. */
 void socket_copy_timeouts(int from, int to);
 
-/** Has the daemon's end gone, or was it shut both ways? Then fd is neither connected nor listening. */
+/** Has the daemon's end gone, or was it shut both ways? Then fd is neither connected nor listening.
+ */
 bool socket_is_over(int fd);
 
 /** An address for bind or connect, checked against the family of fd. Returns 0 or a negative errno

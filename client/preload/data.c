@@ -27,8 +27,9 @@ ssize_t __recvfrom_chk(int fd, void *buf, size_t n, size_t room, int flags, __SO
 /* ---- sending ---- */
 
 /*
- * MSG_FASTOPEN is a connect that sends. What Linux does when it has no cookie of the server: an ordinary
- * handshake, which a descriptor that does not block leaves alone (EINPROGRESS, and nothing was sent).
+ * MSG_FASTOPEN is a connect that sends. What Linux does when it has no cookie of the server: an
+ * ordinary handshake, which a descriptor that does not block leaves alone (EINPROGRESS, and nothing
+ * was sent).
  */
 static ssize_t fast_open(int fd, const struct msghdr *msg, int flags)
 {
@@ -39,8 +40,8 @@ static ssize_t fast_open(int fd, const struct msghdr *msg, int flags)
     return send_message(fd, msg, flags & ~MSG_FASTOPEN);
 }
 
-/* Linux looks at what is for the level of sockets, and knows SCM_RIGHTS and SCM_CREDENTIALS as not for
- * TCP. */
+/* Linux looks at what is for the level of sockets, and knows SCM_RIGHTS and SCM_CREDENTIALS as not
+ * for TCP. */
 static bool control_ok(const struct msghdr *msg)
 {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR((struct msghdr *)msg, c)) {
@@ -175,7 +176,8 @@ ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
     return got;
 }
 
-/* One after the other: only the first may wait, and then only with MSG_WAITFORONE or no time-out. */
+/* One after the other: only the first may wait, and then only with MSG_WAITFORONE or no time-out.
+ */
 static int receive_many(int fd, struct mmsghdr *msgs, unsigned n, int flags)
 {
     for (unsigned i = 0; i < n; i++) {
@@ -192,7 +194,8 @@ static int receive_many(int fd, struct mmsghdr *msgs, unsigned n, int flags)
 
 #define MANY 64
 
-/* TCP names no sender. At most MANY messages a call: fewer than were asked for is always possible. */
+/* TCP names no sender. At most MANY messages a call: fewer than were asked for is always possible.
+ */
 int recvmmsg(int fd, struct mmsghdr *msgs, unsigned n, int flags, struct timespec *timeout)
 {
     void *names[MANY];

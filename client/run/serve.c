@@ -64,15 +64,16 @@ static int64_t serve_socket(struct target *t)
 
 /* ---- addresses ---- */
 
-static int read_address(const struct target *t, struct sockaddr_storage *ss, socklen_t *len)
+static int read_address(const struct target *t, uint64_t address, uint64_t length,
+                        struct sockaddr_storage *ss, socklen_t *len)
 {
-    int n = (int)t->args[2];
+    int n = (int)length;
 
     if (n < 0 || (size_t)n > sizeof(*ss))
         return -EINVAL;
     memset(ss, 0, sizeof(*ss));
     *len = (socklen_t)n;
-    return target_read(t, t->args[1], ss, (size_t)n);
+    return target_read(t, address, ss, (size_t)n);
 }
 
 /* What a call says in its second and third argument; `room` is what the program had in the third.
@@ -110,7 +111,7 @@ static int64_t serve_bind(struct target *t, int fd)
     struct sockaddr_storage ss;
     struct target_place place;
     socklen_t len;
-    int r = read_address(t, &ss, &len);
+    int r = read_address(t, t->args[1], t->args[2], &ss, &len);
 
     if (r < 0)
         return r;
@@ -135,13 +136,13 @@ static int64_t interrupted(int fd, int timeout, int64_t verdict)
     return verdict;
 }
 
-static int64_t serve_connect(struct target *t, int fd)
+int64_t serve_connect_to(struct target *t, int fd, uint64_t address, uint64_t length)
 {
     struct sockaddr_storage ss;
     struct target_place place;
     struct blocked b;
     socklen_t len;
-    int r = read_address(t, &ss, &len);
+    int r = read_address(t, address, length, &ss, &len);
     int64_t verdict;
 
     if (r < 0)
@@ -157,6 +158,11 @@ static int64_t serve_connect(struct target *t, int fd)
         verdict = blocked_end(&b);
     } while (r == -EINTR && verdict == 0);
     return r == -EINTR ? interrupted(fd, SO_SNDTIMEO, verdict) : r;
+}
+
+static int64_t serve_connect(struct target *t, int fd)
+{
+    return serve_connect_to(t, fd, t->args[1], t->args[2]);
 }
 
 static int accept_watched(struct target *t, int fd, struct sockaddr_storage *ss, socklen_t *len,

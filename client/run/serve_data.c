@@ -64,13 +64,25 @@ static int64_t send_pieces(struct target *t, int fd, const struct iovec *iov, si
     return total > 0 || r >= 0 ? total : r;
 }
 
+/* MSG_FASTOPEN is a connect that sends; ours never sends in the SYN. 0: go on and send. */
+static int64_t fast_open(struct target *t, int fd, int *flags, uint64_t name, uint64_t len)
+{
+    if (!(*flags & MSG_FASTOPEN))
+        return 0;
+    *flags &= ~MSG_FASTOPEN;
+    return serve_connect_to(t, fd, name, len);
+}
+
 int64_t serve_sendto(struct target *t, int fd)
 {
     struct iovec iov = {(void *)(uintptr_t)t->args[1], t->args[2]};
+    int flags = (int)t->args[3];
+    int64_t r;
 
     if (t->args[2] > SSIZE_MAX)
         return -EINVAL;
-    return send_pieces(t, fd, &iov, 1, (int)t->args[3]);
+    r = fast_open(t, fd, &flags, t->args[4], t->args[5]);
+    return r != 0 ? r : send_pieces(t, fd, &iov, 1, flags);
 }
 
 /* The header and its vector, which the caller frees. */
@@ -97,11 +109,14 @@ int64_t serve_sendmsg(struct target *t, int fd)
 {
     struct msghdr msg;
     struct iovec *iov;
+    int flags = (int)t->args[2];
     int64_t r = read_header(t, &msg, &iov);
 
     if (r < 0)
         return r;
-    r = send_pieces(t, fd, iov, msg.msg_iovlen, (int)t->args[2]);
+    r = fast_open(t, fd, &flags, (uint64_t)(uintptr_t)msg.msg_name, msg.msg_namelen);
+    if (r == 0)
+        r = send_pieces(t, fd, iov, msg.msg_iovlen, flags);
     free(iov);
     return r;
 }

@@ -8,6 +8,7 @@
  */
 #include "client/run/supervisor.h"
 
+#include "client/lib/control.h"
 #include "client/run/blocked.h"
 #include "client/run/filter.h"
 #include "client/run/serve.h"
@@ -20,6 +21,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,6 +143,7 @@ static void __attribute__((noreturn)) supervise(int sock)
     listener = receive_listener(sock);
     if (listener < 0 || blocked_init() < 0)
         _exit(1);
+    control_waits = true;
     target_identity_init();
     (void)ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
     pthread_attr_init(&attributes);
@@ -190,9 +193,30 @@ static int hand_over(int sock)
     return n == 1 ? 0 : -EPIPE;
 }
 
+/* Where only parents may trace (Yama), a supervisor without the right to trace all is of no use. */
+static bool may_trace(void)
+{
+    int fd = open("/proc/sys/kernel/yama/ptrace_scope", O_RDONLY | O_CLOEXEC);
+    char scope = '0';
+
+    if (fd >= 0) {
+        if (read(fd, &scope, 1) != 1)
+            scope = '0';
+        close(fd);
+    }
+    return scope == '0' || (geteuid() == 0 && scope != '3');
+}
+
 int supervisor_start(void)
 {
     int pair[2], r;
+
+    if (!may_trace()) {
+        fprintf(stderr,
+                "tapstack run: the program has to be supervised, and kernel.yama.ptrace_scope "
+                "does not let this user: set it to 0, or run as root\n");
+        return -EPERM;
+    }
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
         return -errno;

@@ -117,8 +117,9 @@ uint64_t sock_id(const struct sock *s);
 void sock_close(struct sock *s, uint64_t now);
 
 /**
- * A fresh socket with the options of `from`, for the same owner; *local is what the program had chosen of its name
- * (sock_bind() it when `from` has given it up): the wildcard, port 0 when nothing. As sock_create().
+ * A fresh socket with the options of `from`, for the same owner; *local is what the program had
+ * chosen of its name (sock_bind() it when `from` has given it up): the wildcard, port 0 when
+ * nothing. As sock_create().
  */
 int sock_clone(struct sock *from, struct sock **out, struct ip_endpoint *local);
 
@@ -150,8 +151,8 @@ int sock_listen(struct sock *s, int backlog, uint64_t now);
 int sock_connect(struct sock *s, const struct ip_endpoint *remote, uint64_t now);
 
 /**
- * What a connect() that has ended has still to say, as the next connect() would: 0, a negative errno value, once; 1:
- * nothing.
+ * What a connect() that has ended has still to say, as the next connect() would: 0, a negative
+ * errno value, once; 1: nothing.
  */
 int sock_connect_result(struct sock *s);
 

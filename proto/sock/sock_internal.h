@@ -26,9 +26,10 @@ struct sock {
     struct listener *listener;
     void *user;
     struct list event_link;
-    struct list accept_link; /**< in the listener's queue while nobody has taken it, then its call's */
-    struct sock *parent;     /**< the listener, while in its queue */
-    struct list calls;       /**< struct sock_call: blocked calls */
+    struct list
+        accept_link;     /**< in the listener's queue while nobody has taken it, then its call's */
+    struct sock *parent; /**< the listener, while in its queue */
+    struct list calls;   /**< struct sock_call: blocked calls */
     uint64_t rcv_timeout_us, snd_timeout_us; /**< 0: for ever; SOCK_NEVER_WAITS */
     int error;                               /**< pending, positive; 0: none */
     int32_t linger_s;

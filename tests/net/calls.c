@@ -384,6 +384,22 @@ static void data_flags(void)
     close(p[1]);
 }
 
+static void fast_open(void)
+{
+    struct sockaddr_in a;
+    int l = listening(here, &a), c = socket(AF_INET, SOCK_STREAM, 0), s;
+    char buf[8] = {0};
+
+    say("sendto with MSG_FASTOPEN", "%zd",
+        sendto(c, "first", 5, MSG_FASTOPEN, (struct sockaddr *)&a, sizeof(a)));
+    s = accept(l, NULL, NULL);
+    (void)!recv(s, buf, 5, MSG_WAITALL);
+    say("is a connect that sends", "%s", buf);
+    close(c);
+    close(s);
+    close(l);
+}
+
 /* ---- processes and threads ---- */
 
 static void inherited(void)
@@ -576,6 +592,7 @@ int main(int argc, char **argv)
         bad_pointers();
     full_table();
     data_flags();
+    fast_open();
     inherited();
     threads();
     loopback_with_epoll();

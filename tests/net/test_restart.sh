@@ -44,7 +44,10 @@ end_daemon() {
     TS_DAEMON=""
 } 2>/dev/null
 finished() {
-    check "$1: the program ends in order" wait "$program"
+    local status=0
+    ts_until 15 ts_gone "$program"
+    wait "$program" || status=$?
+    same "$1: the program ends in order" 0 "$status"
     [ -s "$TS_DIR/errors" ] && grep -v '^tapstack: cannot reach' "$TS_DIR/errors" | sed 's/^/# /'
 }
 

@@ -36,7 +36,7 @@ verdicts() {
     local verdict name why
     while IFS=$'\t' read -r verdict name why; do
         if [ "$verdict" = ok ]; then ok "$2$name"; else not_ok "$2$name" "$why"; fi
-    done < <("$PYTHON" "$NET/semantics/compare.py" "$TS_DIR/kernel" "$TS_DIR/$1" "$ROOT/docs/differences.md" $3)
+    done < <("$PYTHON" "$NET/semantics/compare.py" "$TS_DIR/kernel" "$TS_DIR/$1" "$ROOT/docs/differences.md" "$3")
 }
 
 nsenter -t "$ns" -n "$SUITE" "$TS_DIR/kernel.peer" $KERNEL $KERNEL_PEER ${KERNEL_PEER%.*}.3 "$@" \

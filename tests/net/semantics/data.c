@@ -114,7 +114,8 @@ static void addresses(void)
     struct mmsghdr mm[3] = {0};
 
     say("sendto", "%s", er(sendto(fd, "ab", 2, 0, (struct sockaddr *)&to, sizeof(to))));
-    say("sendto v6 address", "%s", er(sendto(fd, "cd", 2, 0, (struct sockaddr *)&in6, sizeof(in6))));
+    say("sendto v6 address", "%s",
+        er(sendto(fd, "cd", 2, 0, (struct sockaddr *)&in6, sizeof(in6))));
     say("sendto short address", "%s", er(sendto(fd, "ef", 2, 0, (struct sockaddr *)&to, 3)));
     say("sendto arrived", "%s", peer_recv(h, 6));
     iov.iov_len = 2;
@@ -151,10 +152,8 @@ static void control_messages(void)
     char byte = 'c';
     _Alignas(struct cmsghdr) char room[CMSG_SPACE(sizeof(int))] = {0};
     struct iovec iov = {&byte, 1};
-    struct msghdr msg = {.msg_iov = &iov,
-                         .msg_iovlen = 1,
-                         .msg_control = room,
-                         .msg_controllen = sizeof(room)};
+    struct msghdr msg = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room)};
     struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 
     c->cmsg_level = SOL_SOCKET;
@@ -290,10 +289,8 @@ static void zero_copy(void)
     char buf[16];
     _Alignas(struct cmsghdr) char room[256];
     struct iovec iov = {buf, sizeof(buf)};
-    struct msghdr msg = {.msg_iov = &iov,
-                         .msg_iovlen = 1,
-                         .msg_control = room,
-                         .msg_controllen = sizeof(room)};
+    struct msghdr msg = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room)};
 
     say("MSG_ERRQUEUE", "%s", er(recvmsg(fd, &msg, MSG_ERRQUEUE)));
     say("MSG_ERRQUEUE recv", "%s", er(recv(fd, buf, 1, MSG_ERRQUEUE)));

@@ -96,8 +96,7 @@ static void arguments(void)
 
     say("set NULL", "%s", er(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, NULL, sizeof(value))));
     say("set length 0", "%s", er(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &value, 0)));
-    say("set length -1",
-        "%s", er(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &value, (socklen_t)-1)));
+    say("set length -1", "%s", er(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &value, (socklen_t)-1)));
     say("set too long", "%s", er(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, big, sizeof(big))));
     say("get length -1", "%s", er(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &value, &len)));
     len = 0;

@@ -183,10 +183,8 @@ static int send_fd(int by, int fd)
     char byte = 'f';
     _Alignas(struct cmsghdr) char room[CMSG_SPACE(sizeof(int))] = {0};
     struct iovec iov = {&byte, 1};
-    struct msghdr msg = {.msg_iov = &iov,
-                         .msg_iovlen = 1,
-                         .msg_control = room,
-                         .msg_controllen = sizeof(room)};
+    struct msghdr msg = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room)};
     struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 
     c->cmsg_level = SOL_SOCKET;
@@ -202,10 +200,8 @@ static int receive_fd(int by)
     int fd = -1;
     _Alignas(struct cmsghdr) char room[CMSG_SPACE(sizeof(int))];
     struct iovec iov = {&byte, 1};
-    struct msghdr msg = {.msg_iov = &iov,
-                         .msg_iovlen = 1,
-                         .msg_control = room,
-                         .msg_controllen = sizeof(room)};
+    struct msghdr msg = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room)};
 
     if (recvmsg(by, &msg, 0) == 1 && CMSG_FIRSTHDR(&msg))
         memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(int));

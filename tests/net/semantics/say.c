@@ -63,7 +63,7 @@ const char *bits(int events)
     static const struct {
         int bit;
         const char *name;
-    } names[] = {{POLLIN, "IN"},   {POLLPRI, "PRI"},     {POLLOUT, "OUT"},  {POLLRDHUP, "RDHUP"},
+    } names[] = {{POLLIN, "IN"},   {POLLPRI, "PRI"}, {POLLOUT, "OUT"},  {POLLRDHUP, "RDHUP"},
                  {POLLHUP, "HUP"}, {POLLERR, "ERR"}, {POLLNVAL, "NVAL"}};
     char *text = room();
 
@@ -95,7 +95,9 @@ const char *mask_when(int fd, int events, int until)
             break;
         pause_ms(5);
     }
-    return bits(p.revents);
+    /* what comes along with it, a moment later */
+    pause_ms(2);
+    return mask(fd, events);
 }
 
 static volatile sig_atomic_t alarmed;

@@ -204,15 +204,47 @@ static void a_listener_that_ended_is_einval(void **state)
     (void)d;
 }
 
-static void a_reset_listener_is_einval(void **state)
+/* The daemon is gone: the listener's pair was reset. */
+static void lose(struct fake_daemon *d, int l)
+{
+    assert_int_equal(write(l, "marker", 6), 6);
+    close(d->ends[0]);
+    d->ends[0] = open("/dev/null", O_RDONLY);
+}
+
+static void a_listener_without_a_daemon_is_told(void **state)
 {
     struct fake_daemon *d = *state;
     int l = listener(0);
 
-    assert_int_equal(write(l, "marker", 6), 6);
-    close(d->ends[0]);
-    d->ends[0] = open("/dev/null", O_RDONLY);
+    fake_daemon_halt(d);
+    lose(d, l);
+    assert_errno(ts_accept4(l, NULL, NULL, 0), ENETDOWN);
+    assert_errno(ts_accept4(l, NULL, NULL, 0), ENETDOWN);
+    fake_daemon_resume(d);
+    close(l);
+}
+
+static void and_is_made_anew_when_there_is_one(void **state)
+{
+    struct fake_daemon *d = *state;
+    int l = listener(SOCK_NONBLOCK);
+
+    lose(d, l);
+    assert_errno(ts_accept4(l, NULL, NULL, 0), EAGAIN);
+    assert_int_equal(fake_daemon_count(d, WIRE_OP_SOCKET), 2);
+    assert_int_equal(fake_daemon_count(d, WIRE_OP_LISTEN), 2);
+    close(l);
+}
+
+static void one_that_was_shut_down_is_not(void **state)
+{
+    struct fake_daemon *d = *state;
+    int l = listener(0);
+
+    shutdown(l, SHUT_RD);
     assert_errno(ts_accept4(l, NULL, NULL, 0), EINVAL);
+    assert_int_equal(fake_daemon_count(d, WIRE_OP_SOCKET), 1);
     close(l);
 }
 
@@ -246,7 +278,9 @@ int main(void)
         with_daemon(a_blocking_accept_wakes_for_a_connection),
         with_daemon(what_is_no_listener_is_refused),
         with_daemon(a_listener_that_ended_is_einval),
-        with_daemon(a_reset_listener_is_einval),
+        with_daemon(a_listener_without_a_daemon_is_told),
+        with_daemon(and_is_made_anew_when_there_is_one),
+        with_daemon(one_that_was_shut_down_is_not),
         with_daemon(a_record_that_is_none_leaks_nothing),
     };
 

@@ -68,8 +68,8 @@ static void a_missing_daemon_is_told_as_connect_tells_it(void **state)
     assert_true(fd >= 0);
     fake_daemon_halt(d);
     assert_errno(ts_socket(AF_INET, SOCK_STREAM, 0), ENOENT);
-    assert_errno(connect4(fd), ENOTCONN);
-    assert_errno(ts_listen(fd, 1), ENOTCONN);
+    assert_errno(connect4(fd), ENETDOWN);
+    assert_errno(ts_listen(fd, 1), ENETDOWN);
     close(fd);
     fake_daemon_resume(d);
 }

@@ -36,9 +36,14 @@ static const char *file(const char *name, const void *text, size_t n, mode_t mod
 
 static void elf_files_are_told_apart(void **state)
 {
-    struct {
+    struct note {
+        Elf64_Nhdr head;
+        char name[4], id[4];
+    };
+    struct image {
         Elf64_Ehdr head;
         Elf64_Phdr ph[2];
+        struct note note;
     } elf = {.head = {.e_type = ET_EXEC,
                       .e_phoff = sizeof(Elf64_Ehdr),
                       .e_phentsize = sizeof(Elf64_Phdr),
@@ -56,7 +61,17 @@ static void elf_files_are_told_apart(void **state)
     assert_int_equal(program_kind(file("static", &elf, sizeof(elf), 0755)), PROGRAM_STATIC);
     elf.ph[1].p_type = PT_INTERP;
     assert_int_equal(program_kind(file("dynamic", &elf, sizeof(elf), 0755)), PROGRAM_DYNAMIC);
-    assert_int_equal(program_kind(file("cut", &elf, sizeof(elf) - 1, 0755)), PROGRAM_UNKNOWN);
+    assert_int_equal(program_kind(file("cut", &elf, sizeof(elf.head) + 100, 0755)),
+                     PROGRAM_UNKNOWN);
+    /* Go's, although it has an interpreter: the name of its note */
+    elf.note = (struct note){{4, 4, 4}, "Go\0\0", {1, 2, 3, 4}};
+    elf.ph[0] = (Elf64_Phdr){
+        .p_type = PT_NOTE, .p_offset = offsetof(struct image, note), .p_filesz = sizeof(elf.note)};
+    assert_int_equal(program_kind(file("go", &elf, sizeof(elf), 0755)), PROGRAM_STATIC);
+    memcpy(elf.note.name, "GNU", 4);
+    assert_int_equal(program_kind(file("gnu", &elf, sizeof(elf), 0755)), PROGRAM_DYNAMIC);
+    elf.note.head.n_namesz = 0xffffffff;
+    assert_int_equal(program_kind(file("odd", &elf, sizeof(elf), 0755)), PROGRAM_DYNAMIC);
     elf.head.e_ident[EI_CLASS] = ELFCLASS32;
     assert_int_equal(program_kind(file("foreign", &elf, sizeof(elf), 0755)), PROGRAM_FOREIGN);
     elf.head.e_phnum = 0xffff;

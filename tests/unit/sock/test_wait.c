@@ -245,6 +245,19 @@ TEST(two_accepts_get_one_connection_each)
     ended(b, 0);
 }
 
+TEST(a_connection_that_the_stack_closed_before_its_accept_was_asked_for_is_gone)
+{
+    struct sock_call *c;
+
+    listening(4);
+    c = start(fx.lst, SOCK_CALL_ACCEPT, 0, 0);
+    peer_connects();
+    stack_shutdown(fx.st, fx.now);
+    fx.lst = NULL;
+    assert_null(sock_call_accepted(c));
+    ended(c, 0);
+}
+
 TEST(close_under_a_waiting_call)
 {
     struct sock_call *c;
@@ -397,6 +410,7 @@ int main(void)
         T(recv_is_ended_by_a_reset),
         T(accept_waits),
         T(two_accepts_get_one_connection_each),
+        T(a_connection_that_the_stack_closed_before_its_accept_was_asked_for_is_gone),
         T(close_under_a_waiting_call),
         T(a_call_that_is_forgotten_while_it_waits),
         T(a_call_that_is_forgotten_takes_no_bytes),
