@@ -59,6 +59,19 @@ void tcp_cc_assign(struct tcb *tp, const struct tcp_cc_ops *ops)
     tcp_update_pacing_rate(tp);
 }
 
+/* Before it has begun (SYN-RECEIVED, also behind a close) there is one packet in flight: Reno's. */
+uint32_t tcp_cc_ssthresh(struct tcb *tp, bool ece)
+{
+    if (!tp->cc_started)
+        return reno_ssthresh(tp);
+    return ece && tp->cc->ecn_ssthresh ? tp->cc->ecn_ssthresh(tp) : tp->cc->ssthresh(tp);
+}
+
+uint32_t tcp_cc_undo_cwnd(struct tcb *tp)
+{
+    return tp->cc_started ? tp->cc->undo_cwnd(tp) : reno_undo_cwnd(tp);
+}
+
 void tcp_cc_tell(struct tcb *tp, enum tcp_cc_event ev)
 {
     if (tp->cc_started && tp->cc->event)

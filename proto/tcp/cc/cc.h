@@ -105,6 +105,10 @@ void tcp_cc_assign(struct tcb *tp, const struct tcp_cc_ops *ops);
 void tcp_cc_start(struct tcb *tp);
 /** The connection is over: tp->cc's release(). May be called again. */
 void tcp_cc_stop(struct tcb *tp);
+/** The threshold that a reduction leads to; ece: for an ECN mark alone. */
+uint32_t tcp_cc_ssthresh(struct tcb *tp, bool ece);
+/** The window to go back to. */
+uint32_t tcp_cc_undo_cwnd(struct tcb *tp);
 /** Tell tp->cc, if it wants to know and has been started. */
 void tcp_cc_tell(struct tcb *tp, enum tcp_cc_event ev);
 

@@ -51,7 +51,7 @@ void tcp_ecn_withdraw_cwr(struct tcb *tp)
 void tcp_ecn_hold(struct tcb *tp)
 {
     tp->ecn.hold = true;
-    tp->ssthresh = tp->cc->ssthresh(tp);
+    tp->ssthresh = tcp_cc_ssthresh(tp, false);
     tcp_ecn_queue_cwr(tp);
     if (tp->packets_out)
         tcp_rearm_rto(tp);

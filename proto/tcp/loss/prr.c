@@ -26,7 +26,7 @@ void tcp_prr_begin(struct tcb *tp, const struct tcp_ack_state *as, bool ece)
     tp->prr.lost_again = false;
     tp->prr.recover_fs = recover_fs(tp, as);
     tcp_ecn_queue_cwr(tp);
-    tp->ssthresh = ece && tp->cc->ecn_ssthresh ? tp->cc->ecn_ssthresh(tp) : tp->cc->ssthresh(tp);
+    tp->ssthresh = tcp_cc_ssthresh(tp, ece);
 }
 
 static uint32_t min32(uint32_t a, uint32_t b)

@@ -363,7 +363,7 @@ static void cut_for_timeout(struct tcb *tp)
     tp->loss_cut = true;
     tp->prior_cwnd = tp->cwnd;
     tp->prr.flight = tp->packets_out;
-    tp->ssthresh = tp->cc->ssthresh(tp);
+    tp->ssthresh = tcp_cc_ssthresh(tp, false);
     tcp_cc_tell(tp, TCP_CC_LOSS);
 }
 

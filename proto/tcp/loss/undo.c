@@ -76,7 +76,7 @@ void tcp_undo_cwnd(struct tcb *tp, bool unmark)
     if (unmark)
         scoreboard_unmark_lost(tp);
     if (tp->prior_ssthresh) {
-        uint32_t cwnd = tp->cc->undo_cwnd(tp);
+        uint32_t cwnd = tcp_cc_undo_cwnd(tp);
 
         COUNT(tp->st, tcp_undone);
         tcp_ecn_withdraw_cwr(tp);

@@ -81,6 +81,25 @@ TEST(at_one_packet_the_next_waits_for_the_time_out)
     assert_int_equal(clear() > 0, 1);
 }
 
+/* SYNs cross, and the program has closed: bbr has not begun, its state is not there. */
+TEST(a_mark_before_the_transfer_asks_no_algorithm)
+{
+    assert_int_equal(stack_tunable_set(fx.st, "tcp_congestion_control", "bbr"), 0);
+    tun.ecn = 1;
+    tun.bbr_ecn = 1;
+    connecting();
+    clear();
+    peer(SYN | ECE | CWR, 0, 0, 0);
+    clear();
+    assert_int_equal(sock_shutdown(fx.s, SHUT_WR, fx.now), 0);
+    for (int i = 0; i < 3; i++) {
+        peer(ACK | ECE, 1, 1, 0);
+        advance(SEC);
+    }
+    assert_true(tp->ssthresh >= 2);
+    clear();
+}
+
 TEST(delivered_ce_counts_what_ece_delivers)
 {
     ten();
@@ -99,6 +118,7 @@ int main(void)
         T(a_mark_forbids_undo_and_a_needless_loss_takes_cwr_back),
         T(a_time_out_asks_for_cwr_too),
         T(at_one_packet_the_next_waits_for_the_time_out),
+        T(a_mark_before_the_transfer_asks_no_algorithm),
         T(delivered_ce_counts_what_ece_delivers),
     };
 
