@@ -72,9 +72,9 @@ void tcp_enter_cwr(struct tcb *tp, const struct tcp_ack_state *as, bool ece)
 }
 
 /*
- * A time-out that this very ACK has shown to be spurious, and packets that are lost all the same: the
- * reduction starts from the window of before the time-out, not from the few packets that the answer
- * to it lets out at once (RFC 4015 §3.2 gives the threshold back for that).
+ * A time-out that this very ACK has shown to be spurious, and packets that are lost all the same:
+ * the reduction starts from the window of before the time-out, not from the few packets that the
+ * answer to it lets out at once (RFC 4015 §3.2 gives the threshold back for that).
  */
 static void begin_reduction(struct tcb *tp, const struct tcp_ack_state *as, bool ece)
 {
