@@ -376,6 +376,10 @@ void world_end(void)
     world.device = 0;
     world.device_for = 0;
     stack_device_ready(world.st, world.now);
+    /* an input may have asked for 255 retransmissions: eight hours, and more deadlines than the
+     * limit */
+    stack_tunable_set(world.st, "tcp_orphan_retries", "8");
+    stack_tunable_set(world.st, "tcp_retries2", "15");
     close_all();
     world_run();
     while (left_over() && (next = stack_next_deadline(world.st)) != UINT64_MAX && --limit) {
