@@ -338,7 +338,8 @@ $(BUILD)/tests/list: FORCE
 RUN_TESTS = tests/run $(if $(T),-k $(call quote,$(T))) $(BUILD)
 MEMCHECK  := valgrind -q --leak-check=full --error-exitcode=99
 
-.PHONY: check check-unit check-sim sim-long goodput cost check-pkt scripts-kernel conformance check-net check-platform check-valgrind bench
+.PHONY: check check-unit check-sim sim-long goodput cost check-pkt scripts-kernel conformance check-net \
+        compatibility check-platform check-valgrind bench
 check: deps all tests ## Install what is missing, build, run all tests (T=WORD: those named so)
 	@$(RUN_TESTS)
 
@@ -368,6 +369,9 @@ conformance: deps $(PKT) $(call prog,$(CONF_MAIN)) ## Hold the RFCs' requirement
 
 check-net: deps all tests ## Run tests/net only (real daemon, real TAP)
 	@$(RUN_TESTS) net
+
+compatibility: deps all tests ## Run the real programs of tests/net, and write docs/compatibility.md
+	@BUILD=$(abspath $(BUILD)) tests/net/compatibility
 
 check-platform: deps tests ## Run tests/platform only (what we rely on in the kernel)
 	@$(RUN_TESTS) platform
@@ -478,7 +482,9 @@ endif
 PACKAGES := build-essential pkg-config libuv1-dev libcap-dev libpcap-dev libcmocka-dev libinih-dev \
             libmnl-dev libseccomp-dev libsystemd-dev libjansson-dev tcpdump tshark nftables iproute2 \
             iperf3 netcat-openbsd wget curl procps ethtool python3 valgrind strace clang-format \
-            cppcheck shellcheck util-linux clang libclang-rt-14-dev llvm golang-go busybox-static
+            cppcheck shellcheck util-linux clang libclang-rt-14-dev llvm golang-go busybox-static \
+            nginx-light wrk apache2-utils redis-server redis-tools postgresql postgresql-contrib \
+            openssh-server openssh-client rsync memcached nodejs default-jdk-headless git socat
 
 .PHONY: deps
 deps: ## Install the Debian packages that the build and the tests need, if any is missing
