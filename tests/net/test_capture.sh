@@ -33,18 +33,20 @@ none() {
     same "$1" "" "$(ask "$2"' { print "packet " n }' | head -n 5)"
 }
 
-# one RUN OPTION...
+# one RUN PORTS OPTION...: at the ports from PORTS+1 on, another set for each daemon: where the peer
+# remembers a tuple of the daemon before in TIME-WAIT, it answers the SYN with an ACK, and the SYN is
+# rightly sent again (RFC 9293 §3.10.7.3).
 one() {
-    local run=$1 file=$TS_DIR/capture.$1
-    shift
+    local run=$1 p=$2 file=$TS_DIR/capture.$1
+    shift 2
     ts_start --capture "$file" "$@"
     # on a loaded machine two round trips of this link are over before the peer has run: a probe of
     # the tail is no loss
     ts_tool set net.ipv4.tcp_early_retrans 0 >/dev/null
-    check_transfer "$run: 4 MiB to the kernel" kernel run 7001 4M 0
-    check_transfer "$run: 4 MiB from the kernel" kernel lib 7002 0 4M
-    check_transfer "$run: the kernel connects, both ways" run kernel 7003 1M 1M
-    check_transfer "$run: 50 short connections" kernel run 7004 100 100 -n 50 -p 5
+    check_transfer "$run: 4 MiB to the kernel" kernel run $((p + 1)) 4M 0
+    check_transfer "$run: 4 MiB from the kernel" kernel lib $((p + 2)) 0 4M
+    check_transfer "$run: the kernel connects, both ways" run kernel $((p + 3)) 1M 1M
+    check_transfer "$run: 50 short connections" kernel run $((p + 4)) 100 100 -n 50 -p 5
     "$PYTHON" "$NET/ping.py" $US >"$TS_DIR/ping" 2>&1
     same "$run: ping is answered" 0 $?
     ts_stop
@@ -56,19 +58,19 @@ one() {
         icmpsum == 0 && icmpsum != ""'
     none "$run: each TCP checksum was looked at" 'tcp && (tcpsum != 1 || ipsum != 1)'
     check "$run: the payload is in it, to the kernel" test $((4 << 20)) -le \
-        "$(ask 'src == us && on(7001) { sum += data } END { print sum + 0 }')"
+        "$(ask 'src == us && on('$((p + 1))') { sum += data } END { print sum + 0 }')"
     check "$run: the payload is in it, from the kernel" test $((4 << 20)) -le \
-        "$(ask 'src == peer && on(7002) { sum += data } END { print sum + 0 }')"
+        "$(ask 'src == peer && on('$((p + 2))') { sum += data } END { print sum + 0 }')"
     same "$run: our SYN has MSS, window scale and timestamps" "1460 7 1" \
-        "$(ask 'src == us && dport == 7001 && syn { print mss, scale, (ts > 0); exit }')"
+        "$(ask 'src == us && dport == '$((p + 1))' && syn { print mss, scale, (ts > 0); exit }')"
     same "$run: so has our answer to the kernel's SYN" "1460 7 1" \
-        "$(ask 'src == us && sport == 7003 && syn { print mss, scale, (ts > 0); exit }')"
+        "$(ask 'src == us && sport == '$((p + 3))' && syn { print mss, scale, (ts > 0); exit }')"
     none "$run: timestamps in every segment but resets" 'tcp && !rst && ts == ""'
     [ "$run" = offload ] || none "$run: no packet of ours is larger than the MTU" 'src == us && len > 1500'
     none "$run: no retransmission where nothing is lost" 'src == us && again != ""'
     same "$run: the ping is in it" "8 0" "$(ask 'icmp != "" { printf "%s%s", sep, icmp; sep = " " }')"
 }
 
-one offload
-one software --no-offload
+one offload 7000
+one software 7100 --no-offload
 ts_done
