@@ -71,16 +71,22 @@ void tcp_enter_cwr(struct tcb *tp, const struct tcp_ack_state *as, bool ece)
     tcp_set_ca_state(tp, CA_CWR);
 }
 
+/* A time-out was spurious, and what was in flight then is not all acknowledged yet. */
+static bool flight_before_timeout(const struct tcb *tp)
+{
+    return tp->eifel_answered || (tp->eifel_adapt && seq_lt(tp->snd_una, tp->eifel.until));
+}
+
 /*
- * A time-out that this very ACK has shown to be spurious, and packets that are lost all the same:
- * the reduction starts from the window of before the time-out, not from the few packets that the
- * answer to it lets out at once (RFC 4015 §3.2 gives the threshold back for that).
+ * Packets of a flight whose time-out was spurious are lost all the same: the reduction starts from
+ * the window in which they were sent, not from the few packets that the answer to the time-out lets
+ * out at once (RFC 4015 §3.2 gives the threshold back for that).
  */
 static void begin_reduction(struct tcb *tp, const struct tcp_ack_state *as, bool ece)
 {
     uint32_t cwnd = tp->cwnd;
 
-    if (tp->eifel_answered && cwnd < tp->eifel.pipe)
+    if (flight_before_timeout(tp) && cwnd < tp->eifel.pipe)
         tp->cwnd = tp->eifel.pipe;
     tcp_prr_begin(tp, as, ece);
     tp->cwnd = cwnd;

@@ -68,6 +68,31 @@ TEST(a_loss_found_with_a_spurious_time_out_reduces_the_window_of_before)
     assert_int_equal(tp->ssthresh, 7);
 }
 
+/* The same when the news of the loss comes a round trip later: what is missing was sent in the
+ * window of before. */
+TEST(so_does_one_that_is_found_a_round_trip_later)
+{
+    assert_int_equal(stack_tunable_set(fx.st, "tcp_congestion_control", "cubic"), 0);
+    ten_out(true);
+    peer(ACK, 1, 1 + 10 * MSS, 0, .tsecr = original);
+    assert_int_equal(w(20 * MSS), 20 * MSS);
+    assert_int_equal(tp->packets_out, 20);
+    original = take()->tsval;
+    clear();
+    advance(500 * MS);
+    assert_int_equal(tp->ca_state, CA_LOSS);
+    peer(ACK, 1, 1 + 29 * MSS, 0, .tsecr = original);
+    assert_int_equal(cnt(tcp_undone), 1);
+    assert_int_equal(tp->ca_state, CA_OPEN);
+    assert_int_equal(tp->cwnd, 11);
+    assert_int_equal(w(10 * MSS), 10 * MSS);
+    advance(100 * MS);
+    peer(ACK, 1, 1 + 29 * MSS, 0, .sack = "43441:57921", .tsecr = original);
+    advance(50 * MS); /* as long as reordering may take */
+    assert_int_equal(tp->ca_state, CA_RECOVERY);
+    assert_int_equal(tp->ssthresh, 14);
+}
+
 TEST(the_echo_of_the_retransmission_undoes_nothing)
 {
     ten_out(true);
@@ -252,6 +277,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(eifel_at_a_full_ack),
         T(a_loss_found_with_a_spurious_time_out_reduces_the_window_of_before),
+        T(so_does_one_that_is_found_a_round_trip_later),
         T(the_echo_of_the_retransmission_undoes_nothing),
         T(eifel_at_a_partial_ack_when_no_retransmission_is_out),
         T(d_sacks_of_all_retransmissions_undo),
