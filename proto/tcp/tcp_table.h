@@ -3,6 +3,7 @@
 #ifndef TS_PROTO_TCP_TCP_TABLE_H
 #define TS_PROTO_TCP_TCP_TABLE_H
 
+#include "proto/base/account.h"
 #include "proto/base/hash.h"
 #include "proto/base/list.h"
 #include "proto/base/pool.h"
@@ -24,6 +25,9 @@ struct tcp_table {
     struct hash_table conns;     /**< struct tcp_conn: full connections, requests, TIME-WAIT */
     struct hash_table listeners; /**< struct sock.listen_node, by local port */
     struct hash_table binds;     /**< struct bind_bucket, by local port */
+    struct hash_table accounts;  /**< struct account.node, by owner: those with a limit */
+    struct account common;       /**< of all others */
+    struct pool account_pool;
     struct pool tcb_pool, sock_pool, segment_pool, range_pool, request_pool, timewait_pool,
         listener_pool, bind_pool, call_pool, bbr_pool, accecn_pool;
     struct siphash_key demux_key, isn_key, ts_key, port_key, cookie_key[2];

@@ -141,7 +141,7 @@ void tcp_window_grow(struct tcb *tp, uint32_t len)
     uint32_t limit = tp->window_clamp < free ? tp->window_clamp : free;
     uint32_t incr = 2u * tp->advmss;
 
-    if (tp->rcv_ssthresh >= limit || tcp_under_pressure(tp->st))
+    if (tp->rcv_ssthresh >= limit || tcp_under_pressure(tp))
         return;
     if (incr < 2 * len)
         incr = 2 * len;
@@ -183,7 +183,7 @@ uint32_t tcp_choose_window(const struct tcb *tp)
         if (free < full_buf / 16 || free < mss)
             return 0;
     }
-    if (free < full / 2 && tcp_under_pressure(tp->st) && ssthresh > 4u * tp->advmss)
+    if (free < full / 2 && tcp_under_pressure(tp) && ssthresh > 4u * tp->advmss)
         ssthresh = 4u * tp->advmss;
     if (free > ssthresh)
         free = ssthresh;
@@ -284,7 +284,7 @@ static void grow_rcvbuf(struct tcb *tp, uint64_t want)
     struct stack *st = tp->st;
     struct rb_node *last = rb_last(&tp->ooo);
 
-    if (!st->tcp.tunables.moderate_rcvbuf || tp->rcvbuf_locked || tcp_under_pressure(st))
+    if (!st->tcp.tunables.moderate_rcvbuf || tp->rcvbuf_locked || tcp_under_pressure(tp))
         return;
     if (last)
         want += container_of(last, struct ooo_range, node)->end_seq - tp->rcv_nxt;
