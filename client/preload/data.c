@@ -7,8 +7,10 @@
 /* The fortified inline versions of some of these would stand in our way. */
 #undef _FORTIFY_SOURCE
 
+#include "client/lib/memory.h"
 #include "client/lib/recv.h"
 #include "client/lib/send.h"
+#include "client/lib/socket.h"
 #include "client/preload/real.h"
 #include "client/preload/shim.h"
 
@@ -85,9 +87,12 @@ ssize_t sendto(int fd, const void *buf, size_t n, int flags, __CONST_SOCKADDR_AR
                socklen_t len)
 {
     const struct sockaddr *sa = addr.__sockaddr__;
+    int r;
 
     if ((!(flags & SEND_FLAGS) && !sa) || !OURS(fd))
         return REAL(sendto)(fd, buf, n, flags, sa, len);
+    if (sa && (r = memory_check_address(sa, len)) < 0)
+        return socket_return(r);
     return send_one(fd, buf, n, flags, sa, len);
 }
 
@@ -138,8 +143,11 @@ ssize_t recvfrom(int fd, void *buf, size_t n, int flags, __SOCKADDR_ARG addr, so
     if ((!(flags & RECV_SPECIAL) && !sa) || !OURS(fd))
         return REAL(recvfrom)(fd, buf, n, flags, sa, len);
     got = flags & RECV_SPECIAL ? recv_special(fd, n, flags) : REAL(recv)(fd, buf, n, flags);
-    if (got >= 0 && sa && len)
+    if (got >= 0 && sa) {
+        if (memory_check_write(fd, len, sizeof(*len)) < 0)
+            return socket_return(-EFAULT);
         *len = 0; /* TCP names no sender */
+    }
     return got;
 }
 

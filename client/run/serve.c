@@ -194,10 +194,6 @@ static int64_t serve_accept(struct target *t, int fd)
     int64_t r = 0, verdict;
     int got;
 
-    if (t->args[1])
-        r = read_room(t, &room);
-    if (r < 0)
-        return r;
     /* Before a connection is taken that could then not be given. */
     if (!target_has_slot(t))
         return -EMFILE;
@@ -207,6 +203,8 @@ static int64_t serve_accept(struct target *t, int fd)
     if (got < 0)
         return got;
     if (t->args[1])
+        r = read_room(t, &room);
+    if (r == 0 && t->args[1])
         r = write_address(t, &ss, len, room);
     if (r == 0)
         r = target_give(t, got, t->nr == SYS_accept4 && (t->args[3] & SOCK_CLOEXEC));
@@ -242,9 +240,9 @@ static int64_t serve_setsockopt(struct target *t, int fd)
     if (len < 0)
         return -EINVAL;
     r = target_read(t, t->args[3], value, n);
-    if (r < 0)
-        return r;
-    return result(ts_setsockopt(fd, (int)t->args[1], (int)t->args[2], value, (socklen_t)n));
+    /* a pointer that leads nowhere: what is wrong otherwise may come first */
+    return result(
+        ts_setsockopt(fd, (int)t->args[1], (int)t->args[2], r < 0 ? NULL : value, (socklen_t)n));
 }
 
 static int64_t serve_ioctl(struct target *t, int fd)

@@ -73,6 +73,17 @@ static int64_t fast_open(struct target *t, int fd, int *flags, uint64_t name, ui
     return serve_connect_to(t, fd, name, len);
 }
 
+/* The kernel copies a destination, although TCP then does not look at it. */
+static int check_name(const struct target *t, uint64_t name, uint64_t len)
+{
+    char copy[sizeof(struct sockaddr_storage)];
+    int n = (int)len;
+
+    if (!name)
+        return 0;
+    return n < 0 || (size_t)n > sizeof(copy) ? -EINVAL : target_read(t, name, copy, (size_t)n);
+}
+
 int64_t serve_sendto(struct target *t, int fd)
 {
     struct iovec iov = {(void *)(uintptr_t)t->args[1], t->args[2]};
@@ -81,6 +92,9 @@ int64_t serve_sendto(struct target *t, int fd)
 
     if (t->args[2] > SSIZE_MAX)
         return -EINVAL;
+    r = check_name(t, t->args[4], t->args[5]);
+    if (r < 0)
+        return r;
     r = fast_open(t, fd, &flags, t->args[4], t->args[5]);
     return r != 0 ? r : send_pieces(t, fd, &iov, 1, flags);
 }
@@ -149,7 +163,7 @@ int64_t serve_recvfrom(struct target *t, int fd)
     got = watched_recv(t, fd, buf, n, flags);
     if (got > 0 && !(flags & RECV_SPECIAL))
         r = target_write(t, t->args[1], buf, (size_t)got);
-    if (got >= 0 && r == 0 && t->args[4] && t->args[5])
+    if (got >= 0 && r == 0 && t->args[4])
         r = target_write(t, t->args[5], &zero, sizeof(zero)); /* TCP names no sender */
     free(buf);
     return r < 0 ? r : got;
