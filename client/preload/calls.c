@@ -7,6 +7,7 @@
 #undef _FORTIFY_SOURCE
 
 #include "client/include/tapstack.h"
+#include "client/lib/epolls.h"
 #include "client/lib/info.h"
 #include "client/lib/kernel.h"
 #include "client/lib/memory.h"
@@ -23,6 +24,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -149,6 +151,23 @@ int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
     if (!OURS(fd))
         return REAL(setsockopt)(fd, level, name, value, len);
     return ts_setsockopt(fd, level, name, value, len);
+}
+
+/* Where a socket's registrations are to be looked for when another takes its place. */
+int epoll_create(int size)
+{
+    int fd = REAL(epoll_create)(size);
+
+    epolls_made(fd);
+    return fd;
+}
+
+int epoll_create1(int flags)
+{
+    int fd = REAL(epoll_create1)(flags);
+
+    epolls_made(fd);
+    return fd;
 }
 
 int ioctl(int fd, unsigned long request, ...)
