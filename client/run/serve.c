@@ -15,6 +15,7 @@
 #include "ipc/scope.h"
 #include "client/lib/socket.h"
 #include "client/run/blocked.h"
+#include "client/run/compat.h"
 #include "ipc/name.h"
 
 #include <errno.h>
@@ -295,10 +296,14 @@ static serve_fn function_for(int nr)
         return serve_sendto;
     case SYS_sendmsg:
         return serve_sendmsg;
+    case SYS_sendmmsg:
+        return serve_sendmmsg;
     case SYS_recvfrom:
         return serve_recvfrom;
     case SYS_recvmsg:
         return serve_recvmsg;
+    case SYS_recvmmsg:
+        return serve_recvmmsg;
     default:
         return NULL;
     }
@@ -306,11 +311,13 @@ static serve_fn function_for(int nr)
 
 void serve(struct target *t)
 {
+    int64_t translated = t->other ? compat_translate(t) : 0, r = TARGET_CONTINUE;
     serve_fn f = function_for(t->nr);
-    int64_t r = TARGET_CONTINUE;
     int fd = -1;
 
-    if (t->nr == SYS_socket)
+    if (translated != 0)
+        r = translated;
+    else if (t->nr == SYS_socket)
         r = serve_socket(t);
     else if (f)
         fd = target_descriptor(t, (int)t->args[0]);
