@@ -34,6 +34,7 @@ struct tcp_table {
     uint32_t port_offsets[TCP_PORT_TABLE];
     struct list timewaits;  /**< struct tcp_timewait.age_link, oldest first */
     uint64_t windows_grown; /**< sum of tcb.window_grown, at most stack_config.window_budget */
+    size_t window_sweep;    /**< where in by_id an idle one is looked for next */
     uint32_t n_tcbs, n_orphans, n_requests, n_timewait;
 };
 

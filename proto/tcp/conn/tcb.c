@@ -88,6 +88,7 @@ void tcp_done(struct tcb *tp)
     tp->snd_una = tp->snd_nxt = tp->write_seq;
     bytestream_destroy(&tp->snd);
     tcp_ooo_purge(tp);
+    tcp_window_give_back(tp);
     if (!tp->sock || !tp->bind.fixed)
         port_release(tp->st, &tp->bind);
     tp->send_shutdown = true;
