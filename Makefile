@@ -110,7 +110,7 @@ DAEMON_SRC  := $(call under,daemon)
 PLATFORM_SRC := $(call under,tests/platform)
 UNIT_SRC     := $(call under,tests/unit)
 SIM_SRC      := $(call under,tests/sim)
-NET_SRC      := $(call under,tests/net)
+NET_SRC      := $(filter-out tests/net/programs/%,$(call under,tests/net))
 BENCH_SRC    := $(call under,tests/bench)
 PKT_SRC      := $(call under,tests/pkt)
 CONF_SRC     := $(call under,tests/conformance)
@@ -157,8 +157,9 @@ PKT       := $(if $(PKT_SRC),$(BUILD)/tests/pkt/pkt)
 FAIL_ALLOC := $(PKT:pkt=fail_alloc)
 # Static programs: of C, and of Go's own library.
 GO_WEB    := $(BUILD)/tests/net/web
+WORD32    := $(if $(filter x86_64,$(shell uname -m)),$(BUILD)/tests/net/programs/word32)
 STATIC    := $(BUILD)/tests/net/peer-static $(BUILD)/tests/net/calls-static $(GO_WEB) \
-             $(BUILD)/tests/net/semantics/semantics-static
+             $(BUILD)/tests/net/semantics/semantics-static $(WORD32)
 TESTS     := $(call prog,$(TEST_MAIN)) $(STATIC) $(PKT) $(FAIL_ALLOC)
 
 .PHONY: all tests
@@ -301,6 +302,13 @@ $(BUILD)/tests/net/%-static: $(PLAIN_DIR)/tests/net/%.o $(BUILD)/libnet.a
 	@mkdir -p $(@D)
 	$(say) LD "$@ (static)"
 	$(Q)$(CC) $(CFLAGS) $(PLAINFLAGS) -static -o $@ $< -Wl,--start-group $(BUILD)/libnet.a -Wl,--end-group -lpthread
+
+# Of the other word size; it needs no library of that.
+$(BUILD)/tests/net/programs/word32: tests/net/programs/word32.c | $(DEPS_GATE)
+	@mkdir -p $(@D)
+	$(say) CC $@
+	$(Q)$(CC) -std=gnu17 -O1 -Wall -Wextra -Werror -m32 -ffreestanding -nostdlib -static -fno-pie -no-pie \
+	    -fno-stack-protector -fomit-frame-pointer -o $@ $<
 
 $(GO_WEB): tests/net/programs/web.go | $(DEPS_GATE)
 	@mkdir -p $(@D)

@@ -3,6 +3,7 @@
  * its value. */
 #include "daemon/config.h"
 
+#include "daemon/number.h"
 #include "ipc/scope.h"
 #include "ipc/wire.h"
 
@@ -14,8 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define MEMORY_MIN (1ull << 20)
 
 const char *const config_names[] = {
 #define OPTION(name, argument, help) #name,
@@ -50,30 +49,6 @@ static int fail(char error[CONFIG_ERROR], const char *format, ...)
 
 /* --- values ------------------------------------------------------------------------------------
  */
-
-/* A decimal number and nothing else; suffixes: K, M, G may follow. */
-static bool parse_number(const char *text, bool suffixes, uint64_t max, uint64_t *out)
-{
-    static const char units[] = "KMG";
-    const char *unit;
-    char *end;
-
-    if (!isdigit((unsigned char)*text))
-        return false;
-    errno = 0;
-    *out = strtoull(text, &end, 10);
-    if (errno)
-        return false;
-    unit = suffixes && *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
-    if (unit) {
-        int shift = 10 * (int)(unit - units + 1);
-        if (*out > UINT64_MAX >> shift)
-            return false;
-        *out <<= shift;
-        end++;
-    }
-    return !*end && *out <= max;
-}
 
 static int copy_text(char *to, size_t room, const char *value, const char *name, char *error)
 {
@@ -153,7 +128,7 @@ static int set_mtu(struct config *c, const char *value, char *error)
 {
     uint64_t n;
 
-    if (!parse_number(value, false, CONFIG_MTU_MAX, &n) || n < CONFIG_MTU_MIN)
+    if (!number_parse(value, false, CONFIG_MTU_MAX, &n) || n < CONFIG_MTU_MIN)
         return fail(error, "mtu must be %d to %d, not %s", CONFIG_MTU_MIN, CONFIG_MTU_MAX, value);
     c->mtu = (uint32_t)n;
     return 0;
@@ -175,7 +150,7 @@ static int set_offload(struct config *c, const char *value, char *error)
 
 static int set_memory(struct config *c, const char *value, char *error)
 {
-    if (!parse_number(value, true, UINT64_MAX, &c->memory) || c->memory < MEMORY_MIN)
+    if (!number_parse(value, true, UINT64_MAX, &c->memory) || c->memory < NUMBER_MEMORY_MIN)
         return fail(error, "memory must be a number of bytes from 1M on, not %s", value);
     return 0;
 }
@@ -184,7 +159,7 @@ static int set_max_sockets(struct config *c, const char *value, char *error)
 {
     uint64_t n;
 
-    if (!parse_number(value, false, UINT32_MAX / 2, &n) || n == 0)
+    if (!number_parse(value, false, UINT32_MAX / 2, &n) || n == 0)
         return fail(error, "max-sockets must be a number from 1 on, not %s", value);
     c->max_sockets = (uint32_t)n;
     return 0;
@@ -217,7 +192,7 @@ static int set_socket_group(struct config *c, const char *value, char *error)
     struct group *gr;
 
     c->has_socket_group = true;
-    if (parse_number(value, false, UINT32_MAX - 1, &number)) {
+    if (number_parse(value, false, UINT32_MAX - 1, &number)) {
         c->socket_group = (gid_t)number;
         return 0;
     }

@@ -2,6 +2,7 @@
 /* The policy table; see rights.h. It is small and read from the front. */
 #include "daemon/rights.h"
 
+#include "daemon/number.h"
 #include "ipc/scope.h"
 
 #include <ctype.h>
@@ -110,13 +111,47 @@ static int add_list(char list[RIGHTS_LIST_ROOM], bool *limits, const char *value
 
 static int set_connections(struct rights *r, const char *value)
 {
-    char *end;
-    unsigned long v = strtoul(value, &end, 10);
+    uint64_t v;
 
-    if (!isdigit((unsigned char)*value) || *end || v == 0 || v > UINT32_MAX / 2)
+    if (!number_parse(value, false, UINT32_MAX / 2, &v) || v == 0)
         return -EINVAL;
     r->connections = (uint32_t)v;
     return 0;
+}
+
+static int set_memory(struct rights *r, const char *value)
+{
+    return number_parse(value, true, UINT64_MAX, &r->memory) && r->memory >= NUMBER_MEMORY_MIN
+               ? 0
+               : -EINVAL;
+}
+
+static int set_bind(struct rights *r, const char *value)
+{
+    return add_list(r->bind, &r->limits_bind, value);
+}
+
+static int set_connect(struct rights *r, const char *value)
+{
+    return add_list(r->connect, &r->limits_connect, value);
+}
+
+static const struct {
+    const char *name;
+    int (*set)(struct rights *r, const char *value);
+} settings[] = {
+#define RIGHT(name, argument, help) {#name, set_##name},
+#include "daemon/rights.def"
+#undef RIGHT
+};
+
+/* 1: there is none of this name. */
+static int set(struct rights *r, const char *name, const char *value)
+{
+    for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
+        if (!strcmp(name, settings[i].name))
+            return settings[i].set(r, value);
+    return 1;
 }
 
 int rights_set(struct rights **table, const char *section, const char *name, const char *value,
@@ -129,13 +164,8 @@ int rights_set(struct rights **table, const char *section, const char *name, con
 
     if (!r)
         return fail(error, room, "[%.100s]: no such %s", section, of_group ? "group" : "user");
-    if (!strcmp(name, "bind"))
-        rc = add_list(r->bind, &r->limits_bind, value);
-    else if (!strcmp(name, "connect"))
-        rc = add_list(r->connect, &r->limits_connect, value);
-    else if (!strcmp(name, "connections"))
-        rc = set_connections(r, value);
-    else
+    rc = set(r, name, value);
+    if (rc > 0)
         return fail(error, room, "unknown setting %.50s in [%.100s]", name, section);
     return rc < 0 ? fail(error, room, "%.20s: malformed: %.100s", name, value) : 0;
 }
@@ -175,6 +205,11 @@ bool rights_may_bind(const struct rights *r, uid_t uid, const struct wire_addr *
     if (r && r->limits_bind)
         return scope_listed(r->bind, a);
     return a->port >= FIRST_FREE_PORT || uid == 0;
+}
+
+uint64_t rights_memory(const struct rights *r)
+{
+    return r ? r->memory : 0;
 }
 
 bool rights_may_connect(const struct rights *r, const struct wire_addr *a)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The policy table: what a user, or the members of a group, may bind and connect to, and how many
- * sockets each of them may have. Sections of the configuration file, in its order:
+ * sockets and how much memory each of them may have. Sections of the configuration file, in its
+ * order:
  *
  *   [user www-data]                  [group guests]
  *   bind = :80, :443                 connect = 10.0.0.0/8:80
  *   connect = 10.0.0.0/8             connections = 100
+ *   memory = 64M                     memory = 4M
  *
  * The first section of a user wins over those of his groups, of which the first one counts. `bind`
  * and `connect` are lists as in ipc/scope.h; without one of them, and for who has no section, the
@@ -33,6 +35,7 @@ struct rights {
     bool limits_bind, limits_connect;
     char bind[RIGHTS_LIST_ROOM], connect[RIGHTS_LIST_ROOM];
     uint32_t connections; /**< 0: the default */
+    uint64_t memory;      /**< bytes for connections and their buffers; 0: no limit but the whole */
 };
 
 /** Is this the name of a section of the table? */
@@ -47,7 +50,9 @@ void rights_free(struct rights **table);
 const struct rights *rights_find(const struct rights *table, uid_t uid, const gid_t *groups,
                                  size_t n_groups);
 
-/** `r` may be NULL. */
+/** What sock_set_quota() needs. `r` may be NULL, here and below. */
+uint64_t rights_memory(const struct rights *r);
+
 bool rights_may_bind(const struct rights *r, uid_t uid, const struct wire_addr *a);
 bool rights_may_connect(const struct rights *r, const struct wire_addr *a);
 

@@ -186,6 +186,9 @@ int stream_new(struct streams *all, struct sock *sock, bool v6, struct policy_ow
     rc = policy_take_socket(all->policy, &owner);
     if (rc < 0)
         return rc;
+    rc = sock_set_quota(sock, owner.uid, rights_memory(owner.rights));
+    if (rc < 0)
+        goto refuse;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
         rc = -errno;
         goto refuse;

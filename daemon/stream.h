@@ -155,7 +155,7 @@ void streams_destroy(struct streams *all);
 
 /**
  * A descriptor for `sock`, which the stream owns from success on. *program_fd is the end to pass to
- * the program and then to close. 0, -EMFILE, -ENFILE, -ENOMEM.
+ * the program and then to close. 0, -EMFILE, -ENFILE, -ENOBUFS (the owner's memory), -ENOMEM.
  */
 int stream_new(struct streams *all, struct sock *sock, bool v6, struct policy_owner owner,
                struct stream **out, int *program_fd);

@@ -204,23 +204,43 @@ static const char *check_tcb(const struct tcb *tp)
 }
 
 struct check {
+    struct stack *st;
     const char *why;
+    uint64_t cost;
 };
+
+/* The accounts hold what their connections cost, no byte more or less. */
+static void add_account(struct hash_node *n, void *ctx)
+{
+    struct check *c = ctx;
+
+    c->cost -= container_of(n, struct account, node)->used;
+}
+
+static void check_accounts(struct check *c)
+{
+    c->cost -= c->st->tcp.common.used;
+    hash_each(&c->st->tcp.accounts, add_account, c);
+    if (!c->why && c->cost)
+        c->why = "the accounts do not hold what the connections cost";
+}
 
 static void check_one(struct hash_node *n, void *ctx)
 {
     struct check *c = ctx;
 
+    c->cost += quota_cost(container_of(n, struct tcb, id_node));
     if (!c->why)
         c->why = check_tcb(container_of(n, struct tcb, id_node));
 }
 
 const char *stack_check(struct stack *st)
 {
-    struct check c = {NULL};
+    struct check c = {.st = st};
 
     hash_each(&st->tcp.by_id, check_one, &c);
     if (!c.why && hash_count(&st->tcp.by_id) != st->tcp.n_tcbs)
         c.why = "the count of connections is wrong";
+    check_accounts(&c);
     return c.why;
 }

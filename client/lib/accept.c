@@ -12,6 +12,7 @@
 
 #include "client/include/tapstack.h"
 #include "client/lib/control.h"
+#include "client/lib/memory.h"
 #include "client/lib/socket.h"
 #include "ipc/codec.h"
 #include "ipc/fdpass.h"
@@ -126,24 +127,20 @@ static int accept_one(const struct place *place, int fd, struct wire_accept *rec
     }
 }
 
-static int checked(int fd, const struct sockaddr *addr, const socklen_t *len, int flags)
+static int checked(int fd, int flags)
 {
     int kind = control_kind(fd);
 
     if (kind < 0)
         return kind;
-    if (kind != NAME_LISTENER || (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)))
-        return -EINVAL;
-    if (addr && !len)
-        return -EFAULT;
-    return addr && (int)*len < 0 ? -EINVAL : 0;
+    return kind != NAME_LISTENER || (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) ? -EINVAL : 0;
 }
 
 int accept_at(const struct place *place, int fd, struct sockaddr *addr, socklen_t *len, int flags)
 {
     struct wire_accept record;
     int saved = errno;
-    int r = checked(fd, addr, len, flags), got;
+    int r = checked(fd, flags), got;
 
     if (r < 0)
         return r;
@@ -152,9 +149,8 @@ int accept_at(const struct place *place, int fd, struct sockaddr *addr, socklen_
         socket_copy_timeouts(fd, got);
         r = socket_set_flags(got, flags);
         if (r == 0 && addr)
-            r = wire_addr_to_sockaddr(&record.remote, name_is_v6(fd) ? AF_INET6 : AF_INET, addr,
-                                      len);
-        if (r < 0) {
+            r = memory_give_address(fd, &record.remote, addr, len);
+        if (r < 0) { /* as in Linux: the connection is lost */
             close(got);
             got = r;
         }

@@ -12,6 +12,7 @@
 
 #include "client/include/tapstack.h"
 #include "client/lib/control.h"
+#include "client/lib/memory.h"
 #include "client/lib/socket.h"
 #include "ipc/codec.h"
 #include "ipc/name.h"
@@ -59,14 +60,11 @@ static int ask(int fd, const struct wire_addr *to)
     return r == -ETIMEDOUT ? -EINPROGRESS : socket_result(r);
 }
 
-/* The length as the kernel looks at it, before the address. */
 static int check_length(const struct sockaddr *addr, socklen_t len)
 {
-    if ((int)len < 0 || len > sizeof(struct sockaddr_storage))
-        return -EINVAL;
-    if (len < sizeof(addr->sa_family))
-        return len == 0 || addr ? -EINVAL : -EFAULT;
-    return addr ? 0 : -EFAULT;
+    int r = memory_check_address(addr, len);
+
+    return r == 0 && len < sizeof(addr->sa_family) ? -EINVAL : r;
 }
 
 static bool is_waiting(int fd)

@@ -5,6 +5,7 @@
  */
 #include "client/include/tapstack.h"
 #include "client/lib/control.h"
+#include "client/lib/memory.h"
 #include "client/lib/socket.h"
 #include "ipc/codec.h"
 #include "ipc/name.h"
@@ -48,15 +49,12 @@ static int address_of(int fd, bool peer, struct sockaddr *addr, socklen_t *len)
         return r;
     if (peer && (r != 1 || is_over(fd)))
         return -ENOTCONN;
-    if (!addr || !len)
-        return -EFAULT;
     /* one wildcard for both families, in the core as in its names */
     if (!peer && name_is_v6(fd) && wire_addr_is_any(&local))
         memset(local.addr, 0, sizeof(local.addr));
     if (r == 0 && !peer && kind == NAME_SOCKET && local.port && wire_addr_is_any(&local))
         ask_local(fd, &local);
-    return wire_addr_to_sockaddr(peer ? &remote : &local, name_is_v6(fd) ? AF_INET6 : AF_INET, addr,
-                                 len);
+    return memory_give_address(fd, peer ? &remote : &local, addr, len);
 }
 
 int ts_getsockname(int fd, struct sockaddr *addr, socklen_t *len)

@@ -6,6 +6,7 @@
  */
 #include "client/include/tapstack.h"
 #include "client/lib/control.h"
+#include "client/lib/memory.h"
 #include "client/lib/socket.h"
 #include "ipc/codec.h"
 #include "ipc/name.h"
@@ -76,14 +77,6 @@ static bool needs_no_answer(int level, int name, const void *value, socklen_t le
     return name == TCP_NODELAY || name == TCP_QUICKACK || (name == TCP_CORK && v == 0);
 }
 
-static void copy_out(void *value, socklen_t *len, const void *from, size_t n)
-{
-    if (*len > n)
-        *len = (socklen_t)n;
-    if (*len > 0)
-        memcpy(value, from, *len);
-}
-
 /*
  * Of a connection that is dead: the pair's own error says whether somebody has been told already;
  * why it died, the daemon remembers for a while. When that is gone as well, the pair's ECONNRESET
@@ -104,8 +97,7 @@ static int last_error(int fd, void *value, socklen_t *len)
     /* what read(2) cannot have said yet */
     if (r >= 0 && (error || reason != ECONNRESET))
         error = reason;
-    copy_out(value, len, &error, sizeof(error));
-    return 0;
+    return memory_give_value(fd, value, len, &error, sizeof(error));
 }
 
 static int get_option(int fd, int level, int name, void *value, socklen_t *len)
@@ -118,18 +110,14 @@ static int get_option(int fd, int level, int name, void *value, socklen_t *len)
 
     if (kind < 0)
         return kind;
-    if (!len || (!value && *len > 0))
+    if (memory_check_read(len, sizeof(*len)) < 0)
         return -EFAULT;
     if ((int)*len < 0)
         return -EINVAL;
-    if (is_constant(fd, (enum name_kind)kind, level, name, &constant)) {
-        copy_out(value, len, &constant, sizeof(constant));
-        return 0;
-    }
-    if (level == SOL_SOCKET && name == SO_PEERCRED) {
-        copy_out(value, len, &nobody, sizeof(nobody));
-        return 0;
-    }
+    if (is_constant(fd, (enum name_kind)kind, level, name, &constant))
+        return memory_give_value(fd, value, len, &constant, sizeof(constant));
+    if (level == SOL_SOCKET && name == SO_PEERCRED)
+        return memory_give_value(fd, value, len, &nobody, sizeof(nobody));
     if (level == SOL_SOCKET && name == SO_ERROR && socket_is_over(fd))
         return last_error(fd, value, len);
     body.len = *len < sizeof(body.value) ? *len : sizeof(body.value);
@@ -140,8 +128,13 @@ static int get_option(int fd, int level, int name, void *value, socklen_t *len)
         return r;
     if (wire_option_get(reply, (size_t)r, true, &got) < 0)
         return -ENOTCONN;
-    copy_out(value, len, got.value, got.len);
-    return 0;
+    return memory_give_value(fd, value, len, got.value, got.len);
+}
+
+/* These of TCP's have any length, all others at least that of an int. */
+static bool is_text(int name)
+{
+    return name == TCP_CONGESTION || name == TCP_ULP || name == TCP_FASTOPEN_KEY;
 }
 
 static int set_option(int fd, int level, int name, const void *value, socklen_t len)
@@ -155,14 +148,14 @@ static int set_option(int fd, int level, int name, const void *value, socklen_t 
         return kind;
     if ((int)len < 0)
         return -EINVAL;
-    if (!value && len > 0)
-        return -EFAULT;
-    if (level == SOL_SOCKET && len < sizeof(int))
+    if (len < sizeof(int) && (level == SOL_SOCKET || (level == IPPROTO_TCP && !is_text(name))))
         return -EINVAL;
-    if (is_constant(fd, (enum name_kind)kind, level, name, &constant))
-        return -ENOPROTOOPT;
     /* As Linux: longer than the option is fine, the rest is not looked at. */
     body.len = len < sizeof(body.value) ? len : sizeof(body.value);
+    if (memory_check_read(value, body.len) < 0)
+        return -EFAULT;
+    if (is_constant(fd, (enum name_kind)kind, level, name, &constant))
+        return -ENOPROTOOPT;
     if (body.len > 0)
         memcpy(body.value, value, body.len);
     rq.len = WIRE_OPTION_HEAD + body.len;

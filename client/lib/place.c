@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dup3, and what goes with it. Which epoll instances know a descriptor, kcmp(2) tells for each
- * number without any effect; with which events and data, the `tfd:` lines of its fdinfo. An old
+ * dup3, and what goes with it. Whether an epoll instance knows a descriptor, kcmp(2) tells without
+ * any effect; with which events and data, the `tfd:` lines of its fdinfo. An old
  * registration is deleted before the descriptor is replaced: afterwards nothing could name it.
  */
 #include "client/lib/place.h"
 
+#include "client/lib/epolls.h"
 #include "ipc/native.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
 #include <netinet/in.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,46 +128,77 @@ static bool read_tfd(pid_t pid, int epfd, int fd, uint64_t ino, struct place_epo
     return found;
 }
 
+enum knows { KNOWS_NOT, KNOWS, KNOWS_NOTHING /* it is no instance */ };
+
 /* Does epoll instance epfd know this descriptor by this number? (Also where kcmp is missing.) */
-static bool may_know(pid_t pid, int epfd, int fd)
+static enum knows knows(pid_t pid, int epfd, int fd)
 {
     struct kcmp_epoll_slot slot = {.efd = (uint32_t)epfd, .tfd = (uint32_t)fd};
     char path[64], target[32];
     ssize_t n;
 
     if (syscall(SYS_kcmp, pid, pid, KCMP_EPOLL_TFD, fd, &slot) == 0)
-        return true;
-    if (errno != ENOSYS)
-        return false;
-    proc_path(path, pid, "fd", epfd);
+        return KNOWS;
+    if (errno == ENOENT)
+        return KNOWS_NOT;
+    if (errno == EINVAL || errno == EBADF)
+        return KNOWS_NOTHING;
+    proc_path(path, pid == getpid() ? 0 : pid, "fd", epfd);
     n = readlink(path, target, sizeof(target));
-    return n == 22 && memcmp(target, "anon_inode:[eventpoll]", 22) == 0;
+    return n == 22 && memcmp(target, "anon_inode:[eventpoll]", 22) == 0 ? KNOWS : KNOWS_NOTHING;
 }
 
-/* Most programs have one. A socket that is in the one of the last time is taken to be in no other,
- * for looking at all numbers takes milliseconds where there are many. */
-static _Atomic int last_epfd = -1;
+/* A look at each number takes milliseconds where there are many. */
+static size_t look_at_all(pid_t pid, int fd, uint64_t ino, struct place_epoll *out, size_t cap)
+{
+    pid_t who = pid > 0 ? pid : getpid();
+    int size = table_size(pid);
+    size_t n = 0;
+
+    for (int epfd = 0; epfd < size && n < cap; epfd++)
+        if (epfd != fd && knows(who, epfd, fd) == KNOWS && read_tfd(pid, epfd, fd, ino, &out[n]))
+            n++;
+    return n;
+}
+
+/* Among these; -1: not all of them are instances any more. */
+static int look_at(const int *epfds, int count, int fd, uint64_t ino, struct place_epoll *out,
+                   size_t cap)
+{
+    pid_t who = getpid();
+    bool gone = false;
+    size_t n = 0;
+
+    for (int i = 0; i < count; i++) {
+        enum knows k = knows(who, epfds[i], fd);
+
+        if (k == KNOWS && n < cap && read_tfd(0, epfds[i], fd, ino, &out[n]))
+            n++;
+        if (k != KNOWS_NOTHING)
+            continue;
+        epolls_gone(epfds[i]);
+        gone = true;
+    }
+    return gone ? -1 : (int)n;
+}
 
 size_t place_find_epolls(pid_t pid, int fd, uint64_t ino, struct place_epoll *out, size_t cap)
 {
-    int saved = errno, size = 0, hint = pid > 0 ? -1 : atomic_load(&last_epfd);
-    pid_t who = pid > 0 ? pid : getpid();
-    size_t n = 0;
+    int epfds[EPOLLS_MOST], saved = errno, n = -1, count;
 
-    if (hint >= 0 && hint != fd && cap > 0 && may_know(who, hint, fd) &&
-        read_tfd(who, hint, fd, ino, out)) {
-        errno = saved;
-        return 1;
+    if (pid <= 0) {
+        count = epolls_known(epfds);
+        if (count >= 0)
+            n = look_at(epfds, count, fd, ino, out, cap);
+        if (n < 0) {
+            count = epolls_look(table_size(0), epfds);
+            n = count < 0 ? -1 : look_at(epfds, count, fd, ino, out, cap);
+        }
     }
-    size = table_size(pid);
-    for (int epfd = 0; epfd < size && n < cap; epfd++) {
-        if (epfd != fd && may_know(who, epfd, fd) && read_tfd(who, epfd, fd, ino, &out[n]))
-            n++;
-    }
-    if (n == 1 && pid <= 0)
-        atomic_store(&last_epfd, out[0].epfd);
+    if (n < 0)
+        n = (int)look_at_all(pid, fd, ino, out, cap);
     errno = saved;
-    return n;
+    return (size_t)n;
 }
 
 /* ---- here ---- */

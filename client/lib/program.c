@@ -25,7 +25,8 @@
 #endif
 
 #if defined(__x86_64__)
-#define OUR_MACHINE EM_X86_64
+#define OUR_MACHINE    EM_X86_64
+#define COMPAT_MACHINE EM_386
 #elif defined(__aarch64__)
 #define OUR_MACHINE EM_AARCH64
 #elif defined(__riscv)
@@ -40,6 +41,10 @@
 #define OUR_MACHINE EM_ARM
 #else
 #define OUR_MACHINE 0 /* any */
+#endif
+
+#ifndef COMPAT_MACHINE
+#define COMPAT_MACHINE 0 /* none that is served */
 #endif
 
 /* Go's own note. Its programs make system calls themselves, also when they are linked dynamically.
@@ -73,6 +78,9 @@ static enum program_kind of_elf(int fd, const ElfW(Ehdr) * head)
     enum program_kind kind = PROGRAM_STATIC;
     ssize_t got;
 
+    if (head->e_ident[EI_CLASS] == ELFCLASS32 && head->e_ident[EI_DATA] == OUR_DATA &&
+        COMPAT_MACHINE && head->e_machine == COMPAT_MACHINE) /* it is at the same place there */
+        return PROGRAM_COMPAT;
     if (head->e_ident[EI_CLASS] != (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32) ||
         head->e_ident[EI_DATA] != OUR_DATA || (OUR_MACHINE && head->e_machine != OUR_MACHINE))
         return PROGRAM_FOREIGN;

@@ -12,6 +12,7 @@ enum program_kind {
     PROGRAM_UNKNOWN,    /**< not readable, or nothing that we know: execve(2) will say */
     PROGRAM_DYNAMIC,    /**< has an interpreter, which loads the shim */
     PROGRAM_STATIC,     /**< has none, or (Go) makes its system calls without the C library */
+    PROGRAM_COMPAT,     /**< for this machine with 32 bits: nothing of ours can be loaded into it */
     PROGRAM_FOREIGN,    /**< for another machine or word size than ours */
     PROGRAM_PRIVILEGED, /**< gains rights when it is executed: the loader ignores the shim */
 };

@@ -6,6 +6,7 @@
 
 #include "client/include/tapstack.h"
 #include "client/lib/control.h"
+#include "client/lib/memory.h"
 #include "ipc/codec.h"
 #include "ipc/name.h"
 #include "ipc/native.h"
@@ -206,8 +207,6 @@ int socket_address(int fd, const struct sockaddr *addr, socklen_t len, struct wi
     bool v6 = name_is_v6(fd);
     int r;
 
-    if (!addr)
-        return -EFAULT;
     /* shorter than the socket's own family has it: that comes before what family it is (RFC 2133's
      * length) */
     if (len < (v6 ? SIN6_LEN_RFC2133 : sizeof(struct sockaddr_in)))
@@ -242,8 +241,7 @@ static int ask_anew(uint16_t op, int fd, const void *body, size_t len)
 /* Linux: the unspecified family names the wildcard of AF_INET. */
 static bool is_unspecified_any(int fd, const struct sockaddr *addr, socklen_t len)
 {
-    return addr && len >= sizeof(struct sockaddr_in) && addr->sa_family == AF_UNSPEC &&
-           !name_is_v6(fd) &&
+    return len >= sizeof(struct sockaddr_in) && addr->sa_family == AF_UNSPEC && !name_is_v6(fd) &&
            ((const struct sockaddr_in *)(const void *)addr)->sin_addr.s_addr == INADDR_ANY;
 }
 
@@ -253,13 +251,13 @@ int ts_bind(int fd, const struct sockaddr *addr, socklen_t len)
     struct wire_addr body;
     int r = control_kind(fd);
 
+    if (r >= 0)
+        r = memory_check_address(addr, len);
     if (r >= 0 && is_unspecified_any(fd, addr, len)) {
         memcpy(&any, addr, sizeof(any));
         any.sin_family = AF_INET;
         addr = (const struct sockaddr *)&any;
     }
-    if (r >= 0 && ((int)len < 0 || len > sizeof(struct sockaddr_storage)))
-        r = -EINVAL;
     if (r >= 0)
         r = socket_address(fd, addr, len, &body);
     if (r >= 0)

@@ -7,8 +7,10 @@
 #undef _FORTIFY_SOURCE
 
 #include "client/include/tapstack.h"
+#include "client/lib/epolls.h"
 #include "client/lib/info.h"
 #include "client/lib/kernel.h"
+#include "client/lib/memory.h"
 #include "client/lib/path.h"
 #include "ipc/scope.h"
 #include "client/lib/socket.h"
@@ -22,6 +24,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -80,6 +83,8 @@ int bind(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
 
     if (!OURS(fd))
         return REAL(bind)(fd, sa, len);
+    if ((r = memory_check_address(sa, len)) < 0)
+        return socket_return(r);
     if (!scope_is_kernels(sa, len, false))
         return ts_bind(fd, sa, len);
     r = kernel_replace(fd, &place_here);
@@ -98,6 +103,8 @@ int connect(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
 
     if (!OURS(fd))
         return REAL(connect)(fd, sa, len);
+    if ((r = memory_check_address(sa, len)) < 0)
+        return socket_return(r);
     if (name_kind_of(fd) == NAME_LISTENER || !scope_is_kernels(sa, len, true))
         return ts_connect(fd, sa, len);
     r = kernel_replace(fd, &place_here);
@@ -146,6 +153,23 @@ int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
     return ts_setsockopt(fd, level, name, value, len);
 }
 
+/* Where a socket's registrations are to be looked for when another takes its place. */
+int epoll_create(int size)
+{
+    int fd = REAL(epoll_create)(size);
+
+    epolls_made(fd);
+    return fd;
+}
+
+int epoll_create1(int flags)
+{
+    int fd = REAL(epoll_create1)(flags);
+
+    epolls_made(fd);
+    return fd;
+}
+
 int ioctl(int fd, unsigned long request, ...)
 {
     struct wire_outq outq;
@@ -165,9 +189,9 @@ int ioctl(int fd, unsigned long request, ...)
         return REAL(ioctl)(fd, request, arg);
     if (name_kind_of(fd) == NAME_LISTENER)
         return socket_return(-EINVAL);
-    if (!arg)
-        return socket_return(-EFAULT);
     r = info_outq(fd, &outq);
+    if (r == 0)
+        r = memory_check_write(fd, arg, sizeof(int));
     if (r < 0)
         return socket_return(r);
     answer = request == SIOCOUTQ ? outq.unacked : outq.unsent;

@@ -7,8 +7,11 @@
 /* The fortified inline versions of some of these would stand in our way. */
 #undef _FORTIFY_SOURCE
 
+#include "client/lib/epolls.h"
+#include "client/lib/memory.h"
 #include "client/lib/recv.h"
 #include "client/lib/send.h"
+#include "client/lib/socket.h"
 #include "client/preload/real.h"
 #include "client/preload/shim.h"
 
@@ -85,9 +88,12 @@ ssize_t sendto(int fd, const void *buf, size_t n, int flags, __CONST_SOCKADDR_AR
                socklen_t len)
 {
     const struct sockaddr *sa = addr.__sockaddr__;
+    int r;
 
     if ((!(flags & SEND_FLAGS) && !sa) || !OURS(fd))
         return REAL(sendto)(fd, buf, n, flags, sa, len);
+    if (sa && (r = memory_check_address(sa, len)) < 0)
+        return socket_return(r);
     return send_one(fd, buf, n, flags, sa, len);
 }
 
@@ -138,8 +144,11 @@ ssize_t recvfrom(int fd, void *buf, size_t n, int flags, __SOCKADDR_ARG addr, so
     if ((!(flags & RECV_SPECIAL) && !sa) || !OURS(fd))
         return REAL(recvfrom)(fd, buf, n, flags, sa, len);
     got = flags & RECV_SPECIAL ? recv_special(fd, n, flags) : REAL(recv)(fd, buf, n, flags);
-    if (got >= 0 && sa && len)
+    if (got >= 0 && sa) {
+        if (memory_check_write(fd, len, sizeof(*len)) < 0)
+            return socket_return(-EFAULT);
         *len = 0; /* TCP names no sender */
+    }
     return got;
 }
 
@@ -152,13 +161,30 @@ static size_t total(const struct msghdr *msg)
     return sum;
 }
 
+/* Among descriptors that came may be an epoll instance. */
+static void note_descriptors(const struct msghdr *msg)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR((struct msghdr *)msg, c))
+        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+            epolls_received();
+}
+
+static ssize_t receive_plain(int fd, struct msghdr *msg, int flags)
+{
+    ssize_t got = REAL(recvmsg)(fd, msg, flags);
+
+    if (got >= 0 && msg->msg_controllen > 0)
+        note_descriptors(msg);
+    return got;
+}
+
 ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 {
     void *name;
     ssize_t got;
 
     if (!msg || (!(flags & RECV_SPECIAL) && !msg->msg_name) || !OURS(fd))
-        return REAL(recvmsg)(fd, msg, flags);
+        return receive_plain(fd, msg, flags);
     if (flags & RECV_SPECIAL) {
         got = recv_special(fd, total(msg), flags);
         if (got >= 0) {
@@ -204,8 +230,12 @@ int recvmmsg(int fd, struct mmsghdr *msgs, unsigned n, int flags, struct timespe
 
     for (unsigned i = 0; msgs && i < n && !special; i++)
         special = msgs[i].msg_hdr.msg_name != NULL;
-    if (!special || !msgs || !OURS(fd))
-        return REAL(recvmmsg)(fd, msgs, n, flags, timeout);
+    if (!special || !msgs || !OURS(fd)) {
+        got = REAL(recvmmsg)(fd, msgs, n, flags, timeout);
+        for (int i = 0; i < got; i++)
+            note_descriptors(&msgs[i].msg_hdr);
+        return got;
+    }
     if (flags & RECV_SPECIAL)
         return receive_many(fd, msgs, n, flags);
     if (n > MANY)

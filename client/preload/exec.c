@@ -85,7 +85,7 @@ static char *tool_for(const char *path, char *const argv[], char *const envp[])
     kind = program_kind(path);
     if (kind == PROGRAM_PRIVILEGED)
         say_privileged(path);
-    return kind == PROGRAM_STATIC ? tool : NULL;
+    return kind == PROGRAM_STATIC || kind == PROGRAM_COMPAT ? tool : NULL;
 }
 
 /* Room for the longer list, on the caller's stack. */

@@ -26,6 +26,8 @@
     F(getpeername, int, (int, struct sockaddr *, socklen_t *))                                     \
     F(getsockopt, int, (int, int, int, void *, socklen_t *))                                       \
     F(setsockopt, int, (int, int, int, const void *, socklen_t))                                   \
+    F(epoll_create, int, (int))                                                                    \
+    F(epoll_create1, int, (int))                                                                   \
     F(ioctl, int, (int, unsigned long, ...))                                                       \
     F(send, ssize_t, (int, const void *, size_t, int))                                             \
     F(sendto, ssize_t, (int, const void *, size_t, int, const struct sockaddr *, socklen_t))       \

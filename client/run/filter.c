@@ -7,6 +7,8 @@
  */
 #include "client/run/filter.h"
 
+#include "client/run/compat.h"
+
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -64,11 +66,16 @@ static const struct rule rules[] = {
     {SCMP_SYS(sendmsg), 1, {{2, MSG_MORE, MSG_MORE}}, false},
     {SCMP_SYS(sendmsg), 1, {{2, MSG_EOR, MSG_EOR}}, false},
     {SCMP_SYS(sendmsg), 1, {{2, MSG_FASTOPEN, MSG_FASTOPEN}}, false},
+    {SCMP_SYS(sendmmsg), 1, {{3, MSG_MORE, MSG_MORE}}, false},
+    {SCMP_SYS(sendmmsg), 1, {{3, MSG_EOR, MSG_EOR}}, false},
+    {SCMP_SYS(sendmmsg), 1, {{3, MSG_FASTOPEN, MSG_FASTOPEN}}, false},
     {SCMP_SYS(recvfrom), 1, {{4, 0, 0}}, true},
     {SCMP_SYS(recvfrom), 1, {{3, MSG_TRUNC, MSG_TRUNC}}, false},
     {SCMP_SYS(recvfrom), 1, {{3, MSG_ERRQUEUE, MSG_ERRQUEUE}}, false},
     {SCMP_SYS(recvmsg), 1, {{2, MSG_TRUNC, MSG_TRUNC}}, false},
     {SCMP_SYS(recvmsg), 1, {{2, MSG_ERRQUEUE, MSG_ERRQUEUE}}, false},
+    {SCMP_SYS(recvmmsg), 1, {{3, MSG_TRUNC, MSG_TRUNC}}, false},
+    {SCMP_SYS(recvmmsg), 1, {{3, MSG_ERRQUEUE, MSG_ERRQUEUE}}, false},
 };
 
 static int add_rule(scmp_filter_ctx ctx, const struct rule *r)
@@ -88,11 +95,14 @@ static int compile(void)
     scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
     int fd = -1, r = ctx ? 0 : -ENOMEM;
 
-    /* Calls of another architecture (32-bit) are left alone. */
+    /* Those of another architecture have been seen to by compat_filter(). */
     if (r == 0)
         r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ALLOW);
     for (size_t i = 0; r == 0 && i < sizeof(rules) / sizeof(rules[0]); i++)
         r = add_rule(ctx, &rules[i]);
+    /* Its sockets would be made where no filter sees them. Programs that find none do without. */
+    if (r == 0)
+        r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(io_uring_setup), 0);
     if (r == 0) {
         fd = memfd_create("tapstack-filter", MFD_CLOEXEC);
         r = fd < 0 ? -errno : seccomp_export_bpf(ctx, fd);
@@ -119,15 +129,16 @@ int filter_install(void)
 {
     static struct sock_filter code[BPF_MAXINSNS];
     struct sock_fprog program = {.filter = code};
+    size_t first = compat_filter(code);
     int fd = compile();
     ssize_t n;
 
     if (fd < 0)
         return fd;
-    n = pread(fd, code, sizeof(code), 0);
+    n = pread(fd, code + first, sizeof(code) - first * sizeof(code[0]), 0);
     close(fd);
     if (n <= 0 || n % (ssize_t)sizeof(code[0]) != 0)
         return -EIO;
-    program.len = (unsigned short)((size_t)n / sizeof(code[0]));
+    program.len = (unsigned short)(first + (size_t)n / sizeof(code[0]));
     return install(&program, SECCOMP_FILTER_FLAG_NEW_LISTENER | WAIT_KILLABLE);
 }

@@ -243,6 +243,7 @@ static int choose(const char *name)
         return 0; /* execvp says it */
     switch (program_kind(path)) {
     case PROGRAM_STATIC:
+    case PROGRAM_COMPAT:
         opt.seccomp = true;
         return 0;
     case PROGRAM_PRIVILEGED:
@@ -258,8 +259,7 @@ static int choose(const char *name)
                 path);
         return RUN_CANNOT_EXECUTE;
     case PROGRAM_FOREIGN:
-        fprintf(stderr, "tapstack run: %s is not for this machine's own architecture (32-bit?)\n",
-                path);
+        fprintf(stderr, "tapstack run: %s is not for this machine's architecture\n", path);
         return RUN_CANNOT_EXECUTE;
     default:
         return 0;

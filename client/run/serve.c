@@ -15,6 +15,7 @@
 #include "ipc/scope.h"
 #include "client/lib/socket.h"
 #include "client/run/blocked.h"
+#include "client/run/compat.h"
 #include "ipc/name.h"
 
 #include <errno.h>
@@ -194,10 +195,6 @@ static int64_t serve_accept(struct target *t, int fd)
     int64_t r = 0, verdict;
     int got;
 
-    if (t->args[1])
-        r = read_room(t, &room);
-    if (r < 0)
-        return r;
     /* Before a connection is taken that could then not be given. */
     if (!target_has_slot(t))
         return -EMFILE;
@@ -207,6 +204,8 @@ static int64_t serve_accept(struct target *t, int fd)
     if (got < 0)
         return got;
     if (t->args[1])
+        r = read_room(t, &room);
+    if (r == 0 && t->args[1])
         r = write_address(t, &ss, len, room);
     if (r == 0)
         r = target_give(t, got, t->nr == SYS_accept4 && (t->args[3] & SOCK_CLOEXEC));
@@ -242,9 +241,9 @@ static int64_t serve_setsockopt(struct target *t, int fd)
     if (len < 0)
         return -EINVAL;
     r = target_read(t, t->args[3], value, n);
-    if (r < 0)
-        return r;
-    return result(ts_setsockopt(fd, (int)t->args[1], (int)t->args[2], value, (socklen_t)n));
+    /* a pointer that leads nowhere: what is wrong otherwise may come first */
+    return result(
+        ts_setsockopt(fd, (int)t->args[1], (int)t->args[2], r < 0 ? NULL : value, (socklen_t)n));
 }
 
 static int64_t serve_ioctl(struct target *t, int fd)
@@ -297,10 +296,14 @@ static serve_fn function_for(int nr)
         return serve_sendto;
     case SYS_sendmsg:
         return serve_sendmsg;
+    case SYS_sendmmsg:
+        return serve_sendmmsg;
     case SYS_recvfrom:
         return serve_recvfrom;
     case SYS_recvmsg:
         return serve_recvmsg;
+    case SYS_recvmmsg:
+        return serve_recvmmsg;
     default:
         return NULL;
     }
@@ -308,11 +311,13 @@ static serve_fn function_for(int nr)
 
 void serve(struct target *t)
 {
+    int64_t translated = t->other ? compat_translate(t) : 0, r = TARGET_CONTINUE;
     serve_fn f = function_for(t->nr);
-    int64_t r = TARGET_CONTINUE;
     int fd = -1;
 
-    if (t->nr == SYS_socket)
+    if (translated != 0)
+        r = translated;
+    else if (t->nr == SYS_socket)
         r = serve_socket(t);
     else if (f)
         fd = target_descriptor(t, (int)t->args[0]);

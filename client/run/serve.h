@@ -20,7 +20,9 @@ int64_t serve_connect_to(struct target *t, int fd, uint64_t address, uint64_t le
  */
 int64_t serve_sendto(struct target *t, int fd);
 int64_t serve_sendmsg(struct target *t, int fd);
+int64_t serve_sendmmsg(struct target *t, int fd);
 int64_t serve_recvfrom(struct target *t, int fd);
 int64_t serve_recvmsg(struct target *t, int fd);
+int64_t serve_recvmmsg(struct target *t, int fd);
 
 #endif

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -73,6 +74,17 @@ static int64_t fast_open(struct target *t, int fd, int *flags, uint64_t name, ui
     return serve_connect_to(t, fd, name, len);
 }
 
+/* The kernel copies a destination, although TCP then does not look at it. */
+static int check_name(const struct target *t, uint64_t name, uint64_t len)
+{
+    char copy[sizeof(struct sockaddr_storage)];
+    int n = (int)len;
+
+    if (!name)
+        return 0;
+    return n < 0 || (size_t)n > sizeof(copy) ? -EINVAL : target_read(t, name, copy, (size_t)n);
+}
+
 int64_t serve_sendto(struct target *t, int fd)
 {
     struct iovec iov = {(void *)(uintptr_t)t->args[1], t->args[2]};
@@ -81,14 +93,17 @@ int64_t serve_sendto(struct target *t, int fd)
 
     if (t->args[2] > SSIZE_MAX)
         return -EINVAL;
+    r = check_name(t, t->args[4], t->args[5]);
+    if (r < 0)
+        return r;
     r = fast_open(t, fd, &flags, t->args[4], t->args[5]);
     return r != 0 ? r : send_pieces(t, fd, &iov, 1, flags);
 }
 
 /* The header and its vector, which the caller frees. */
-static int read_header(const struct target *t, struct msghdr *msg, struct iovec **iov)
+static int read_header(const struct target *t, uint64_t at, struct msghdr *msg, struct iovec **iov)
 {
-    int r = target_read(t, t->args[1], msg, sizeof(*msg));
+    int r = target_read(t, at, msg, sizeof(*msg));
 
     if (r < 0)
         return r;
@@ -105,12 +120,11 @@ static int read_header(const struct target *t, struct msghdr *msg, struct iovec 
     return r;
 }
 
-int64_t serve_sendmsg(struct target *t, int fd)
+static int64_t send_at(struct target *t, int fd, uint64_t at, int flags)
 {
     struct msghdr msg;
     struct iovec *iov;
-    int flags = (int)t->args[2];
-    int64_t r = read_header(t, &msg, &iov);
+    int64_t r = read_header(t, at, &msg, &iov);
 
     if (r < 0)
         return r;
@@ -119,6 +133,37 @@ int64_t serve_sendmsg(struct target *t, int fd)
         r = send_pieces(t, fd, iov, msg.msg_iovlen, flags);
     free(iov);
     return r;
+}
+
+int64_t serve_sendmsg(struct target *t, int fd)
+{
+    return send_at(t, fd, t->args[1], (int)t->args[2]);
+}
+
+/* One message after the other; what an earlier one came to goes before an error. */
+static int64_t each_message(struct target *t, int fd, int flags,
+                            int64_t (*one)(struct target *t, int fd, uint64_t at, int flags))
+{
+    unsigned n = (unsigned)t->args[2] < IOV_MAX_ ? (unsigned)t->args[2] : IOV_MAX_;
+
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t at = t->args[1] + i * sizeof(struct mmsghdr);
+        int64_t r = one(t, fd, at, flags & ~MSG_WAITFORONE);
+        unsigned len = r < 0 ? 0 : (unsigned)r;
+
+        if (r >= 0)
+            r = target_write(t, at + offsetof(struct mmsghdr, msg_len), &len, sizeof(len));
+        if (r < 0)
+            return i > 0 ? i : r;
+        if (flags & MSG_WAITFORONE)
+            flags |= MSG_DONTWAIT;
+    }
+    return n;
+}
+
+int64_t serve_sendmmsg(struct target *t, int fd)
+{
+    return each_message(t, fd, (int)t->args[3], send_at);
 }
 
 static int64_t watched_recv(struct target *t, int fd, void *buf, size_t n, int flags)
@@ -149,30 +194,41 @@ int64_t serve_recvfrom(struct target *t, int fd)
     got = watched_recv(t, fd, buf, n, flags);
     if (got > 0 && !(flags & RECV_SPECIAL))
         r = target_write(t, t->args[1], buf, (size_t)got);
-    if (got >= 0 && r == 0 && t->args[4] && t->args[5])
+    if (got >= 0 && r == 0 && t->args[4])
         r = target_write(t, t->args[5], &zero, sizeof(zero)); /* TCP names no sender */
     free(buf);
     return r < 0 ? r : got;
 }
 
-int64_t serve_recvmsg(struct target *t, int fd)
+static int64_t recv_at(struct target *t, int fd, uint64_t at, int flags)
 {
     struct msghdr msg;
     struct iovec *iov;
     size_t sum = 0;
     char none = 0; /* flags brought us here: nothing is copied */
-    int64_t got = read_header(t, &msg, &iov);
+    int64_t got = read_header(t, at, &msg, &iov);
 
     if (got < 0)
         return got;
     for (size_t i = 0; i < msg.msg_iovlen && sum < INT_MAX; i++)
         sum += iov[i].iov_len < INT_MAX ? iov[i].iov_len : INT_MAX;
     free(iov);
-    got = watched_recv(t, fd, &none, sum, (int)t->args[2]);
+    got = watched_recv(t, fd, &none, sum, flags);
     if (got < 0)
         return got;
     msg.msg_namelen = 0;
     msg.msg_controllen = 0;
     msg.msg_flags = 0;
-    return target_write(t, t->args[1], &msg, sizeof(msg)) < 0 ? -EFAULT : got;
+    return target_write(t, at, &msg, sizeof(msg)) < 0 ? -EFAULT : got;
+}
+
+int64_t serve_recvmsg(struct target *t, int fd)
+{
+    return recv_at(t, fd, t->args[1], (int)t->args[2]);
+}
+
+/* The time-out is looked at between messages only (recvmmsg(2)): of those here, none can wait. */
+int64_t serve_recvmmsg(struct target *t, int fd)
+{
+    return each_message(t, fd, (int)t->args[3], recv_at);
 }

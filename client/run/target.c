@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/audit.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,12 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#if defined(__x86_64__)
+#define OWN_ARCH AUDIT_ARCH_X86_64
+#else
+#define OWN_ARCH call.data.arch /* the filter lets no other stop */
+#endif
 
 #ifndef PIDFD_THREAD
 #define PIDFD_THREAD O_EXCL /* Linux 6.9 */
@@ -31,6 +38,7 @@ int target_receive(int listener, struct target *t)
                          .id = call.id,
                          .tid = (pid_t)call.pid,
                          .nr = call.data.nr,
+                         .other = call.data.arch != OWN_ARCH,
                          .pidfd = -1};
     memcpy(t->args, call.data.args, sizeof(t->args));
     return 0;

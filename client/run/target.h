@@ -24,6 +24,7 @@ struct target {
     uint64_t id;
     pid_t tid;
     int nr;
+    bool other; /**< of another word size */
     uint64_t args[6];
     int pidfd;
 };

@@ -16,10 +16,10 @@ static bool has_two(const struct bytestream *b)
     return b->ext[1].base != NULL;
 }
 
-void bytestream_init(struct bytestream *b, struct extent_pool *pool, uint64_t start_offset,
+void bytestream_init(struct bytestream *b, struct account *account, uint64_t start_offset,
                      uint32_t max_size)
 {
-    *b = (struct bytestream){.pool = pool, .tail = start_offset};
+    *b = (struct bytestream){.account = account, .tail = start_offset};
     b->max_size = max_size < EXTENT_MAX ? max_size : EXTENT_MAX;
 }
 
@@ -30,12 +30,11 @@ uint64_t bytestream_capacity_end(const struct bytestream *b)
     return b->tail + b->ext[0].size;
 }
 
-/* The smallest extent for n bytes; n <= EXTENT_MAX. */
-static uint32_t size_for(uint64_t n)
+uint32_t bytestream_extent_size(uint64_t n)
 {
     uint32_t size = EXTENT_MIN;
 
-    while (size < n)
+    while (size < n && size < EXTENT_MAX)
         size *= 2;
     return size;
 }
@@ -56,14 +55,14 @@ int bytestream_reserve(struct bytestream *b, uint64_t occupied_end, uint64_t end
         return -ENOBUFS;
 
     /* More than the newest extent holds, hence a power of two that is at least its double. */
-    e = extent_get(b->pool, size_for(end - b->tail));
+    e = account_extent_get(b->account, bytestream_extent_size(end - b->tail));
     if (!e.base)
         return -ENOMEM;
     if (occupied_end == b->tail) {
         bytestream_give_back(b);
         b->ext[0] = e;
     } else {
-        extent_put(b->pool, b->ext[1]); /* if it exists, it holds no live byte */
+        account_extent_put(b->account, b->ext[1]); /* if it exists, it holds no live byte */
         b->ext[1] = e;
         b->boundary = occupied_end;
     }
@@ -133,7 +132,7 @@ void bytestream_release(struct bytestream *b, uint64_t upto)
         return;
     b->tail = upto;
     if (has_two(b) && upto >= b->boundary) {
-        extent_put(b->pool, b->ext[0]);
+        account_extent_put(b->account, b->ext[0]);
         b->ext[0] = b->ext[1];
         b->ext[1] = (struct extent){0};
     }
@@ -142,7 +141,7 @@ void bytestream_release(struct bytestream *b, uint64_t upto)
 void bytestream_give_back(struct bytestream *b)
 {
     for (int i = 0; i < 2; i++) {
-        extent_put(b->pool, b->ext[i]);
+        account_extent_put(b->account, b->ext[i]);
         b->ext[i] = (struct extent){0};
     }
 }

@@ -13,13 +13,13 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#include "proto/base/extent.h"
+#include "proto/base/account.h"
 
 /* All fields may be read; only max_size may be set from outside. */
 struct bytestream {
-    struct extent_pool *pool;
-    uint64_t boundary; /* of use only while ext[1] exists */
-    uint64_t tail;     /* the oldest live offset */
+    struct account *account; /* that pays for the extents */
+    uint64_t boundary;       /* of use only while ext[1] exists */
+    uint64_t tail;           /* the oldest live offset */
     struct extent
         ext[2]; /* ext[0] holds offsets below boundary, ext[1] the others; alone, ext[0] all */
     uint32_t max_size; /* most bytes from tail to the end of a reservation */
@@ -27,7 +27,7 @@ struct bytestream {
 __attribute__((packed, aligned(4))); /* two lie in every connection, with 4 bytes of padding each */
 
 /* Make an empty stream at start_offset, without storage. max_size: bytes, cut to EXTENT_MAX. */
-void bytestream_init(struct bytestream *b, struct extent_pool *pool, uint64_t start_offset,
+void bytestream_init(struct bytestream *b, struct account *account, uint64_t start_offset,
                      uint32_t max_size);
 
 /*
@@ -38,6 +38,9 @@ void bytestream_init(struct bytestream *b, struct extent_pool *pool, uint64_t st
  * -ENOMEM. On failure the state is unchanged.
  */
 int bytestream_reserve(struct bytestream *b, uint64_t occupied_end, uint64_t end);
+
+/* The size of the smallest extent for n bytes (the largest there is, when none is large enough). */
+uint32_t bytestream_extent_size(uint64_t n);
 
 /* The largest `end` for which [tail, end) has storage now (may be beyond tail + max_size); tail
  * without storage. */

@@ -137,14 +137,30 @@ static void each_in_chain(struct hash_node *node, void (*cb)(struct hash_node *n
     }
 }
 
+/* What was in bucket b of the present array, wherever it is now. */
+static void each_in_bucket(struct hash_table *t, size_t b,
+                           void (*cb)(struct hash_node *node, void *ctx), void *ctx)
+{
+    if (b >= t->moved) {
+        each_in_chain(t->buckets[b], cb, ctx);
+        return;
+    }
+    each_in_chain(t->grown[b], cb, ctx);
+    each_in_chain(t->grown[b + t->size], cb, ctx);
+}
+
 void hash_each(struct hash_table *t, void (*cb)(struct hash_node *node, void *ctx), void *ctx)
 {
-    for (size_t b = 0; b < t->moved; b++) {
-        each_in_chain(t->grown[b], cb, ctx);
-        each_in_chain(t->grown[b + t->size], cb, ctx);
-    }
-    for (size_t b = t->moved; b < t->size; b++)
-        each_in_chain(t->buckets[b], cb, ctx);
+    for (size_t b = 0; b < t->size; b++)
+        each_in_bucket(t, b, cb, ctx);
+}
+
+void hash_each_next(struct hash_table *t, size_t *cursor,
+                    void (*cb)(struct hash_node *node, void *ctx), void *ctx)
+{
+    if (*cursor >= t->size)
+        *cursor = 0;
+    each_in_bucket(t, (*cursor)++, cb, ctx);
 }
 
 void hash_destroy(struct hash_table *t)

@@ -61,6 +61,14 @@ size_t hash_count(const struct hash_table *t);
  */
 void hash_each(struct hash_table *t, void (*cb)(struct hash_node *node, void *ctx), void *ctx);
 
+/*
+ * As hash_each, for the nodes of one part of the table only; *cursor, 0 at first, is moved on to
+ * the next. So many calls as there are buckets see each node that stays in the table once; growth
+ * in between may show some twice.
+ */
+void hash_each_next(struct hash_table *t, size_t *cursor,
+                    void (*cb)(struct hash_node *node, void *ctx), void *ctx);
+
 /* Free the arrays. Nodes still in the table are forgotten, not freed. */
 void hash_destroy(struct hash_table *t);
 

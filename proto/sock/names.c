@@ -261,6 +261,9 @@ int sock_connect(struct sock *s, const struct ip_endpoint *remote, uint64_t now)
     /* the unspecified address means this host (Linux) */
     if (ip_addr_is_any(&peer.addr))
         peer.addr = s->st->config.address.addr;
+    /* a connection that could not buffer anything is none (Linux: no memory for the SYN) */
+    if (!account_may_take(tcp_account(s->tcb), EXTENT_MIN))
+        return COUNT(s->st, quota_refused), -ENOBUFS;
     s->tcb->conn.local.addr = neutral(s, &s->tcb->conn.local.addr);
     err = tcp_connect(s->tcb, &peer);
     s->connecting = !err;

@@ -4,10 +4,13 @@
 
 #include <poll.h>
 
-static bool memory_is_short(const struct stack *st)
+static bool memory_is_short(const struct tcb *tp)
 {
+    const struct stack *st = tp->st;
     uint64_t limit = st->mem.limit;
 
+    if (!account_has_room(tcp_account(tp), tcp_account(tp)->limit / 8))
+        return true;
     return limit && st->mem.used - st->extents.cached > limit - limit / 8;
 }
 
@@ -20,7 +23,7 @@ static bool enough(const struct sock *s)
     uint64_t target = (uint64_t)s->rcvlowat + (sock_at_mark(s) && !s->oob_inline);
 
     return avail &&
-           (avail >= target || tcp_receive_window(tp) <= tp->rcv_mss || memory_is_short(s->st));
+           (avail >= target || tcp_receive_window(tp) <= tp->rcv_mss || memory_is_short(tp));
 }
 
 bool sock_readable(const struct sock *s)

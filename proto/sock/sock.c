@@ -33,7 +33,7 @@ int sock_create(struct stack *st, bool v6, struct sock **out)
 
     if (st->n_sockets >= st->config.max_sockets)
         return -ENFILE;
-    tp = tcb_new(st);
+    tp = tcb_new(st, &st->tcp.common);
     if (!tp)
         return COUNT(st, sock_no_memory), -ENOMEM;
     s = sock_wrap(st, tp);
@@ -98,6 +98,7 @@ void sock_retire(struct sock *s)
     s->linger = false;
     s->retired = true;
     s->st->n_sockets--;
+    quota_release(s->tcb);
     if (s->tcb->conn.state == TCPS_CLOSED)
         port_release(s->st, &s->tcb->bind);
 }

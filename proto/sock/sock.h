@@ -105,6 +105,13 @@ void *sock_user(const struct sock *s);
 /** Who the socket is for (a user id): SO_REUSEPORT shares a port among sockets of one owner only.
  */
 void sock_set_owner(struct sock *s, uint32_t owner);
+/**
+ * Its memory is on the account of this owner, who may have `limit` bytes (0: nobody in particular
+ * pays); children of a listener are on its own from birth. Three quarters of it are for connections
+ * and what they are to send, the rest for what their peers were promised. 0; -ENOBUFS: it is used
+ * up; -ENOMEM. What the owner has already stays when the limit falls.
+ */
+int sock_set_quota(struct sock *s, uint32_t owner, uint64_t limit);
 /** Identity of the socket in its stack, never reused. */
 uint64_t sock_id(const struct sock *s);
 
@@ -145,8 +152,9 @@ int sock_listen(struct sock *s, int backlog, uint64_t now);
 
 /**
  * connect(2), never blocking: -EINPROGRESS when the SYN is on its way, then -EALREADY, then 0 once,
- * then -EISCONN. -ENETUNREACH, -EADDRNOTAVAIL, -EADDRINUSE, -EOPNOTSUPP (listener), -EINVAL, the
- * pending error. A broadcast or multicast destination is -ENETUNREACH, as Linux answers.
+ * then -EISCONN. -ENOBUFS (the owner's memory is used up), -ENETUNREACH, -EADDRNOTAVAIL,
+ * -EADDRINUSE, -EOPNOTSUPP (listener), -EINVAL, the pending error. A broadcast or multicast
+ * destination is -ENETUNREACH, as Linux answers.
  */
 int sock_connect(struct sock *s, const struct ip_endpoint *remote, uint64_t now);
 

@@ -192,25 +192,38 @@ static void drop_empty_tail(struct tcb *tp)
  * What is to be sent may take three quarters of the memory. The rest is for what arrives: else two
  * hosts that are both full of bytes to send would wait for each other until they give up.
  */
-static bool may_take(const struct stack *st, uint64_t bytes)
+static bool may_take(const struct tcb *tp, uint64_t bytes)
 {
+    const struct stack *st = tp->st;
     uint64_t limit = st->mem.limit;
 
-    return !limit || st->mem.used - st->extents.cached + bytes <= limit - limit / 4;
+    if (limit && st->mem.used - st->extents.cached + bytes > limit - limit / 4)
+        return false;
+    return account_may_take(tcp_account(tp), bytes) ||
+           (bytes <= EXTENT_MIN && !bytestream_footprint(&tp->snd));
+}
+
+/* Less than was asked for, so that each connection can go on whatever its owner's others hold. */
+static void reserve_least(struct tcb *tp)
+{
+    if (!bytestream_footprint(&tp->snd) && may_take(tp, EXTENT_MIN))
+        (void)bytestream_reserve(&tp->snd, tp->snd_offset, tp->snd_offset + EXTENT_MIN);
 }
 
 /* Growing while bytes are live adds the second and last extent: it must then hold the whole send
- * buffer. */
+ * buffer, or as much of that as may be taken. */
 int tcp_reserve_send(struct tcb *tp, size_t n)
 {
-    uint64_t end = tp->snd_offset + n, most = tp->snd.tail + tp->sndbuf;
+    uint64_t tail = tp->snd.tail, end = tp->snd_offset + n, most = tail + tp->sndbuf;
 
     if (bytestream_capacity_end(&tp->snd) >= end)
         return 0;
-    if (!may_take(tp->st, end - tp->snd.tail))
+    if (!may_take(tp, bytestream_extent_size(end - tail))) {
+        reserve_least(tp);
         return -ENOMEM;
-    if (most > end && !may_take(tp->st, most - tp->snd.tail))
-        most = end;
+    }
+    while (most > end && !may_take(tp, bytestream_extent_size(most - tail)))
+        most = tail + bytestream_extent_size(most - tail) / 2;
     if (bytestream_footprint(&tp->snd) && most > end &&
         bytestream_reserve(&tp->snd, tp->snd_offset, most) == 0)
         return 0;

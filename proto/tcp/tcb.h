@@ -30,6 +30,9 @@
 #define TCP_PROBE_RETRY          500000u  /**< after a local failure to send */
 #define TCP_KEEPALIVE_MAX_PROBES 127
 
+/** Most bytes that a stream may hold. */
+#define TCP_MAX_STREAM (16u << 20)
+
 /** Who is in the demultiplexing table. */
 enum tcp_conn_kind { TCP_KIND_FULL, TCP_KIND_REQUEST, TCP_KIND_TIMEWAIT };
 
@@ -387,6 +390,12 @@ static inline uint32_t tcp_in_flight(const struct tcb *tp)
     return tp->packets_out - (tp->sacked_out + tp->lost_out) + tp->retrans_out;
 }
 
+/** Who pays for its memory. */
+static inline struct account *tcp_account(const struct tcb *tp)
+{
+    return tp->snd.account;
+}
+
 /** What may be in flight: the congestion window, or less while a smaller path MTU's losses are sent
  * again. */
 static inline uint32_t tcp_send_window(const struct tcb *tp)
@@ -445,13 +454,15 @@ static inline uint32_t tcp_receive_window(const struct tcb *tp)
 }
 
 /**
- * Memory is short (Linux: tcp_under_memory_pressure): buffers and windows stop growing. Sending
- * streams may take three quarters of the memory (send path, step 8), so the rest is there for what
- * has been promised to peers.
+ * Memory is short (Linux: tcp_under_memory_pressure), in all or the owner's: buffers and windows
+ * stop growing. Sending streams may take three quarters of the memory (send path, step 8), so the
+ * rest is there for what has been promised to peers.
  */
-static inline bool tcp_under_pressure(const struct stack *st)
+static inline bool tcp_under_pressure(const struct tcb *tp)
 {
-    return st->mem.limit && st->mem.used > st->mem.limit / 4 * 3;
+    const struct mem *m = &tp->st->mem;
+
+    return (m->limit && m->used > m->limit / 4 * 3) || account_is_short(tcp_account(tp));
 }
 
 /** Bytes that were received in order and that no program has read. */

@@ -3,6 +3,7 @@
 #ifndef TS_PROTO_TCP_TCP_TABLE_H
 #define TS_PROTO_TCP_TCP_TABLE_H
 
+#include "proto/base/account.h"
 #include "proto/base/hash.h"
 #include "proto/base/list.h"
 #include "proto/base/pool.h"
@@ -24,12 +25,16 @@ struct tcp_table {
     struct hash_table conns;     /**< struct tcp_conn: full connections, requests, TIME-WAIT */
     struct hash_table listeners; /**< struct sock.listen_node, by local port */
     struct hash_table binds;     /**< struct bind_bucket, by local port */
+    struct hash_table accounts;  /**< struct account.node, by owner: those with a limit */
+    struct account common;       /**< of all others */
+    struct pool account_pool;
     struct pool tcb_pool, sock_pool, segment_pool, range_pool, request_pool, timewait_pool,
         listener_pool, bind_pool, call_pool, bbr_pool, accecn_pool;
     struct siphash_key demux_key, isn_key, ts_key, port_key, cookie_key[2];
     uint32_t port_offsets[TCP_PORT_TABLE];
     struct list timewaits;  /**< struct tcp_timewait.age_link, oldest first */
     uint64_t windows_grown; /**< sum of tcb.window_grown, at most stack_config.window_budget */
+    size_t window_sweep;    /**< where in by_id an idle one is looked for next */
     uint32_t n_tcbs, n_orphans, n_requests, n_timewait;
 };
 

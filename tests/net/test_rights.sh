@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # Rights, with programs of other users: the control socket's mode and group, and the table of the
-# configuration: ports and addresses to bind, destinations, the number of sockets.
+# configuration: ports and addresses to bind, destinations, the number of sockets, memory.
 . "$(dirname "$0")/lib.sh"
 ts_enter rights "$@"
 
@@ -23,6 +23,8 @@ bind = $US:80, :9000-9010
 [group 4002]
 connect = $PEER:8000
 connections = 3
+[user 4005]
+memory = 1M
 END
 
 # attempt UID GROUPS PYTHON: what it prints, or the error's name
@@ -64,6 +66,26 @@ same "others go everywhere" ECONNREFUSED "$(attempt 4009 4000 "connect('$PEER', 
 same "a group's number of sockets" EMFILE \
     "$(attempt 4003 4000,4002 "len([socket.socket() for _ in range(4)])")"
 same "is each member's own" 3 "$(attempt 4004 4000,4002 "len([socket.socket() for _ in range(3)])")"
+
+# One user uses his memory up and holds it: he gets no more, others notice nothing.
+quota() { # quota UID WHAT
+    as "$1" 4000 "$BUILD/tapstack" --socket "$TS_SOCK" run -- "$PYTHON" -c "$(cat "${0%/*}/quota.py")" "$2" $PEER
+}
+ts_spawn "$PYTHON" "${0%/*}/quota.py" serve $PEER >"$TS_DIR/serve" 2>&1
+ts_until 5 grep -q ready "$TS_DIR/serve"
+mkfifo "$TS_DIR/go"
+(exec 4<>"$TS_DIR/go" && quota 4005 fill <"$TS_DIR/go") >"$TS_DIR/filled" 2>&1 &
+filler=$!
+refused_twice() { [ "$(wc -l <"$TS_DIR/filled")" -ge 2 ]; }
+ts_until 30 refused_twice
+same "who has used up his memory gets no more sockets" ENOBUFS "$(sed -n 1p "$TS_DIR/filled")"
+same "and connects nowhere" ENOBUFS "$(sed -n 2p "$TS_DIR/filled")"
+same "another one's transfer goes on" 4194304 "$(quota 4009 talk)"
+same "a third has his own account" bound "$(attempt 4001 4000 "bind('$US', 80)")"
+echo >"$TS_DIR/go"
+wait "$filler"
+same "what he gives back he may have again" 4194304 "$(sed -n 3p "$TS_DIR/filled")"
+check "the daemon counts who was refused" test "$(ts_stat quota_refused)" -ge 2
 ts_stop
 
 cat >"$TS_DIR/conf" <<END

@@ -110,6 +110,24 @@ pipe_ends() {
 }
 check "a supervisor does not keep the program's pipe" pipe_ends
 
+# ---------------------------------------------------------------------- the other word size, io_uring
+lo() { timeout 20 "$@" && cmp "$W/file" "$TS_DIR/got"; }
+WORD32=$BUILD/tests/net/programs/word32
+if [ -x "$WORD32" ]; then
+    # shellcheck disable=SC2016 # the inner shell expands
+    W32=(sh -c 'exec "$@" >"$TS_DIR/got"' sh "${R[@]}" --)
+    check "a 32-bit program" from $US "${W32[@]}" "$WORD32" $PEER 8000
+    check "bash becomes a 32-bit program" from $US "${W32[@]}" bash -c 'exec "$@"' bash "$WORD32" $PEER 8000
+    check "a supervised shell starts a 32-bit program" from $US "${W32[@]}" busybox sh -c '"$@"; exit $?' sh \
+        "$WORD32" $PEER 8000
+    check "a 32-bit program to loopback" lo "${W32[@]}" "$WORD32" 127.0.0.1 8001
+    ring32() { "${R[@]}" -- "$WORD32" $PEER 8000 ring; }
+    same "a 32-bit program finds no io_uring" 38 "$(ring32; echo $?)"
+fi
+ring() { "$@" "$PYTHON" -c 'import ctypes; print(ctypes.CDLL(None, use_errno=True).syscall(425, 4, ctypes.create_string_buffer(256)) >= 0 or ctypes.get_errno())'; }
+same "a supervised program finds no io_uring (ENOSYS)" 38 "$(ring "${R[@]}" --seccomp --)"
+same "others find what the kernel has" "$(ring)" "$(ring "${R[@]}" --)"
+
 # ---------------------------------------------------------------------- Go
 WEB=$BUILD/tests/net/web
 ts_spawn "$WEB" serve 0.0.0.0:8010 >"$TS_DIR/web"
@@ -124,7 +142,6 @@ check "Go at both ends" timeout 30 "${R[@]}" -- "$WEB" fetch http://$US:8011 100
 check "a Go client to loopback" timeout 30 "${R[@]}" -- "$WEB" fetch http://127.0.0.1:8010 20000 20 4
 
 # ---------------------------------------------------------------------- which destinations
-lo() { timeout 20 "$@" && cmp "$W/file" "$TS_DIR/got"; }
 BB_LO=(busybox wget -q -O "$TS_DIR/got" http://127.0.0.1:8001/file)
 check "busybox to loopback" lo "${R[@]}" -- "${BB_LO[@]}"
 for way in busybox curl; do

@@ -199,7 +199,7 @@ void tcp_sndbuf_expand(struct tcb *tp)
     uint64_t most = (uint64_t)tp->st->tcp.tunables.wmem_max;
     uint64_t want = segs * tp->mss_cache * (tp->cc->sndbuf_factor ? tp->cc->sndbuf_factor : 2);
 
-    if (tp->sndbuf_locked || tcp_under_pressure(tp->st))
+    if (tp->sndbuf_locked || tcp_under_pressure(tp))
         return;
     if (want > most)
         want = most;

@@ -14,7 +14,7 @@ void tcp_send_fin(struct tcb *tp)
     if (tp->fin_queued)
         return;
     if (!seg) {
-        seg = pool_get(&tp->st->tcp.segment_pool);
+        seg = segment_new(tp);
         if (!seg) {
             /* no memory for one segment: try again soon rather than lose the FIN */
             tcp_timer_set(tp, TCP_TIMER_retry, tp->st->now + TCP_PROBE_RETRY);

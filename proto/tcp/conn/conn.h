@@ -6,7 +6,8 @@
 #include "proto/tcp/tcb.h"
 
 /* conn/tcb.c: birth and death */
-struct tcb *tcb_new(struct stack *st);
+/** On this account; NULL: no memory, in all or there. */
+struct tcb *tcb_new(struct stack *st, struct account *account);
 /** Leave the tables, stop timers, free buffers; state becomes CLOSED. The tcb itself lives on while
  * a sock holds it. */
 void tcp_done(struct tcb *tp);
@@ -22,6 +23,23 @@ void tcp_orphan(struct tcb *tp);
 void tcp_touch(struct tcb *tp, uint8_t pending);
 /** After the handshake: windows, MSS, buffers, timers, congestion control. */
 void tcp_init_transfer(struct tcb *tp);
+
+/* conn/quota.c: who pays */
+int quota_init(struct stack *st);
+void quota_destroy(struct stack *st);
+/** Begin both streams on this account; false: it is used up. */
+bool quota_join(struct tcb *tp, struct account *a);
+void quota_leave(struct tcb *tp);
+/** It is nobody's in particular any more. */
+void quota_release(struct tcb *tp);
+/** What this connection is charged. */
+uint64_t quota_cost(const struct tcb *tp);
+/** NULL: the stack has no memory. */
+struct segment *segment_new(struct tcb *tp);
+void segment_free(struct tcb *tp, struct segment *seg);
+/** NULL: no memory, in all or of the owner. */
+struct ooo_range *range_new(struct tcb *tp);
+void range_free(struct tcb *tp, struct ooo_range *r);
 
 /* conn/demux.c: hashed lookup */
 uint64_t demux_hash(const struct stack *st, const struct ip_endpoint *local,

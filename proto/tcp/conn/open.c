@@ -50,7 +50,7 @@ static int claim_tuple(struct tcb *tp, uint32_t *tw_isn)
 
 static int queue_syn(struct tcb *tp)
 {
-    struct segment *seg = pool_get(&tp->st->tcp.segment_pool);
+    struct segment *seg = segment_new(tp);
 
     if (!seg)
         return -ENOMEM;

@@ -326,7 +326,7 @@ static void fill_from_request(struct tcb *tp, const struct tcp_request *req,
 static struct tcb *make_child(struct stack *st, struct tcp_request *req, const struct tcp_seg *seg)
 {
     struct sock *parent = req->listener;
-    struct tcb *tp = tcb_new(st);
+    struct tcb *tp = tcb_new(st, tcp_account(parent->tcb));
     struct sock *child;
 
     if (!tp)

@@ -11,9 +11,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 
-#define MAX_STREAM (16u << 20)
-
-struct tcb *tcb_new(struct stack *st)
+struct tcb *tcb_new(struct stack *st, struct account *account)
 {
     struct tcp_tunables *tun = &st->tcp.tunables;
     struct tcb *tp = pool_get(&st->tcp.tcb_pool);
@@ -21,6 +19,10 @@ struct tcb *tcb_new(struct stack *st)
     if (!tp)
         return NULL;
     tp->st = st;
+    if (!quota_join(tp, account)) {
+        pool_put(&st->tcp.tcb_pool, tp);
+        return NULL;
+    }
     tp->conn.kind = TCP_KIND_FULL;
     tp->conn.state = TCPS_CLOSED;
     tp->timer.node.kind = STACK_TIMER_TCP;
@@ -28,8 +30,6 @@ struct tcb *tcb_new(struct stack *st)
     list_init(&tp->sendq);
     list_init(&tp->rtxq);
     list_init(&tp->sent_order);
-    bytestream_init(&tp->snd, &st->extents, 0, MAX_STREAM);
-    bytestream_init(&tp->rcv, &st->extents, 0, MAX_STREAM);
     tp->rcvbuf = (uint32_t)tun->rmem_default;
     tp->sndbuf = (uint32_t)tun->wmem_default;
     tp->reordering = (uint16_t)tun->reordering;
@@ -66,7 +66,7 @@ static void free_segments(struct tcb *tp, struct list *queue)
     struct list *l;
 
     while ((l = list_pop(queue)))
-        pool_put(&tp->st->tcp.segment_pool, container_of(l, struct segment, link));
+        segment_free(tp, container_of(l, struct segment, link));
 }
 
 /* The bytes that are still to be read stay: a reset keeps the receive queue (linux-receiver §14).
@@ -82,12 +82,13 @@ void tcp_done(struct tcb *tp)
     tp->pending = 0;
     free_segments(tp, &tp->sendq);
     scoreboard_clear(tp);
-    pool_put(&tp->st->tcp.segment_pool, tp->spare);
+    segment_free(tp, tp->spare);
     tp->spare = NULL;
     tcp_chrono_stop(tp, TCP_CHRONO_BUSY);
     tp->snd_una = tp->snd_nxt = tp->write_seq;
     bytestream_destroy(&tp->snd);
     tcp_ooo_purge(tp);
+    tcp_window_give_back(tp);
     if (!tp->sock || !tp->bind.fixed)
         port_release(tp->st, &tp->bind);
     tp->send_shutdown = true;
@@ -122,6 +123,7 @@ void tcb_free(struct tcb *tp)
     port_release(st, &tp->bind);
     hash_remove(&st->tcp.by_id, &tp->id_node);
     st->tcp.n_tcbs--;
+    quota_leave(tp);
     pool_put(&st->tcp.tcb_pool, tp);
 }
 

@@ -71,6 +71,11 @@ int tcp_init(struct stack *st)
             return -ENOMEM;
         }
     }
+    if (quota_init(st) != 0) {
+        for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+            hash_destroy(tables[i]);
+        return -ENOMEM;
+    }
     init_pools(st);
     draw_keys(st);
     list_init(&t->timewaits);
@@ -99,4 +104,5 @@ void tcp_destroy(struct stack *st)
     hash_destroy(&t->binds);
     hash_destroy(&t->by_id);
     destroy_pools(t);
+    quota_destroy(st);
 }

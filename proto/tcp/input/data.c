@@ -21,7 +21,7 @@ static void free_range(struct tcb *tp, struct ooo_range *r)
     rb_erase(&tp->ooo, &r->node);
     tp->ooo_bytes -= r->end_seq - r->seq;
     tp->n_ooo--;
-    pool_put(&tp->st->tcp.range_pool, r);
+    range_free(tp, r);
 }
 
 void tcp_ooo_purge(struct tcb *tp)
@@ -113,6 +113,20 @@ static bool make_room(struct tcb *tp, uint32_t seq, uint32_t end)
     return true;
 }
 
+/* What of `len` bytes in order there is room for: when memory is used up, what is there, or the
+ * smallest extent, which the owner's account never refuses. */
+static uint32_t make_room_in_order(struct tcb *tp, uint32_t len)
+{
+    uint64_t left;
+
+    if (make_room(tp, tp->rcv_nxt, tp->rcv_nxt + len))
+        return len;
+    if (len > EXTENT_MIN)
+        (void)reserve(tp, tp->rcv_offset + EXTENT_MIN);
+    left = bytestream_capacity_end(&tp->rcv) - tp->rcv_offset;
+    return left < len ? (uint32_t)left : len;
+}
+
 static void refuse(struct tcb *tp)
 {
     COUNT(tp->st, tcp_in_no_memory);
@@ -181,10 +195,13 @@ static void write_uncovered(struct tcb *tp, uint32_t seq, const uint8_t *data, u
 
 static void in_order(struct tcb *tp, const struct tcp_seg *seg, uint32_t skip, uint32_t len)
 {
-    if (!make_room(tp, tp->rcv_nxt, tp->rcv_nxt + len)) {
+    uint32_t fits = make_room_in_order(tp, len);
+
+    if (fits < len)
         refuse(tp);
+    if (!fits)
         return;
-    }
+    len = fits;
     COUNT(tp->st, tcp_in_in_order);
     if (rb_empty(&tp->ooo))
         bytestream_write(&tp->rcv, tp->rcv_offset, seg->data + skip, len);
@@ -254,7 +271,7 @@ static struct ooo_range *add_range(struct tcb *tp, uint32_t seq, uint32_t end)
         }
         return r;
     }
-    r = pool_get(&tp->st->tcp.range_pool);
+    r = range_new(tp);
     if (!r)
         return NULL;
     r->seq = seq;

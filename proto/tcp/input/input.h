@@ -71,6 +71,9 @@ void tcp_window_initial(struct stack *st, uint32_t rcvbuf, uint32_t mss, bool ws
 void tcp_window_grow(struct tcb *tp, uint32_t len);
 /** Data behind a hole keeps the program from reading: the buffer makes room for it. */
 void tcp_rcvbuf_grow_ooo(struct tcb *tp);
+/* input/window_budget.c */
+/** Take up to so many bytes of the budget; returns how many. */
+uint32_t tcp_window_take(struct tcb *tp, uint32_t bytes);
 /** The connection is over: its part of the budget is free. */
 void tcp_window_give_back(struct tcb *tp);
 void tcp_measure_rcv_mss(struct tcb *tp, const struct tcp_seg *seg);

@@ -110,27 +110,6 @@ void tcp_measure_rcv_mss(struct tcb *tp, const struct tcp_seg *seg)
     tp->ack_flags |= tp->ack_flags & TCP_ACK_PUSHED ? TCP_ACK_PUSHED2 : TCP_ACK_PUSHED;
 }
 
-/* All windows together must fit into the queue that feeds us: it has no back-pressure, what does
- * not fit is lost in bursts. */
-static bool take_budget(struct tcb *tp, uint32_t bytes)
-{
-    struct stack *st = tp->st;
-
-    if (st->config.window_budget && st->tcp.windows_grown + bytes > st->config.window_budget) {
-        COUNT(st, tcp_window_budget);
-        return false;
-    }
-    st->tcp.windows_grown += bytes;
-    tp->window_grown += bytes;
-    return true;
-}
-
-void tcp_window_give_back(struct tcb *tp)
-{
-    tp->st->tcp.windows_grown -= tp->window_grown;
-    tp->window_grown = 0;
-}
-
 /* Slow start of the window: it opens as data comes in, so that a small sender never sees a large
  * promise. */
 void tcp_window_grow(struct tcb *tp, uint32_t len)
@@ -139,15 +118,19 @@ void tcp_window_grow(struct tcb *tp, uint32_t len)
     uint32_t full = RATIO_WINDOW(tp->rcvbuf);
     uint32_t free = used < full ? full - (uint32_t)used : 0;
     uint32_t limit = tp->window_clamp < free ? tp->window_clamp : free;
-    uint32_t incr = 2u * tp->advmss;
+    uint32_t incr = 2u * tp->advmss, promised = tcp_receive_window(tp);
 
-    if (tp->rcv_ssthresh >= limit || tcp_under_pressure(tp->st))
+    if (tp->rcv_ssthresh >= limit || tcp_under_pressure(tp))
         return;
     if (incr < 2 * len)
         incr = 2 * len;
+    /* it was idle, and others had its part of the budget: as much as is promised still */
+    if (promised > tp->rcv_ssthresh && incr < promised - tp->rcv_ssthresh)
+        incr = promised - tp->rcv_ssthresh;
     if (incr > limit - tp->rcv_ssthresh)
         incr = limit - tp->rcv_ssthresh;
-    if (!take_budget(tp, incr))
+    incr = tcp_window_take(tp, incr);
+    if (!incr)
         return;
     tp->rcv_ssthresh += incr;
     tp->quick |= 1;
@@ -183,7 +166,7 @@ uint32_t tcp_choose_window(const struct tcb *tp)
         if (free < full_buf / 16 || free < mss)
             return 0;
     }
-    if (free < full / 2 && tcp_under_pressure(tp->st) && ssthresh > 4u * tp->advmss)
+    if (free < full / 2 && tcp_under_pressure(tp) && ssthresh > 4u * tp->advmss)
         ssthresh = 4u * tp->advmss;
     if (free > ssthresh)
         free = ssthresh;
@@ -284,7 +267,7 @@ static void grow_rcvbuf(struct tcb *tp, uint64_t want)
     struct stack *st = tp->st;
     struct rb_node *last = rb_last(&tp->ooo);
 
-    if (!st->tcp.tunables.moderate_rcvbuf || tp->rcvbuf_locked || tcp_under_pressure(st))
+    if (!st->tcp.tunables.moderate_rcvbuf || tp->rcvbuf_locked || tcp_under_pressure(tp))
         return;
     if (last)
         want += container_of(last, struct ooo_range, node)->end_seq - tp->rcv_nxt;

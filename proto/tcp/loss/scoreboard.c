@@ -119,7 +119,7 @@ static void unlink_segment(struct tcb *tp, struct segment *seg)
     rb_erase(&tp->rtx_tree, &seg->seq_node);
     list_del(&seg->sent_link);
     list_del(&seg->link);
-    pool_put(&tp->st->tcp.segment_pool, seg);
+    segment_free(tp, seg);
 }
 
 void scoreboard_remove(struct tcb *tp, struct segment *seg)

@@ -43,15 +43,21 @@ static struct segment *entail(struct tcb *tp, struct segment *seg)
     return seg;
 }
 
+/* The first one is never refused by the owner's account. */
+static bool may_queue(const struct tcb *tp)
+{
+    return list_empty(&tp->sendq) || account_has_room(tcp_account(tp), sizeof(struct segment));
+}
+
 struct segment *wqueue_entail(struct tcb *tp)
 {
-    return entail(tp, pool_get(&tp->st->tcp.segment_pool));
+    return may_queue(tp) ? entail(tp, segment_new(tp)) : NULL;
 }
 
 bool wqueue_have_spare(struct tcb *tp)
 {
-    if (!tp->spare)
-        tp->spare = pool_get(&tp->st->tcp.segment_pool);
+    if (!tp->spare && may_queue(tp))
+        tp->spare = segment_new(tp);
     return tp->spare != NULL;
 }
 
@@ -66,7 +72,7 @@ struct segment *wqueue_entail_spare(struct tcb *tp)
 void wqueue_unlink(struct tcb *tp, struct segment *seg)
 {
     list_del(&seg->link);
-    pool_put(&tp->st->tcp.segment_pool, seg);
+    segment_free(tp, seg);
 }
 
 static bool in_flight(const struct tcb *tp, const struct segment *seg)
@@ -76,7 +82,7 @@ static bool in_flight(const struct tcb *tp, const struct segment *seg)
 
 int tso_fragment(struct tcb *tp, struct segment *seg, uint32_t len, uint32_t mss)
 {
-    struct segment *rest = pool_get(&tp->st->tcp.segment_pool);
+    struct segment *rest = segment_new(tp);
     uint32_t before = seg->pcount;
     bool flying = in_flight(tp, seg);
 

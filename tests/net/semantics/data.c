@@ -217,6 +217,8 @@ static void peeking(void)
 {
     int h, fd = connected(&h);
     char buf[16] = "";
+    struct iovec none = {NULL, 2};
+    struct mmsghdr mm[2] = {0};
     pid_t child;
 
     arrives(fd, h, "abcdef");
@@ -228,6 +230,14 @@ static void peeking(void)
     say("MSG_TRUNC MSG_PEEK", "%s", er(recv(fd, NULL, 2, MSG_TRUNC | MSG_PEEK)));
     say("MSG_TRUNC more", "%s", er(recv(fd, NULL, 100000, MSG_TRUNC)));
     say("MSG_TRUNC nothing", "%s", er(recv(fd, NULL, 5, MSG_TRUNC | MSG_DONTWAIT)));
+    arrives(fd, h, "abcdef");
+    mm[0].msg_hdr = mm[1].msg_hdr = (struct msghdr){.msg_iov = &none, .msg_iovlen = 1};
+    say("recvmmsg MSG_TRUNC", "%s", er(recvmmsg(fd, mm, 2, MSG_TRUNC, NULL)));
+    say("recvmmsg MSG_TRUNC lengths", "%u %u", mm[0].msg_len, mm[1].msg_len);
+    say("recvmmsg MSG_TRUNC leaves", "%s", er(recv(fd, buf, 16, 0)));
+    say("recvmmsg MSG_TRUNC nothing", "%s",
+        er(recvmmsg(fd, mm, 2, MSG_TRUNC | MSG_DONTWAIT, NULL)));
+    say("recvmmsg MSG_ERRQUEUE", "%s", er(recvmmsg(fd, mm, 2, MSG_ERRQUEUE, NULL)));
     arrives(fd, h, "abc");
     child = later(50, "send %d def", h);
     say("MSG_WAITALL", "%s", er(recv(fd, buf, 6, MSG_WAITALL)));
@@ -256,6 +266,7 @@ static void sending(void)
     char data[10] = "0123456789";
     struct iovec iov = {data, sizeof(data)};
     struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+    struct mmsghdr mm[2] = {0};
 
     say("MSG_MORE", "%s", er(send(fd, data, 10, MSG_MORE)));
     pause_ms(40);
@@ -264,6 +275,15 @@ static void sending(void)
     say("MSG_MORE waits", "%d", n);
     say("then without", "%s", er(send(fd, data, 10, 0)));
     say("MSG_MORE arrived", "%s", peer_recv(h, 20));
+    mm[0].msg_hdr = mm[1].msg_hdr = msg;
+    say("sendmmsg MSG_MORE", "%s", er(sendmmsg(fd, mm, 2, MSG_MORE)));
+    say("sendmmsg MSG_MORE lengths", "%u %u", mm[0].msg_len, mm[1].msg_len);
+    pause_ms(40);
+    n = 0;
+    ioctl(fd, SIOCOUTQ, &n);
+    say("sendmmsg MSG_MORE waits", "%d", n);
+    say("then sendmmsg without", "%s", er(sendmmsg(fd, mm, 1, 0)));
+    say("sendmmsg MSG_MORE arrived", "%s", peer_recv(h, 30));
     set_int(fd, IPPROTO_TCP, TCP_CORK, 1);
     (void)!write(fd, data, 10);
     pause_ms(40);

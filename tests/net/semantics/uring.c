@@ -83,8 +83,7 @@ void group_uring(void)
     char buf[16] = "";
 
     if (!ring_open()) {
-        say("io_uring", "not here");
-        return;
+        return; /* without a line: docs/differences.md has a row for all of the group */
     }
     fd = tcp();
     say("connect", "%s", ring_do(IORING_OP_CONNECT, fd, &to, 0, sizeof(to)));

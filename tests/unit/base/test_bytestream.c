@@ -116,12 +116,14 @@ static void run_model(struct run *r, struct mem *m, struct failing *f, unsigned 
                       uint64_t start)
 {
     struct extent_pool pool;
+    struct account account;
 
     memset(r, 0, sizeof(*r));
     memset(known, 0, sizeof(known));
     rng_init(&r->rng, seed);
     extent_pool_init(&pool, m, fail_percent ? 0 : 64 << 10);
-    bytestream_init(&r->b, &pool, start, MAX);
+    account_init(&account, &pool, 0);
+    bytestream_init(&r->b, &account, start, MAX);
     r->end = r->occupied = start;
     for (int step = 0; step < 5000; step++) {
         f->fail_at = rng_below(&r->rng, 100) < fail_percent ? f->calls + 1 : 0;
@@ -177,6 +179,7 @@ static void growth_adds_a_second_extent_and_drains_the_first(void **state)
 {
     struct mem m;
     struct extent_pool p;
+    struct account a;
     struct bytestream b;
     struct iovec v[4];
     uint8_t *first;
@@ -184,7 +187,8 @@ static void growth_adds_a_second_extent_and_drains_the_first(void **state)
     (void)state;
     mem_init(&m, 0);
     extent_pool_init(&p, &m, 0);
-    bytestream_init(&b, &p, 3000, 64 << 10);
+    account_init(&a, &p, 0);
+    bytestream_init(&b, &a, 3000, 64 << 10);
     assert_int_equal(bytestream_footprint(&b), 0);
     assert_int_equal(bytestream_reserve(&b, 3000, 3000), 0);
     assert_int_equal(bytestream_footprint(&b), 0);
@@ -228,12 +232,14 @@ static void an_empty_stream_grows_by_replacement(void **state)
 {
     struct mem m;
     struct extent_pool p;
+    struct account a;
     struct bytestream b;
 
     (void)state;
     mem_init(&m, 0);
     extent_pool_init(&p, &m, 0);
-    bytestream_init(&b, &p, 0, 20000);
+    account_init(&a, &p, 0);
+    bytestream_init(&b, &a, 0, 20000);
     assert_int_equal(bytestream_reserve(&b, 0, 100), 0);
     assert_int_equal(bytestream_reserve(&b, 0, 4097), 0);
     assert_int_equal(bytestream_footprint(&b), 8192);

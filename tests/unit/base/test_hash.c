@@ -204,6 +204,36 @@ static void each_sees_all_once_and_may_remove(void **state)
     assert_int_equal(m.used, 0);
 }
 
+/* A cursor sees each once in as many calls as there are buckets, at all stages of growth, and
+ * begins anew. */
+static void a_cursor_sees_all_in_parts(void **state)
+{
+    struct mem m;
+    struct hash_table t;
+    size_t calls = 0, cursor = 0;
+
+    (void)state;
+    mem_init(&m, 0);
+    for (size_t n = 0; n < 200; n++) {
+        assert_int_equal(hash_init(&t, &m, 8), 0);
+        each_table = &t;
+        memset(items, 0, sizeof(items));
+        for (size_t i = 0; i < n; i++)
+            hash_insert(&t, &items[i].node, i * 0x9e3779b97f4a7c15);
+        calls = cursor = 0;
+        for (size_t i = 0; i < t.size; i++)
+            hash_each_next(&t, &cursor, see_and_remove_odd, &calls);
+        assert_int_equal(calls, n);
+        for (size_t i = 0; i < n; i++)
+            assert_int_equal(items[i].seen, 1);
+        for (size_t i = 0; i < t.size; i++)
+            hash_each_next(&t, &cursor, see_and_remove_odd, &calls);
+        assert_int_equal(calls, n + (n + 1) / 2);
+        hash_destroy(&t);
+    }
+    assert_int_equal(m.used, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +243,7 @@ int main(void)
         cmocka_unit_test(init_fails_without_memory),
         cmocka_unit_test(growth_moves_few_buckets_per_insertion),
         cmocka_unit_test(each_sees_all_once_and_may_remove),
+        cmocka_unit_test(a_cursor_sees_all_in_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

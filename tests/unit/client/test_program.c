@@ -74,6 +74,11 @@ static void elf_files_are_told_apart(void **state)
     assert_int_equal(program_kind(file("odd", &elf, sizeof(elf), 0755)), PROGRAM_DYNAMIC);
     elf.head.e_ident[EI_CLASS] = ELFCLASS32;
     assert_int_equal(program_kind(file("foreign", &elf, sizeof(elf), 0755)), PROGRAM_FOREIGN);
+#ifdef __x86_64__
+    elf.head.e_machine = EM_386;
+    assert_int_equal(program_kind(file("compat", &elf, sizeof(elf), 0755)), PROGRAM_COMPAT);
+    elf.head.e_machine = self.e_machine;
+#endif
     elf.head.e_phnum = 0xffff;
     elf.head.e_ident[EI_CLASS] = ELFCLASS64;
     assert_int_equal(program_kind(file("many", &elf, sizeof(elf), 0755)), PROGRAM_UNKNOWN);

@@ -98,6 +98,17 @@ static void a_user_s_section_goes_before_his_groups_and_their_order_counts(void 
     assert_null(rights_find(table, 200, NULL, 0));
 }
 
+static void the_memory_of_a_section_has_a_unit(void **state unused)
+{
+    assert_int_equal(set("user 7", "memory", "64M"), 0);
+    assert_int_equal(set("group 9", "memory", "1048576"), 0);
+    assert_int_equal(rights_memory(rights_find(table, 7, NULL, 0)), 64 << 20);
+    assert_int_equal(rights_memory(rights_find(table, 8, (gid_t[]){9}, 1)), 1 << 20);
+    assert_int_equal(rights_memory(rights_find(table, 8, NULL, 0)), 0);
+    assert_int_equal(set("user 7", "memory", "1023K"), -EINVAL);
+    assert_int_equal(set("user 7", "memory", "lots"), -EINVAL);
+}
+
 static void what_is_malformed_or_unknown_is_refused(void **state unused)
 {
     assert_int_equal(set("user nobody-of-this-name", "bind", ":80"), -EINVAL);
@@ -139,6 +150,7 @@ int main(void)
         cmocka_unit_test_teardown(a_list_of_connect_names_all_destinations, forget),
         cmocka_unit_test_teardown(a_user_s_section_goes_before_his_groups_and_their_order_counts,
                                   forget),
+        cmocka_unit_test_teardown(the_memory_of_a_section_has_a_unit, forget),
         cmocka_unit_test_teardown(what_is_malformed_or_unknown_is_refused, forget),
         cmocka_unit_test_teardown(the_quota_of_a_section_is_each_user_s, forget),
     };

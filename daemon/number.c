@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* Numbers of the configuration; see number.h. */
+#include "daemon/number.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool number_parse(const char *text, bool suffixes, uint64_t max, uint64_t *out)
+{
+    static const char units[] = "KMG";
+    const char *unit;
+    char *end;
+
+    if (!isdigit((unsigned char)*text))
+        return false;
+    errno = 0;
+    *out = strtoull(text, &end, 10);
+    if (errno)
+        return false;
+    unit = suffixes && *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+    if (unit) {
+        int shift = 10 * (int)(unit - units + 1);
+        if (*out > UINT64_MAX >> shift)
+            return false;
+        *out <<= shift;
+        end++;
+    }
+    return !*end && *out <= max;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* Numbers of the configuration. */
+#ifndef TS_DAEMON_NUMBER_H
+#define TS_DAEMON_NUMBER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/** Least `memory`, of the daemon or of one user. */
+#define NUMBER_MEMORY_MIN (1ull << 20)
+
+/** A decimal number and nothing else; with `suffixes` K, M or G may follow. */
+bool number_parse(const char *text, bool suffixes, uint64_t max, uint64_t *out);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whose memory it is: what the connections of one owner take of the stack's memory, and how much
+ * that may be. A connection's streams lead to its account, so it needs no field of its own. Up to
+ * three quarters of the limit may be taken by what the owner does (connections, bytes to send); the
+ * rest is for what peers were promised, as in the stack as a whole. The smallest extent is never
+ * refused (Linux: tcp_wmem[0], tcp_rmem[0]): each connection can go on, however much the others
+ * hold.
+ */
+#ifndef TS_PROTO_BASE_ACCOUNT_H
+#define TS_PROTO_BASE_ACCOUNT_H
+
+#include "proto/base/extent.h"
+#include "proto/base/hash.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct account {
+    struct extent_pool *extents;
+    uint64_t used;         /**< bytes charged now */
+    uint64_t limit;        /**< 0: none but the stack's */
+    uint32_t members;      /**< connections */
+    struct hash_node node; /**< the owner's, by his number */
+};
+
+void account_init(struct account *a, struct extent_pool *extents, uint64_t limit);
+
+/** May the owner take `bytes` more by what he does himself? */
+static inline bool account_may_take(const struct account *a, uint64_t bytes)
+{
+    return !a->limit || a->used + bytes <= a->limit - a->limit / 4;
+}
+
+/** Above a half, buffers and windows stop growing. */
+static inline bool account_is_short(const struct account *a)
+{
+    return a->limit && a->used > a->limit / 2;
+}
+
+/** Is there room for `bytes` that a peer was promised? */
+static inline bool account_has_room(const struct account *a, uint64_t bytes)
+{
+    return !a->limit || a->used + bytes <= a->limit;
+}
+
+/** As extent_get() and extent_put(), on the account. */
+struct extent account_extent_get(struct account *a, uint32_t size);
+void account_extent_put(struct account *a, struct extent e);
+
+#endif
