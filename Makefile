@@ -158,7 +158,7 @@ FAIL_ALLOC := $(PKT:pkt=fail_alloc)
 # Static programs: of C, and of Go's own library.
 GO_WEB    := $(BUILD)/tests/net/web
 STATIC    := $(BUILD)/tests/net/peer-static $(BUILD)/tests/net/calls-static $(GO_WEB) \
-             $(BUILD)/tests/net/semantics/semantics-static
+             $(BUILD)/tests/net/semantics/semantics-static $(BUILD)/tests/net/programs/stdio-static
 TESTS     := $(call prog,$(TEST_MAIN)) $(STATIC) $(PKT) $(FAIL_ALLOC)
 
 .PHONY: all tests

@@ -149,7 +149,8 @@ same_objects() {
 # gits N LOG WAY URL CLIENT'S-ADDRESS: all is cloned, a branch pushed, and fetched by another clone
 gits() {
     local at=$TS_DIR/clone-$1 other=$TS_DIR/other-$1
-    by "$3" git clone -q "$4/repo.git" "$at" && same_objects "$at" && git clone -q --bare srv/repo.git "$other" || return
+    by "$3" git clone -q "$4/repo.git" "$at" && same_objects "$at" &&
+        git clone -q --bare srv/repo.git "$other" || return
     head -c 1000000 /dev/urandom >"$at/pushed" && git -C "$at" checkout -q -b "branch-$1" && git -C "$at" add pushed &&
         git -C "$at" commit -qm "pushed $1" && by "$3" git -C "$at" push -q origin "branch-$1" &&
         same_objects "$at" || return
