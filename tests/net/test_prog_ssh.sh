@@ -99,6 +99,10 @@ copy() {
     [ "$n" -ge 16 ] && [ "$(sha256 <got)" = "${SUM[$3]}" ] && rm got
 }
 
+# end PID: ssh looks for signals and then polls; one that comes in between is not noticed.
+end() {
+    ts_gone "$1" || { kill "$1" && false; }
+}
 # forward WAY ADDRESS PORT OPTION URL SEEN CURL_OPTION...: eight fetched at once; who came for them was SEEN
 forward() {
     local pid status=0 n ready='Entering interactive session'
@@ -108,8 +112,7 @@ forward() {
     pid=$TS_PID
     ts_until 20 grep -q "$ready" err && timeout 60 curl -sS --fail --no-keepalive -Z -o 'got#1' "${@:7}" "$5?[1-8]" ||
         status=$?
-    kill "$pid"
-    ts_until 10 ts_gone "$pid"
+    ts_until 20 end "$pid" || status=1
     [ "$status" = 0 ] || { cat err && return 1; }
     for n in 1 2 3 4 5 6 7 8; do cmp www/file "got$n" || return; done
     cat http.log
