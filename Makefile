@@ -159,7 +159,8 @@ FAIL_ALLOC := $(PKT:pkt=fail_alloc)
 GO_WEB    := $(BUILD)/tests/net/web
 WORD32    := $(if $(filter x86_64,$(shell uname -m)),$(BUILD)/tests/net/programs/word32)
 STATIC    := $(BUILD)/tests/net/peer-static $(BUILD)/tests/net/calls-static $(GO_WEB) \
-             $(BUILD)/tests/net/semantics/semantics-static $(WORD32)
+             $(BUILD)/tests/net/semantics/semantics-static $(WORD32) \
+             $(BUILD)/tests/net/programs/stdio-static
 TESTS     := $(call prog,$(TEST_MAIN)) $(STATIC) $(PKT) $(FAIL_ALLOC)
 
 .PHONY: all tests

@@ -14,6 +14,25 @@ works() {
     check "$row" "${@:5}" && printf '| %s |\n' "$row" >>"$TS_DIR/rows"
 }
 
+# by WAY COMMAND...: on the kernel's TCP (kernel), or on ours by the shim (preload) or the supervisor
+# (seccomp). What is spawned becomes the program itself; anything else has a minute.
+by() {
+    local how=()
+    case $1 in
+    preload) how=("$BUILD/tapstack" --socket "$TS_SOCK" run --) ;;
+    seccomp) how=("$BUILD/tapstack" --socket "$TS_SOCK" run --seccomp --) ;;
+    esac
+    ${TS_EXEC:-timeout 60} "${how[@]}" "${@:2}"
+}
+
+# ours_listens PORT: the daemon has a listener there / kernel_listens PORT: the kernel has
+ours_listens() {
+    ts_tool ss -l | grep -q "LISTEN .*:$1 "
+}
+kernel_listens() {
+    ss -Hltn "sport = :$1" | grep -q LISTEN
+}
+
 # programs_rows: the part of the table that this script stands for
 programs_rows() {
     awk -v script="$(basename "$0")" '/^## / { on = $2 == script } on && /^\| / && !/^\| (program|---)/' \

@@ -127,34 +127,6 @@ refused() {
 }
 check "nc -z finds the closed port" refused
 
-# ---------------------------------------------------------------------- iperf3
-# moved JSON: it went well, and at least 50 MB arrived
-moved() {
-    "$PYTHON" -c '
-import json, sys
-r = json.load(sys.stdin)
-assert "error" not in r, r["error"]
-n = r["end"]["sum_received"]["bytes"]
-print(n)
-assert n > 50e6, n'
-}
-iperf_client() {
-    timeout 20 "${R[@]}" iperf3 -c "$PEER" -p 9101 -t 1 -J "$@" | moved
-}
-iperf_server() {
-    timeout 20 iperf3 -c "$US" -p 9102 -t 1 -J "$@" | moved
-}
-ts_spawn iperf3 -s -p 9101 >/dev/null 2>&1
-ts_spawn "${R[@]}" iperf3 -s -p 9102 >"$TS_DIR/iperf" 2>&1
-ts_until 5 kernel_listens 9101
-ts_until 5 ours_listens 9102
-check "iperf3 client" iperf_client
-check "iperf3 client, -R" iperf_client -R
-check "iperf3 client, four streams" iperf_client -P 4
-check "iperf3 server" iperf_server
-ts_until 5 ours_listens 9102 # it listens anew after each test
-check "iperf3 server, -R" iperf_server -R
-
 for pid in "${TS_PIDS[@]}"; do kill "$pid" 2>/dev/null; done
 ts_stop
 ts_done
