@@ -67,3 +67,17 @@ table ip hole {
 }
 RULES
 }
+
+# try_all COMMAND...: a client that tries everything, and says for each check its NAME and `ok`, or
+# why not; it ends with 0 when it came to its end. `passed NAME` is then one of them.
+try_all() {
+    TRIED=0
+    on "$CLIENT_AT" timeout 120 "$@" >"$TS_DIR/tried" 2>&1 || TRIED=$?
+}
+passed() {
+    if [ "$TRIED" != 0 ] || ! grep -qx "$1 ok" "$TS_DIR/tried"; then
+        echo "it ended with $TRIED, and said:"
+        cat "$TS_DIR/tried"
+        return 1
+    fi
+}
