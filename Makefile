@@ -155,9 +155,10 @@ PROGRAMS  := $(if $(DAEMON_SRC),$(BUILD)/tapstackd) $(if $(CLI_SRC),$(BUILD)/tap
 CONFIGURED := $(patsubst %.in,$(BUILD)/%,$(wildcard client/*.pc.in systemd/*.in))
 PKT       := $(if $(PKT_SRC),$(BUILD)/tests/pkt/pkt)
 FAIL_ALLOC := $(PKT:pkt=fail_alloc)
-# Static programs: of C, and of Go's own library.
+# Programs that make their own system calls: static ones of C, and Go's, however they are linked.
 GO_WEB    := $(BUILD)/tests/net/web
-STATIC    := $(BUILD)/tests/net/peer-static $(BUILD)/tests/net/calls-static $(GO_WEB) \
+GO_NET    := $(addprefix $(BUILD)/tests/net/gonet-,static pie cgo)
+STATIC    := $(BUILD)/tests/net/peer-static $(BUILD)/tests/net/calls-static $(GO_WEB) $(GO_NET) \
              $(BUILD)/tests/net/semantics/semantics-static
 TESTS     := $(call prog,$(TEST_MAIN)) $(STATIC) $(PKT) $(FAIL_ALLOC)
 
@@ -303,9 +304,13 @@ $(BUILD)/tests/net/%-static: $(PLAIN_DIR)/tests/net/%.o $(BUILD)/libnet.a
 	$(Q)$(CC) $(CFLAGS) $(PLAINFLAGS) -static -o $@ $< -Wl,--start-group $(BUILD)/libnet.a -Wl,--end-group -lpthread
 
 $(GO_WEB): tests/net/programs/web.go | $(DEPS_GATE)
+$(GO_NET): $(wildcard tests/net/programs/gonet/*.go) | $(DEPS_GATE)
+%/gonet-pie: GO_FLAGS := -buildmode=pie -ldflags='-buildid= -s -w'
+$(GO_WEB) $(GO_NET):
 	@mkdir -p $(@D)
 	$(say) GO $@
-	$(Q)CGO_ENABLED=0 GO111MODULE=off GOCACHE=$(abspath $(BUILD))/go GOFLAGS= HOME=$${HOME:-/tmp} go build -o $@ $<
+	$(Q)CGO_ENABLED=$(if $(filter %-cgo,$@),1,0) GO111MODULE=off GOCACHE=$(abspath $(BUILD))/go GOFLAGS= \
+		HOME=$${HOME:-/tmp} go build $(GO_FLAGS) -o $@ $^
 
 # These play the unmodified program that gets the shim preloaded: no ASan in them.
 $(call prog,$(NET_MAIN)): $(BUILD)/%: $(PLAIN_DIR)/%.o $(BUILD)/libnet.a
