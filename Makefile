@@ -155,10 +155,11 @@ PROGRAMS  := $(if $(DAEMON_SRC),$(BUILD)/tapstackd) $(if $(CLI_SRC),$(BUILD)/tap
 CONFIGURED := $(patsubst %.in,$(BUILD)/%,$(wildcard client/*.pc.in systemd/*.in))
 PKT       := $(if $(PKT_SRC),$(BUILD)/tests/pkt/pkt)
 FAIL_ALLOC := $(PKT:pkt=fail_alloc)
-# Static programs: of C, and of Go's own library.
+# Programs that make their own system calls: static ones of C, and Go's, however they are linked.
 GO_WEB    := $(BUILD)/tests/net/web
 WORD32    := $(if $(filter x86_64,$(shell uname -m)),$(BUILD)/tests/net/programs/word32)
-STATIC    := $(BUILD)/tests/net/peer-static $(BUILD)/tests/net/calls-static $(GO_WEB) \
+GO_NET    := $(addprefix $(BUILD)/tests/net/gonet-,static pie cgo)
+STATIC    := $(BUILD)/tests/net/peer-static $(BUILD)/tests/net/calls-static $(GO_WEB) $(GO_NET) \
              $(BUILD)/tests/net/semantics/semantics-static $(WORD32) \
              $(BUILD)/tests/net/programs/stdio-static
 TESTS     := $(call prog,$(TEST_MAIN)) $(STATIC) $(PKT) $(FAIL_ALLOC)
@@ -312,9 +313,13 @@ $(BUILD)/tests/net/programs/word32: tests/net/programs/word32.c | $(DEPS_GATE)
 	    -fno-stack-protector -fomit-frame-pointer -o $@ $<
 
 $(GO_WEB): tests/net/programs/web.go | $(DEPS_GATE)
+$(GO_NET): $(wildcard tests/net/programs/gonet/*.go) | $(DEPS_GATE)
+%/gonet-pie: GO_FLAGS := -buildmode=pie -ldflags='-buildid= -s -w'
+$(GO_WEB) $(GO_NET):
 	@mkdir -p $(@D)
 	$(say) GO $@
-	$(Q)CGO_ENABLED=0 GO111MODULE=off GOCACHE=$(abspath $(BUILD))/go GOFLAGS= HOME=$${HOME:-/tmp} go build -o $@ $<
+	$(Q)CGO_ENABLED=$(if $(filter %-cgo,$@),1,0) GO111MODULE=off GOCACHE=$(abspath $(BUILD))/go GOFLAGS= \
+		HOME=$${HOME:-/tmp} go build $(GO_FLAGS) -o $@ $^
 
 # These play the unmodified program that gets the shim preloaded: no ASan in them.
 $(call prog,$(NET_MAIN)): $(BUILD)/%: $(PLAIN_DIR)/%.o $(BUILD)/libnet.a

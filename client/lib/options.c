@@ -50,6 +50,9 @@ static bool is_constant(int fd, enum name_kind kind, int level, int name, int *v
     case SO_PROTOCOL:
         *value = IPPROTO_TCP;
         return true;
+    case SO_INCOMING_NAPI_ID:
+        *value = 0; /* as before the first packet: no device's queue of this host brought any */
+        return true;
     case SO_ACCEPTCONN:
         *value = kind == NAME_LISTENER && !socket_is_over(fd);
         return true;

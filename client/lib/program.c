@@ -4,6 +4,8 @@
  */
 #include "client/lib/program.h"
 
+#include "client/lib/go.h"
+
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -47,35 +49,11 @@
 #define COMPAT_MACHINE 0 /* none that is served */
 #endif
 
-/* Go's own note. Its programs make system calls themselves, also when they are linked dynamically.
- */
-static bool is_go(int fd, const ElfW(Phdr) * ph)
-{
-    _Alignas(ElfW(Nhdr)) char buf[1024];
-    size_t want = ph->p_filesz < sizeof(buf) ? ph->p_filesz : sizeof(buf), at = 0;
-    ssize_t n = pread(fd, buf, want, (off_t)ph->p_offset);
-
-    while (n > 0 && at + sizeof(ElfW(Nhdr)) + 4 <= (size_t)n) {
-        ElfW(Nhdr) note;
-        size_t name, desc;
-
-        memcpy(&note, buf + at, sizeof(note));
-        if (note.n_namesz == 4 && memcmp(buf + at + sizeof(note), "Go\0\0", 4) == 0)
-            return true;
-        name = ((size_t)note.n_namesz + 3) & ~(size_t)3;
-        desc = ((size_t)note.n_descsz + 3) & ~(size_t)3;
-        if (name > sizeof(buf) || desc > sizeof(buf))
-            return false;
-        at += sizeof(note) + name + desc;
-    }
-    return false;
-}
-
 static enum program_kind of_elf(int fd, const ElfW(Ehdr) * head)
 {
     ElfW(Phdr) ph[HEADERS_MAX];
     size_t n = head->e_phnum < HEADERS_MAX ? head->e_phnum : HEADERS_MAX;
-    enum program_kind kind = PROGRAM_STATIC;
+    bool dynamic = false;
     ssize_t got;
 
     if (head->e_ident[EI_CLASS] == ELFCLASS32 && head->e_ident[EI_DATA] == OUR_DATA &&
@@ -89,13 +67,9 @@ static enum program_kind of_elf(int fd, const ElfW(Ehdr) * head)
     got = pread(fd, ph, n * sizeof(ph[0]), (off_t)head->e_phoff);
     if (got != (ssize_t)(n * sizeof(ph[0])))
         return PROGRAM_UNKNOWN;
-    for (size_t i = 0; i < n; i++) {
-        if (ph[i].p_type == PT_NOTE && is_go(fd, &ph[i]))
-            return PROGRAM_STATIC;
-        if (ph[i].p_type == PT_INTERP)
-            kind = PROGRAM_DYNAMIC;
-    }
-    return kind;
+    for (size_t i = 0; i < n; i++)
+        dynamic |= ph[i].p_type == PT_INTERP;
+    return dynamic && !go_linked(fd, head, ph, n) ? PROGRAM_DYNAMIC : PROGRAM_STATIC;
 }
 
 /* Set-user-ID, set-group-ID, capabilities: when they would change something for us. */

@@ -320,6 +320,22 @@ static int set_v6only(struct sock *s, bool on)
     return 0;
 }
 
+static int set_ipv6_int(struct sock *s, int name, int v)
+{
+    switch (name) {
+    case IPV6_V6ONLY:
+        return set_v6only(s, v);
+    case IPV6_TCLASS:
+        if (v < -1 || v > 255)
+            return -EINVAL;
+        /* -1: the default; the ECN bits are TCP's own */
+        s->tclass = v == -1 ? 0 : (uint8_t)(v & ~IP_ECN_MASK);
+        return 0;
+    default:
+        return -ENOPROTOOPT;
+    }
+}
+
 static int set_linger(struct sock *s, const void *value, size_t len)
 {
     struct linger l;
@@ -400,7 +416,7 @@ static int set_int(struct sock *s, int level, int name, const void *value, size_
     case IPPROTO_TCP:
         return set_tcp_int(s->tcb, name, v);
     case IPPROTO_IPV6:
-        return set_v6only(s, v);
+        return set_ipv6_int(s, name, v);
     default:
         return set_ip_int(s->tcb, name, v);
     }
@@ -647,7 +663,7 @@ int sock_getsockopt(struct sock *s, int level, int name, void *value, size_t *le
     else if (level == IPPROTO_IP)
         err = get_ip_int(s->tcb, name, &v);
     else if (level == IPPROTO_IPV6 && s->v6)
-        v = s->v6only, err = 0;
+        v = name == IPV6_TCLASS ? s->tclass : s->v6only, err = 0;
     if (!err)
         return put(value, len, &v, sizeof(v));
     if (err != -ENOPROTOOPT)

@@ -76,6 +76,7 @@ int sock_clone(struct sock *from, struct sock **out, struct ip_endpoint *local)
     s->rcvlowat = from->rcvlowat;
     s->oob_inline = from->oob_inline;
     s->v6only = from->v6only;
+    s->tclass = from->tclass;
     s->reuse_addr = from->reuse_addr;
     s->reuse_port = from->reuse_port;
     s->rcv_timeout_us = from->rcv_timeout_us;

@@ -35,6 +35,7 @@ struct sock {
     int32_t linger_s;
     uint32_t rcvlowat;
     uint8_t events; /**< SOCK_EV_* not yet reported */
+    uint8_t tclass; /**< IPV6_TCLASS */
     bool v6 : 1, v6only : 1, want_write : 1, connecting : 1, linger : 1, was_connected : 1;
     bool lingers : 1; /**< closed, but the closer waits (sock/wait.c): no handle any more */
     bool reuse_addr : 1, reuse_port : 1, bound_addr : 1;

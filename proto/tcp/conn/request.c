@@ -341,6 +341,7 @@ static struct tcb *make_child(struct stack *st, struct tcp_request *req, const s
     child->linger_s = parent->linger_s;
     child->rcvlowat = parent->rcvlowat;
     child->oob_inline = parent->oob_inline;
+    child->tclass = parent->tclass;
     child->reuse_addr = parent->reuse_addr;
     child->reuse_port = parent->reuse_port;
     child->was_connected = true;

@@ -29,6 +29,7 @@ static const struct {
     {"SO_PROTOCOL", SOL_SOCKET, SO_PROTOCOL, 1, 2, false},
     {"SO_ACCEPTCONN", SOL_SOCKET, SO_ACCEPTCONN, 1, 2, false},
     {"SO_ERROR", SOL_SOCKET, SO_ERROR, 1, 2, false},
+    {"SO_INCOMING_NAPI_ID", SOL_SOCKET, SO_INCOMING_NAPI_ID, 1, 2, false},
     {"TCP_NODELAY", IPPROTO_TCP, TCP_NODELAY, 1, 77, false},
     {"TCP_CORK", IPPROTO_TCP, TCP_CORK, 1, 77, false},
     {"TCP_MAXSEG", IPPROTO_TCP, TCP_MAXSEG, 1000, 40000, false},
@@ -51,6 +52,7 @@ static const struct {
     {"no IP option", IPPROTO_IP, 9999, 1, 2, false},
     {"no level", 9999, 1, 1, 2, false},
     {"IPV6_V6ONLY of AF_INET", IPPROTO_IPV6, IPV6_V6ONLY, 1, 0, false},
+    {"IPV6_TCLASS of AF_INET", IPPROTO_IPV6, IPV6_TCLASS, 1, 0, false},
 };
 
 static const char *got(int fd, int level, int name)

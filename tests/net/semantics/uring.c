@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -146,6 +147,23 @@ static void v6_names(void)
     close(fd);
 }
 
+static void traffic_class(int fd)
+{
+    static const int values[] = {0xff, -1, -2, 256, 0x20};
+    char what[64];
+
+    say("IPV6_TCLASS", "%d", get_int(fd, IPPROTO_IPV6, IPV6_TCLASS));
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        const char *result = er(set_int(fd, IPPROTO_IPV6, IPV6_TCLASS, values[i]));
+
+        snprintf(what, sizeof(what), "IPV6_TCLASS set to %d", values[i]);
+        say(what, "%s %d", result, get_int(fd, IPPROTO_IPV6, IPV6_TCLASS));
+    }
+    say("IP_TOS of AF_INET6", "%s", er(set_int(fd, IPPROTO_IP, IP_TOS, 0x40)));
+    say("IPV6_TCLASS beside IP_TOS", "%d", get_int(fd, IPPROTO_IPV6, IPV6_TCLASS));
+    say("IP_TOS beside IPV6_TCLASS", "%d", get_int(fd, IPPROTO_IP, IP_TOS));
+}
+
 static void v6_listener(void)
 {
     int l = socket(AF_INET6, SOCK_STREAM, 0), fd, h, port, other;
@@ -154,6 +172,7 @@ static void v6_listener(void)
     socklen_t len = sizeof(ss);
 
     say("IPV6_V6ONLY", "%d", get_int(l, IPPROTO_IPV6, IPV6_V6ONLY));
+    traffic_class(l);
     say("dual bind", "%s", er(bind(l, (struct sockaddr *)&any, sizeof(any))));
     say("IPV6_V6ONLY after bind", "%s", er(set_int(l, IPPROTO_IPV6, IPV6_V6ONLY, 1)));
     say("dual listen", "%s", er(listen(l, 4)));
@@ -163,6 +182,7 @@ static void v6_listener(void)
     fd = accept(l, (struct sockaddr *)&ss, &len);
     say("dual accept", "%.6s %u", name_text(&ss, 0), len);
     say("dual accepted local", "%s", local_name(fd, port));
+    say("dual accepted IPV6_TCLASS", "%d", get_int(fd, IPPROTO_IPV6, IPV6_TCLASS));
     say("dual accepted domain", "%d", get_int(fd, SOL_SOCKET, SO_DOMAIN));
     say("dual write", "%s", er(write(fd, "x", 1)));
     say("dual arrived", "%s", peer_recv(h, 1));

@@ -34,6 +34,19 @@ static const char *file(const char *name, const void *text, size_t n, mode_t mod
     return path;
 }
 
+/* A head that this machine's programs have. */
+static bool own_head(Elf64_Ehdr *head)
+{
+    Elf64_Ehdr self;
+    int fd = open("/proc/self/exe", O_RDONLY);
+
+    assert_int_equal(read(fd, &self, sizeof(self)), sizeof(self));
+    close(fd);
+    memcpy(head->e_ident, self.e_ident, sizeof(self.e_ident));
+    head->e_machine = self.e_machine;
+    return self.e_ident[EI_CLASS] == ELFCLASS64;
+}
+
 static void elf_files_are_told_apart(void **state)
 {
     struct note {
@@ -48,16 +61,10 @@ static void elf_files_are_told_apart(void **state)
                       .e_phoff = sizeof(Elf64_Ehdr),
                       .e_phentsize = sizeof(Elf64_Phdr),
                       .e_phnum = 2}};
-    Elf64_Ehdr self;
-    int fd = open("/proc/self/exe", O_RDONLY);
 
     (void)state;
-    assert_int_equal(read(fd, &self, sizeof(self)), sizeof(self));
-    close(fd);
-    if (self.e_ident[EI_CLASS] != ELFCLASS64)
+    if (!own_head(&elf.head))
         skip();
-    memcpy(elf.head.e_ident, self.e_ident, sizeof(self.e_ident));
-    elf.head.e_machine = self.e_machine;
     assert_int_equal(program_kind(file("static", &elf, sizeof(elf), 0755)), PROGRAM_STATIC);
     elf.ph[1].p_type = PT_INTERP;
     assert_int_equal(program_kind(file("dynamic", &elf, sizeof(elf), 0755)), PROGRAM_DYNAMIC);
@@ -84,6 +91,48 @@ static void elf_files_are_told_apart(void **state)
     assert_int_equal(program_kind(file("many", &elf, sizeof(elf), 0755)), PROGRAM_UNKNOWN);
     assert_int_equal(program_kind("/proc/self/exe"), PROGRAM_DYNAMIC);
     assert_int_equal(program_kind("/bin/sh"), PROGRAM_DYNAMIC);
+}
+
+/* `-ldflags=-buildid=` leaves no note: the section tells, also when symbols are stripped. */
+static void gos_programs_without_a_note_are_known(void **state)
+{
+    static const char names[] = "\0.text\0.go.buildinfo\0.shstrtab";
+    struct image {
+        Elf64_Ehdr head;
+        Elf64_Phdr ph;
+        Elf64_Shdr sh[3];
+        char names[sizeof(names)];
+    } elf = {.head = {.e_type = ET_DYN,
+                      .e_phoff = offsetof(struct image, ph),
+                      .e_phentsize = sizeof(Elf64_Phdr),
+                      .e_phnum = 1,
+                      .e_shoff = offsetof(struct image, sh),
+                      .e_shentsize = sizeof(Elf64_Shdr),
+                      .e_shnum = 3,
+                      .e_shstrndx = 2},
+             .ph = {.p_type = PT_INTERP},
+             .sh = {{.sh_type = SHT_PROGBITS, .sh_name = 1},
+                    {.sh_type = SHT_PROGBITS, .sh_name = 7},
+                    {.sh_type = SHT_STRTAB,
+                     .sh_name = 21,
+                     .sh_offset = offsetof(struct image, names),
+                     .sh_size = sizeof(names)}}};
+
+    (void)state;
+    if (!own_head(&elf.head))
+        skip();
+    memcpy(elf.names, names, sizeof(names));
+    assert_int_equal(program_kind(file("go", &elf, sizeof(elf), 0755)), PROGRAM_STATIC);
+    elf.sh[1].sh_name = 8; /* "go.buildinfo" */
+    assert_int_equal(program_kind(file("other", &elf, sizeof(elf), 0755)), PROGRAM_DYNAMIC);
+    elf.sh[1].sh_name = 0xffffff;
+    assert_int_equal(program_kind(file("far", &elf, sizeof(elf), 0755)), PROGRAM_DYNAMIC);
+    elf.sh[1].sh_name = 7;
+    elf.head.e_shstrndx = 3;
+    assert_int_equal(program_kind(file("none", &elf, sizeof(elf), 0755)), PROGRAM_DYNAMIC);
+    elf.head.e_shstrndx = 2;
+    elf.head.e_shoff = (uint64_t)-8;
+    assert_int_equal(program_kind(file("outside", &elf, sizeof(elf), 0755)), PROGRAM_DYNAMIC);
 }
 
 static void a_script_is_what_its_interpreter_is(void **state)
@@ -142,6 +191,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(elf_files_are_told_apart),
+        cmocka_unit_test(gos_programs_without_a_note_are_known),
         cmocka_unit_test(a_script_is_what_its_interpreter_is),
         cmocka_unit_test(a_program_is_found_as_execvp_does),
     };

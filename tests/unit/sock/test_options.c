@@ -45,6 +45,7 @@ static const struct pair pairs[] = {
     {IPPROTO_IP, IP_TTL, 17, 17},
     {IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE, IP_PMTUDISC_PROBE},
     {IPPROTO_IPV6, IPV6_V6ONLY, 1, 1},
+    {IPPROTO_IPV6, IPV6_TCLASS, 0x2f, 0x2c},
 };
 
 static const struct pair *pair_of(int level, int name)
