@@ -120,27 +120,42 @@ static int prepare(struct streams *all, const int fds[2], bool v6, uint64_t *coo
 
     if (getsockopt(fds[1], SOL_SOCKET, SO_COOKIE, cookie, &len) < 0)
         return -errno;
-    (void)set_int(fds[0], SO_SNDBUF, STREAM_OUR_SNDBUF);
     (void)set_int(fds[1], SO_SNDBUF, STREAM_SNDBUF);
     /* Out-of-band bytes stay in the line: the arithmetic of the queue relies on it. */
     (void)set_int(fds[0], SO_OOBINLINE, 1);
     if (all->rights_refused)
         (void)set_int(fds[0], SO_PASSRIGHTS, 0);
-    rc = name_mark_family(fds[0], NAME_SOCKET, v6);
-    if (rc == 0)
-        rc = name_mark_family(fds[1], NAME_SOCKET, v6);
+    rc = name_mark_family(fds[1], NAME_SOCKET, v6);
     if (rc == 0 && send(fds[1], "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) != 1)
         rc = -errno;
     return rc;
 }
 
-void stream_mirror_options(const struct stream *s, int fd)
+void stream_big_buffer(struct stream *s)
+{
+    if (!s->big)
+        (void)set_int(s->fd, SO_SNDBUF, STREAM_OUR_SNDBUF);
+    s->big = true;
+}
+
+static bool oob_inline(const struct stream *s)
 {
     int on = 0;
     size_t len = sizeof(on);
 
-    if (s->sock && sock_getsockopt(s->sock, SOL_SOCKET, SO_OOBINLINE, &on, &len, s->all->now) == 0)
-        (void)set_int(fd, SO_OOBINLINE, on);
+    return s->sock &&
+           sock_getsockopt(s->sock, SOL_SOCKET, SO_OOBINLINE, &on, &len, s->all->now) == 0 && on;
+}
+
+void stream_mirror_options(const struct stream *s, int fd)
+{
+    (void)set_int(fd, SO_OOBINLINE, oob_inline(s));
+}
+
+void stream_inherit_options(const struct stream *s, int fd)
+{
+    if (oob_inline(s))
+        stream_mirror_options(s, fd);
 }
 
 static void stream_ready(struct watch *w, uint32_t events);
@@ -215,17 +230,29 @@ refuse:
 
 static void stream_release(struct watch *w)
 {
-    free(((struct stream *)w)->marks);
-    free(w);
+    struct stream *s = (struct stream *)w;
+
+    if (s->fd >= 0)
+        close(s->fd);
+    free(s->marks);
+    free(s);
 }
 
+/*
+ * Closing takes the descriptor out of the epoll instance. When the program is gone, nobody waits
+ * for it: it comes last in the round, with all others, because each close(2) of an AF_UNIX socket
+ * wakes the kernel's garbage collector while any descriptor is under way anywhere.
+ */
 static void close_end(struct stream *s)
 {
-    poller_remove(s->all->poller, s->fd);
-    if (stream_holds_rights(s))
+    if (stream_holds_rights(s)) {
+        poller_remove(s->all->poller, s->fd);
         reaper_close(s->all->reaper, s->fd, s->owner.uid);
-    else
+    } else if (s->hup) {
+        return;
+    } else {
         close(s->fd);
+    }
     s->fd = -1;
 }
 
@@ -255,6 +282,19 @@ static void bury(struct stream *s, int error)
     tombstone_put(&s->all->tombs, s->cookie, error, kept, s->all->now);
 }
 
+/* Nothing may be added meanwhile. After a hang-up nothing can, and what is left is known when all
+ * was taken. */
+static void empty_queue(struct stream *s)
+{
+    size_t left = SIZE_MAX;
+
+    if (!s->hup)
+        (void)shutdown(s->fd, SHUT_RDWR);
+    else if (s->state == STREAM_OPEN && !s->news)
+        left = s->skip;
+    stream_discard(s, left);
+}
+
 void stream_end(struct stream *s, enum stream_end how, int error)
 {
     struct streams *all = s->all;
@@ -262,9 +302,7 @@ void stream_end(struct stream *s, enum stream_end how, int error)
     if (s->state == STREAM_ENDED)
         return;
     if (how == STREAM_END_CLEAN) {
-        /* Nothing can be added while the queue is emptied. */
-        (void)shutdown(s->fd, SHUT_RDWR);
-        stream_discard(s, SIZE_MAX);
+        empty_queue(s);
     } else if (!s->hup) {
         stats_add(STAT_streams_errors, 1);
     }
@@ -304,13 +342,9 @@ void stream_reset(struct stream *s)
  * does. */
 static bool closed_in_order(struct stream *s)
 {
-    int error = 0;
-    socklen_t len = sizeof(error);
-
     if (s->hup_checked)
         return true;
-    if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error == 0 &&
-        !stream_never_accepted(s)) {
+    if (!s->hup_error && !stream_never_accepted(s)) {
         s->hup_checked = true;
         return true;
     }
@@ -401,6 +435,8 @@ static void stream_ready(struct watch *w, uint32_t events)
      * be reading, and closing with unread bytes is an error (EPOLLERR). */
     if ((events & EPOLLERR) || ((events & EPOLLHUP) && !s->eof_done))
         s->hup = true;
+    if (events & EPOLLERR)
+        s->hup_error = true;
     if (events & EPOLLRDHUP)
         s->fin_seen = true;
     s->news = true;

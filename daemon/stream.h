@@ -37,7 +37,8 @@
 #define STREAM_HELD_MAX (1024 * 1024)
 /** Send buffer of the program's end: a pinned kept byte leaves POLLOUT from 160 KiB on. */
 #define STREAM_SNDBUF (208 * 1024)
-/** Send buffer of our end: EPOLLOUT edges come from a quarter of its double down. */
+/** Send buffer of our end, once more than a little goes in: EPOLLOUT edges come from a quarter of
+ * its double down. */
 #define STREAM_OUR_SNDBUF (1024 * 1024)
 /** Most ranges of SEND_MARK at once. */
 #define STREAM_MARKS 32
@@ -82,6 +83,7 @@ struct stream {
     bool v6;
     bool ready;        /**< on the ready list */
     bool hup;          /**< the program's end is closed, or shut both ways */
+    bool hup_error;    /**< and bytes were left unread */
     bool hup_checked;  /**< and it was an orderly end */
     bool fin_seen;     /**< the program shut down its writing */
     bool fin_done;     /**< and the core knows */
@@ -91,6 +93,7 @@ struct stream {
     bool push_blocked; /**< the pair has no room: an EPOLLOUT edge will come */
     bool finished;     /**< SOCK_EV_CLOSED came */
     bool closing;      /**< the daemon stops: take what was written, then close */
+    bool big;          /**< our end has STREAM_OUR_SNDBUF */
     bool news;         /**< our queue may hold bytes that the core has not got */
     bool anew;     /**< its connect failed: it may try again, and the tombstone keeps the sock */
     bool starved;  /**< listener: waits for descriptors or quota */
@@ -162,6 +165,11 @@ int stream_new(struct streams *all, struct sock *sock, bool v6, struct policy_ow
 
 /** Options that the program's end `fd` must have as well: SO_OOBINLINE. */
 void stream_mirror_options(const struct stream *s, int fd);
+/** The same for a fresh one. */
+void stream_inherit_options(const struct stream *s, int fd);
+
+/** Give our end its large send buffer: not every connection needs it. */
+void stream_big_buffer(struct stream *s);
 
 /** An event of the core. */
 void stream_event(struct streams *all, struct sock *sock, uint32_t events);

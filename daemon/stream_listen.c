@@ -68,6 +68,7 @@ int stream_listen(struct stream *s, int fd, int backlog)
     if (s->state == STREAM_FRESH) {
         s->state = STREAM_LISTENING;
         TAILQ_INSERT_TAIL(&s->all->listeners, s, listener_link);
+        stream_big_buffer(s); /* record_max counts on it */
         /* A listener is not writable, and a write to it is EPIPE. */
         filler_fill(&s->all->filler, fd);
         (void)shutdown(fd, SHUT_WR);
@@ -116,12 +117,15 @@ static bool program_gone(int fd)
 
 bool stream_never_accepted(struct stream *s)
 {
+    /* Who has written has accepted. */
+    if ((!s->listener && !s->doubtful) || s->taken > 0 || stream_queued(s) > 0)
+        return false;
+    /* A listener that was closed does not tell any more. */
     if (s->listener && !program_gone(s->listener->fd))
         refresh(s->listener);
     else if (s->listener)
         s->doubtful = true;
-    /* A listener that was closed does not tell any more; but who has written has accepted. */
-    return s->doubtful && s->taken == 0 && stream_queued(s) == 0;
+    return s->doubtful;
 }
 
 void stream_listen_end(struct stream *l)
@@ -196,8 +200,7 @@ static bool hand_out(struct stream *l, struct sock *sock)
         return false;
     }
     child->state = STREAM_OPEN;
-    child->news = true;
-    stream_mirror_options(child, fd);
+    stream_inherit_options(child, fd);
     if (sock_getsockname(sock, &local) == 0 && sock_getpeername(sock, &remote) == 0)
         (void)stream_name(child->fd, &local, &remote);
     stream_again(child);

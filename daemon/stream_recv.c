@@ -17,6 +17,9 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+/* What fits into a send buffer of the usual size, and leaves it writable. */
+#define SMALL (16 * 1024)
+
 static size_t still_held(const struct stream *s)
 {
     int memory = 0;
@@ -60,6 +63,7 @@ static void no_reader(struct stream *s)
 
     if (poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR))) {
         s->hup = s->news = true;
+        s->hup_error = p.revents & POLLERR;
         stream_again(s);
         return;
     }
@@ -106,16 +110,23 @@ static size_t push_piece(struct stream *s, size_t budget)
     struct msghdr msg = {.msg_iov = spans};
     int n_spans = 0;
     size_t room = s->held < STREAM_HELD_MAX ? STREAM_HELD_MAX - s->held : 0;
+    size_t available = sock_recv_spans(s->sock, spans, &n_spans);
     ssize_t n;
 
-    if (sock_recv_spans(s->sock, spans, &n_spans) == 0 || withheld(s))
+    if (available == 0 || withheld(s))
         return 0;
     if (room == 0) {
         s->push_blocked = true;
         return 0;
     }
+    if (s->held + available > SMALL)
+        stream_big_buffer(s);
     msg.msg_iovlen = (size_t)limit_spans(spans, n_spans, room < budget ? room : budget);
     n = send_piece(s, &msg);
+    if (n < 0 && errno == EAGAIN && !s->big) {
+        stream_big_buffer(s);
+        n = send_piece(s, &msg);
+    }
     if (n <= 0) {
         if (n < 0 && errno == EPIPE)
             no_reader(s);

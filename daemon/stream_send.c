@@ -290,6 +290,9 @@ static size_t take_piece(struct stream *s, size_t queued, size_t budget)
         n = take_by_read(s, spans, n_spans, want, want == queued && !s->hup, urgent);
     if (n == 0)
         return before != s->skip ? SIZE_MAX : 0;
+    /* The end follows at once: the FIN goes with the last bytes. */
+    if (n == queued && (s->hup || s->fin_seen))
+        flags |= MSG_MORE;
     if (sock_send_commit(s->sock, n, flags, s->all->now) != (ssize_t)n) {
         /* They have left the queue: a reset is better than a stream with a hole. */
         log_error("the core refused bytes that it had made room for: connection reset");

@@ -3,11 +3,11 @@
  * Names and marks: how a descriptor says that it is ours, and which addresses it has, without a
  * round trip.
  *
- * The mark: both ends of each pair carry SO_MAX_PACING_RATE = NAME_MARK_*, a generic socket option
- * without effect on AF_UNIX, set at birth. It survives dup, fork, exec, SCM_RIGHTS and the daemon's
- * death, and says at once whether a descriptor is a socket or a listener of ours. NAME_MARK_V6 is
- * added on sockets made for AF_INET6 (and what their listeners accept), so that addresses are told
- * in the family that the program expects.
+ * The mark: the program's end of each pair carries SO_MAX_PACING_RATE = NAME_MARK_*, a generic
+ * socket option without effect on AF_UNIX, set at birth. It survives dup, fork, exec, SCM_RIGHTS
+ * and the daemon's death, and says at once whether a descriptor is a socket or a listener of ours.
+ * NAME_MARK_V6 is added on sockets made for AF_INET6 (and what their listeners accept), so that
+ * addresses are told in the family that the program expects.
  *
  * The names: abstract AF_UNIX names. The program's end is bound when its local address becomes
  * known (bind, listen), the daemon's end when the connection is established (connect, accept):
