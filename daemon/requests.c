@@ -251,6 +251,7 @@ static void do_info(struct client *cl, const struct wire_header *h, struct strea
     struct wire_info out;
 
     memset(&info, 0, sizeof(info));
+    stream_refresh(s);
     sock_get_info(s->sock, &info, s->all->now);
     info.user = s;
     request_info(&info, &out);
@@ -303,7 +304,9 @@ void request_stream(struct client *cl, const struct wire_header *h, const void *
 
     s->news = true;
     if (h->op != WIRE_OP_SEND_MARK)
-        stream_take(s);
+        stream_take_exactly(s);
+    if (s->fin_seen)
+        stream_again(s); /* its FIN may be due */
     if (s->state == STREAM_ENDED) {
         control_reply(cl, h, ECONNRESET, NULL, 0, -1);
         return;

@@ -2,8 +2,9 @@
 /*
  * Making, watching and ending streams; see stream.h.
  * Our ends are always readable because of the kept byte, so they are watched edge-triggered: each
- * arrival, each message that the program has read to its end, a shutdown and a close are edges
- * (tests/platform/kept_byte_edges.c).
+ * arrival, a shutdown and a close are edges, and each message that the program has read to its end
+ * where that matters (tests/platform/kept_byte_edges.c): else a request would wake us twice, when
+ * it is read and when it is answered.
  */
 #include "daemon/stream.h"
 
@@ -23,7 +24,7 @@
 #endif
 
 #define SCRAP_BYTES (64 * 1024)
-#define EDGES       (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
+#define EDGES       (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET)
 
 /* --- all of them -------------------------------------------------------------------------------
  */
@@ -172,6 +173,21 @@ static int start(struct streams *all, struct stream *s, const int fds[2])
     if (rc < 0)
         cookies_remove(&all->cookies, s->cookie);
     return rc;
+}
+
+void stream_watch_reader(struct stream *s, bool on)
+{
+    if (s->watched != on &&
+        poller_change(s->all->poller, s->fd, on ? EDGES | EPOLLOUT : EDGES, &s->watch) == 0)
+        s->watched = on;
+}
+
+void stream_refresh(struct stream *s)
+{
+    if (s->state == STREAM_LISTENING)
+        stream_listen_work(s);
+    else if (s->held)
+        stream_update_held(s);
 }
 
 static struct stream *stream_alloc(struct streams *all, struct sock *sock, bool v6, int fd)
@@ -338,19 +354,11 @@ void stream_reset(struct stream *s)
 /* --- which half has work to do -----------------------------------------------------------------
  */
 
-/* The program closed. Bytes that it left unread make it a reset (RFC 1122 §4.2.2.13), as close(2)
- * does. */
-static bool closed_in_order(struct stream *s)
+/* The program closed, and its connection with it. */
+static void abandon(struct stream *s)
 {
-    if (s->hup_checked)
-        return true;
-    if (!s->hup_error && !stream_never_accepted(s)) {
-        s->hup_checked = true;
-        return true;
-    }
     stats_add(STAT_streams_aborted, 1);
     stream_reset(s);
-    return false;
 }
 
 /* Everything that the program wrote is with the core, and more cannot come: pass on the end. */
@@ -374,13 +382,21 @@ static bool nothing_readable(struct stream *s)
 
 static void work_open(struct stream *s)
 {
-    if (s->hup && !closed_in_order(s))
+    /* Bytes that were left unread make closing a reset (RFC 1122 §4.2.2.13), as close(2) does. */
+    if (s->hup && s->hup_error && !s->hup_checked) {
+        abandon(s);
         return;
+    }
     stream_take(s);
     if (!s->hup)
         stream_push(s);
     if (s->state == STREAM_ENDED)
         return;
+    if (s->hup && !s->hup_checked && stream_never_accepted(s)) {
+        abandon(s);
+        return;
+    }
+    s->hup_checked = s->hup;
     if (s->finished && (s->hup || nothing_readable(s)))
         stream_end(s, STREAM_END_CLEAN, 0);
     else if (!s->news)
@@ -437,6 +453,8 @@ static void stream_ready(struct watch *w, uint32_t events)
         s->hup = true;
     if (events & EPOLLERR)
         s->hup_error = true;
+    if (events & EPOLLPRI)
+        s->urgent = true;
     if (events & EPOLLRDHUP)
         s->fin_seen = true;
     s->news = true;

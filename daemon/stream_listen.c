@@ -2,8 +2,9 @@
 /*
  * A listener's pair carries records: a struct wire_accept and the connection's descriptor. What a
  * record adds to SIOCOUTQ is fixed, so the records that no program has received yet can be counted;
- * the core counts them as backlog. Connections whose record was never received are reset when the
- * listener is closed, as a kernel does.
+ * the core counts them as backlog. While they are few they are counted when the next connection
+ * comes; only of a crowded listener each record that is received is an event. Connections whose
+ * record was never received are reset when the listener is closed, as a kernel does.
  */
 #include "daemon/stream.h"
 
@@ -65,6 +66,7 @@ int stream_listen(struct stream *s, int fd, int backlog)
         rc = sock_listen(s->sock, backlog, s->all->now);
     if (rc < 0)
         return rc;
+    s->backlog = backlog < 0 || backlog > RECORDS_MAX ? RECORDS_MAX : (uint32_t)backlog;
     if (s->state == STREAM_FRESH) {
         s->state = STREAM_LISTENING;
         TAILQ_INSERT_TAIL(&s->all->listeners, s, listener_link);
@@ -84,9 +86,12 @@ int stream_listen(struct stream *s, int fd, int backlog)
 
 static void refresh(struct stream *l)
 {
-    uint32_t queued = (uint32_t)(memory_queued(l->fd) / l->all->record_cost);
     struct stream *child;
+    uint32_t queued;
 
+    if (TAILQ_EMPTY(&l->in_flight))
+        return;
+    queued = (uint32_t)(memory_queued(l->fd) / l->all->record_cost);
     if (queued > l->records_sent)
         queued = (uint32_t)l->records_sent;
     while ((child = TAILQ_FIRST(&l->in_flight)) != NULL && child->record < l->records_sent - queued)
@@ -134,6 +139,9 @@ void stream_listen_end(struct stream *l)
 
     if (l->parked)
         stream_reset(l->parked);
+    /* Closing with records unread is an error. When it was none, the queue tells the truth. */
+    if (!l->hup_error)
+        refresh(l);
     while ((child = TAILQ_FIRST(&l->in_flight)) != NULL) {
         stream_leave_listener(child);
         child->doubtful = true;
@@ -232,12 +240,22 @@ static void accept_more(struct stream *l)
     }
 }
 
+/* Half full: from there on each record that is received counts. */
+static bool crowded(const struct stream *l)
+{
+    return l->parked || 2 * l->records_queued >= l->all->record_max ||
+           2 * l->records_queued >= l->backlog;
+}
+
 void stream_listen_work(struct stream *s)
 {
     uint32_t before = s->records_queued;
 
     refresh(s);
     accept_more(s);
+    if (s->state != STREAM_LISTENING)
+        return;
+    stream_watch_reader(s, crowded(s));
     if (s->records_queued != before || s->parked)
         sock_accept_held(s->sock, s->records_queued + (s->parked != NULL));
 }

@@ -31,7 +31,8 @@ static size_t still_held(const struct stream *s)
 
 void stream_update_held(struct stream *s)
 {
-    size_t held = still_held(s);
+    /* closed in order: all was read */
+    size_t held = s->hup && !s->hup_error ? 0 : still_held(s);
 
     if (held == 0)
         s->written = 0;
@@ -103,6 +104,13 @@ static bool withheld(struct stream *s)
     return !sock_readable(s->sock) && !(sock_poll(s->sock) & POLLPRI) && still_held(s) == 0;
 }
 
+/* An EPOLLOUT edge will end it. */
+static void block(struct stream *s)
+{
+    s->push_blocked = true;
+    stream_watch_reader(s, true);
+}
+
 /* One sendmsg into the pair. Returns the bytes that went in; 0: not now. */
 static size_t push_piece(struct stream *s, size_t budget)
 {
@@ -116,7 +124,7 @@ static size_t push_piece(struct stream *s, size_t budget)
     if (available == 0 || withheld(s))
         return 0;
     if (room == 0) {
-        s->push_blocked = true;
+        block(s);
         return 0;
     }
     if (s->held + available > SMALL)
@@ -131,7 +139,7 @@ static size_t push_piece(struct stream *s, size_t budget)
         if (n < 0 && errno == EPIPE)
             no_reader(s);
         else
-            s->push_blocked = true;
+            block(s);
         return 0;
     }
     s->written += (size_t)n;
@@ -147,12 +155,16 @@ void stream_push(struct stream *s)
 
     if (!s->sock || s->eof_done || s->push_blocked)
         return;
+    if (s->held && !s->watched)
+        stream_update_held(s);
     while (!s->deaf && budget && (n = push_piece(s, budget)) > 0)
         budget -= n;
     if (budget == 0)
         stream_again(s);
     if (s->deaf)
         drop_all(s);
+    else if (s->held && !s->watched && (s->held > SMALL || sock_awaits_reader(s->sock)))
+        stream_watch_reader(s, true);
     if (s->sock && s->state == STREAM_OPEN && sock_recv_eof(s->sock)) {
         s->eof_done = true;
         (void)shutdown(s->fd, SHUT_WR);
