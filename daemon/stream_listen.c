@@ -75,7 +75,7 @@ int stream_listen(struct stream *s, int fd, int backlog)
         filler_fill(&s->all->filler, fd);
         (void)shutdown(fd, SHUT_WR);
     }
-    rc = name_mark_family(fd, NAME_LISTENER, s->v6);
+    rc = name_mark(fd, NAME_LISTENER);
     if (rc == 0 && sock_getsockname(s->sock, &local) == 0)
         rc = stream_name(fd, &local, NULL);
     return rc;

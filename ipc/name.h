@@ -34,14 +34,22 @@
 /** Added to a listener's mark when its daemon was found dead: accept(2) makes it anew. */
 #define NAME_MARK_DEAD 0x8000ull
 
+/** Added when SO_RCVTIMEO or SO_SNDTIMEO was set: what a listener accepts inherits them. */
+#define NAME_MARK_TIMEOUTS 0x800000ull
+
 enum name_kind { NAME_FOREIGN, NAME_SOCKET, NAME_LISTENER };
 
-/** Mark a descriptor as ours, keeping its family if it was marked before (else IPv4). Returns 0 or
- * a negative errno value. */
+/** Mark a descriptor as ours, keeping its family and NAME_MARK_TIMEOUTS if it was marked before
+ * (else IPv4). Returns 0 or a negative errno value. */
 int name_mark(int fd, enum name_kind kind);
 
 /** The same, and say whether it is an AF_INET6 socket. */
 int name_mark_family(int fd, enum name_kind kind, bool v6);
+
+/** The mark of one of ours, for more than one question by one getsockopt(2); 0: it is foreign.
+ * errno is preserved. */
+uint64_t name_mark_of(int fd);
+enum name_kind name_mark_kind(uint64_t mark);
 
 /** Whose is this descriptor? One getsockopt(2); NAME_FOREIGN also for what is no socket. errno is
  * preserved. */
@@ -55,6 +63,9 @@ bool name_is_v6(int fd);
  * preserved. */
 void name_mark_dead(int fd);
 bool name_is_dead(int fd);
+
+/** NAME_MARK_TIMEOUTS. errno is preserved. */
+void name_mark_timeouts(int fd);
 
 /** Build the abstract name; remote may be NULL. Returns the length for bind(2). */
 socklen_t name_build(struct sockaddr_un *out, uint64_t id, const struct wire_addr *local,

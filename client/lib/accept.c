@@ -63,13 +63,14 @@ static int wait_record(int fd)
 }
 
 /* Take one record. -EAGAIN: another acceptor was quicker. */
-static int take_record(int fd, struct wire_accept *record)
+static int take_record(int fd, struct wire_accept *record, int sock_flags)
 {
+    int cloexec = sock_flags & SOCK_CLOEXEC ? MSG_CMSG_CLOEXEC : 0;
     int fds[FDPASS_MAX], flags;
     size_t n_fds;
     ssize_t n;
 
-    n = fdpass_recv(fd, record, sizeof(*record), fds, &n_fds, MSG_DONTWAIT, &flags);
+    n = fdpass_recv_as(fd, record, sizeof(*record), fds, &n_fds, MSG_DONTWAIT | cloexec, &flags);
     if (n < 0)
         return n == -ECONNRESET ? ended(fd, ECONNRESET) : (int)n;
     if (n == sizeof(*record) && n_fds == 1 && record->magic == WIRE_MAGIC)
@@ -103,7 +104,7 @@ static int revive(const struct place *place, int fd)
     return r;
 }
 
-static int accept_one(const struct place *place, int fd, struct wire_accept *record)
+static int accept_one(const struct place *place, int fd, struct wire_accept *record, int flags)
 {
     int r;
 
@@ -111,7 +112,7 @@ static int accept_one(const struct place *place, int fd, struct wire_accept *rec
         r = slot_free(fd);
         if (r < 0)
             return r;
-        r = take_record(fd, record);
+        r = take_record(fd, record, flags);
         if (r >= 0)
             return r;
         if (r == -EAGAIN) {
@@ -126,9 +127,10 @@ static int accept_one(const struct place *place, int fd, struct wire_accept *rec
     }
 }
 
-static int checked(int fd, const struct sockaddr *addr, const socklen_t *len, int flags)
+static int checked(int fd, uint64_t mark, const struct sockaddr *addr, const socklen_t *len,
+                   int flags)
 {
-    int kind = control_kind(fd);
+    int kind = mark ? (int)name_mark_kind(mark) : control_kind(fd);
 
     if (kind < 0)
         return kind;
@@ -139,21 +141,24 @@ static int checked(int fd, const struct sockaddr *addr, const socklen_t *len, in
     return addr && (int)*len < 0 ? -EINVAL : 0;
 }
 
-int accept_at(const struct place *place, int fd, struct sockaddr *addr, socklen_t *len, int flags)
+int accept_marked(const struct place *place, int fd, uint64_t mark, struct sockaddr *addr,
+                  socklen_t *len, int flags)
 {
     struct wire_accept record;
     int saved = errno;
-    int r = checked(fd, addr, len, flags), got;
+    int r = checked(fd, mark, addr, len, flags), got;
 
     if (r < 0)
         return r;
-    got = accept_one(place, fd, &record);
+    got = accept_one(place, fd, &record, flags);
     if (got >= 0) {
-        socket_copy_timeouts(fd, got);
-        r = socket_set_flags(got, flags);
+        if (mark & NAME_MARK_TIMEOUTS)
+            socket_copy_timeouts(fd, got);
+        if (flags & SOCK_NONBLOCK)
+            r = socket_set_nonblock(got);
         if (r == 0 && addr)
-            r = wire_addr_to_sockaddr(&record.remote, name_is_v6(fd) ? AF_INET6 : AF_INET, addr,
-                                      len);
+            r = wire_addr_to_sockaddr(&record.remote, mark & NAME_MARK_V6 ? AF_INET6 : AF_INET,
+                                      addr, len);
         if (r < 0) {
             close(got);
             got = r;
@@ -161,6 +166,11 @@ int accept_at(const struct place *place, int fd, struct sockaddr *addr, socklen_
     }
     errno = saved;
     return got;
+}
+
+int accept_at(const struct place *place, int fd, struct sockaddr *addr, socklen_t *len, int flags)
+{
+    return accept_marked(place, fd, name_mark_of(fd), addr, len, flags);
 }
 
 int ts_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
