@@ -244,6 +244,13 @@ refuse:
     return rc;
 }
 
+/* The pair is shut both ways, or its other end closed: when ours closes makes no difference there.
+ */
+static bool both_ended(const struct stream *s)
+{
+    return s->hup || (s->eof_done && s->fin_seen);
+}
+
 static void stream_release(struct watch *w)
 {
     struct stream *s = (struct stream *)w;
@@ -255,16 +262,16 @@ static void stream_release(struct watch *w)
 }
 
 /*
- * Closing takes the descriptor out of the epoll instance. When the program is gone, nobody waits
- * for it: it comes last in the round, with all others, because each close(2) of an AF_UNIX socket
- * wakes the kernel's garbage collector while any descriptor is under way anywhere.
+ * Closing takes the descriptor out of the epoll instance. When the program has ended too, nobody
+ * waits for it: it comes last in the round, with all others, because each close(2) of an AF_UNIX
+ * socket wakes the kernel's garbage collector while any descriptor is under way anywhere.
  */
 static void close_end(struct stream *s)
 {
     if (stream_holds_rights(s)) {
         poller_remove(s->all->poller, s->fd);
         reaper_close(s->all->reaper, s->fd, s->owner.uid);
-    } else if (s->hup) {
+    } else if (both_ended(s)) {
         return;
     } else {
         close(s->fd);
@@ -298,13 +305,13 @@ static void bury(struct stream *s, int error)
     tombstone_put(&s->all->tombs, s->cookie, error, kept, s->all->now);
 }
 
-/* Nothing may be added meanwhile. After a hang-up nothing can, and what is left is known when all
- * was taken. */
+/* Nothing may be added meanwhile. After both have ended nothing can, and what is left is known when
+ * all was taken. */
 static void empty_queue(struct stream *s)
 {
     size_t left = SIZE_MAX;
 
-    if (!s->hup)
+    if (!both_ended(s))
         (void)shutdown(s->fd, SHUT_RDWR);
     else if (s->state == STREAM_OPEN && !s->news)
         left = s->skip;

@@ -26,7 +26,7 @@
 /* Up to so many bytes and messages may stay queued although the core has them: they count against
  * the program's send buffer by their whole messages. */
 #define PEEK_BYTES 4096
-#define PEEK_COUNT 16
+#define PEEK_COUNT 3
 /* Before the spans, so many pieces of scrap: one turn's worth. */
 #define SCRAP_IOVS 16
 
