@@ -396,6 +396,10 @@ check-valgrind: deps tests ## Run the unit and simulator suites under valgrind
 bench: deps all tests ## Measure beside the kernel's own TCP
 	@BUILD=$(abspath $(BUILD)) tests/bench/run
 
+.PHONY: bench-rate
+bench-rate: deps all tests ## Measure connections and requests a second beside the kernel's own TCP (nginx, redis)
+	@BUILD=$(abspath $(BUILD)) tests/bench/rate
+
 .PHONY: compare
 compare: deps all tests ## Our TCP against the kernel's over an emulated link (POINTS="cubic short-1M*" PAIRS=7)
 	@BUILD=$(abspath $(BUILD)) POINTS=$(call quote,$(POINTS)) PAIRS=$(PAIRS) $(if $(OUT),OUT=$(abspath $(OUT))) tests/compare/run

@@ -349,7 +349,8 @@ static bool receive(struct client *cl)
         with_descriptor(cl, &h, body, fds[0]);
     else
         request_plain(cl, &h, body);
-    return cl->fd >= 0 && !cl->dump;
+    /* who waits for an answer has sent nothing else */
+    return cl->fd >= 0 && !cl->dump && (h.flags & WIRE_NO_REPLY);
 }
 
 static void client_ready(struct watch *w, uint32_t events)

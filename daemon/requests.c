@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -251,6 +252,7 @@ static void do_info(struct client *cl, const struct wire_header *h, struct strea
     struct wire_info out;
 
     memset(&info, 0, sizeof(info));
+    stream_refresh(s);
     sock_get_info(s->sock, &info, s->all->now);
     info.user = s;
     request_info(&info, &out);
@@ -293,6 +295,23 @@ static void do_renew(struct client *cl, const struct wire_header *h, struct stre
         close(fd);
 }
 
+/* Is it all the same whether bytes that were written before are taken before? Then they need not be
+ * looked for. */
+static bool no_position(const struct wire_header *h, const void *body)
+{
+    struct wire_option o;
+    int value = 0;
+
+    if (h->op != WIRE_OP_SETSOCKOPT || wire_option_get(body, h->len, true, &o) < 0)
+        return false;
+    if (o.len == sizeof(value))
+        memcpy(&value, o.value, sizeof(value));
+    if (o.level == SOL_SOCKET)
+        return o.name == SO_KEEPALIVE;
+    return o.level == IPPROTO_TCP && ((o.name == TCP_NODELAY && value) || o.name == TCP_KEEPIDLE ||
+                                      o.name == TCP_KEEPINTVL || o.name == TCP_KEEPCNT);
+}
+
 void request_stream(struct client *cl, const struct wire_header *h, const void *body,
                     struct stream *s, int fd)
 {
@@ -301,9 +320,13 @@ void request_stream(struct client *cl, const struct wire_header *h, const void *
     struct wire_outq outq;
     int rc = -EOPNOTSUPP;
 
-    s->news = true;
-    if (h->op != WIRE_OP_SEND_MARK)
-        stream_take(s);
+    if (!no_position(h, body)) {
+        s->news = true;
+        if (h->op != WIRE_OP_SEND_MARK)
+            stream_take_exactly(s);
+        if (s->fin_seen)
+            stream_again(s); /* its FIN may be due */
+    }
     if (s->state == STREAM_ENDED) {
         control_reply(cl, h, ECONNRESET, NULL, 0, -1);
         return;

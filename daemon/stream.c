@@ -2,8 +2,9 @@
 /*
  * Making, watching and ending streams; see stream.h.
  * Our ends are always readable because of the kept byte, so they are watched edge-triggered: each
- * arrival, each message that the program has read to its end, a shutdown and a close are edges
- * (tests/platform/kept_byte_edges.c).
+ * arrival, a shutdown and a close are edges, and each message that the program has read to its end
+ * where that matters (tests/platform/kept_byte_edges.c): else a request would wake us twice, when
+ * it is read and when it is answered.
  */
 #include "daemon/stream.h"
 
@@ -23,7 +24,7 @@
 #endif
 
 #define SCRAP_BYTES (64 * 1024)
-#define EDGES       (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
+#define EDGES       (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET)
 
 /* --- all of them -------------------------------------------------------------------------------
  */
@@ -120,27 +121,42 @@ static int prepare(struct streams *all, const int fds[2], bool v6, uint64_t *coo
 
     if (getsockopt(fds[1], SOL_SOCKET, SO_COOKIE, cookie, &len) < 0)
         return -errno;
-    (void)set_int(fds[0], SO_SNDBUF, STREAM_OUR_SNDBUF);
     (void)set_int(fds[1], SO_SNDBUF, STREAM_SNDBUF);
     /* Out-of-band bytes stay in the line: the arithmetic of the queue relies on it. */
     (void)set_int(fds[0], SO_OOBINLINE, 1);
     if (all->rights_refused)
         (void)set_int(fds[0], SO_PASSRIGHTS, 0);
-    rc = name_mark_family(fds[0], NAME_SOCKET, v6);
-    if (rc == 0)
-        rc = name_mark_family(fds[1], NAME_SOCKET, v6);
+    rc = name_mark_family(fds[1], NAME_SOCKET, v6);
     if (rc == 0 && send(fds[1], "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) != 1)
         rc = -errno;
     return rc;
 }
 
-void stream_mirror_options(const struct stream *s, int fd)
+void stream_big_buffer(struct stream *s)
+{
+    if (!s->big)
+        (void)set_int(s->fd, SO_SNDBUF, STREAM_OUR_SNDBUF);
+    s->big = true;
+}
+
+static bool oob_inline(const struct stream *s)
 {
     int on = 0;
     size_t len = sizeof(on);
 
-    if (s->sock && sock_getsockopt(s->sock, SOL_SOCKET, SO_OOBINLINE, &on, &len, s->all->now) == 0)
-        (void)set_int(fd, SO_OOBINLINE, on);
+    return s->sock &&
+           sock_getsockopt(s->sock, SOL_SOCKET, SO_OOBINLINE, &on, &len, s->all->now) == 0 && on;
+}
+
+void stream_mirror_options(const struct stream *s, int fd)
+{
+    (void)set_int(fd, SO_OOBINLINE, oob_inline(s));
+}
+
+void stream_inherit_options(const struct stream *s, int fd)
+{
+    if (oob_inline(s))
+        stream_mirror_options(s, fd);
 }
 
 static void stream_ready(struct watch *w, uint32_t events);
@@ -157,6 +173,21 @@ static int start(struct streams *all, struct stream *s, const int fds[2])
     if (rc < 0)
         cookies_remove(&all->cookies, s->cookie);
     return rc;
+}
+
+void stream_watch_reader(struct stream *s, bool on)
+{
+    if (s->watched != on &&
+        poller_change(s->all->poller, s->fd, on ? EDGES | EPOLLOUT : EDGES, &s->watch) == 0)
+        s->watched = on;
+}
+
+void stream_refresh(struct stream *s)
+{
+    if (s->state == STREAM_LISTENING)
+        stream_listen_work(s);
+    else if (s->held)
+        stream_update_held(s);
 }
 
 static struct stream *stream_alloc(struct streams *all, struct sock *sock, bool v6, int fd)
@@ -216,19 +247,38 @@ refuse:
     return rc;
 }
 
-static void stream_release(struct watch *w)
+/* The pair is shut both ways, or its other end closed: when ours closes makes no difference there.
+ */
+static bool both_ended(const struct stream *s)
 {
-    free(((struct stream *)w)->marks);
-    free(w);
+    return s->hup || (s->eof_done && s->fin_seen);
 }
 
+static void stream_release(struct watch *w)
+{
+    struct stream *s = (struct stream *)w;
+
+    if (s->fd >= 0)
+        close(s->fd);
+    free(s->marks);
+    free(s);
+}
+
+/*
+ * Closing takes the descriptor out of the epoll instance. When the program has ended too, nobody
+ * waits for it: it comes last in the round, with all others, because each close(2) of an AF_UNIX
+ * socket wakes the kernel's garbage collector while any descriptor is under way anywhere.
+ */
 static void close_end(struct stream *s)
 {
-    poller_remove(s->all->poller, s->fd);
-    if (stream_holds_rights(s))
+    if (stream_holds_rights(s)) {
+        poller_remove(s->all->poller, s->fd);
         reaper_close(s->all->reaper, s->fd, s->owner.uid);
-    else
+    } else if (both_ended(s)) {
+        return;
+    } else {
         close(s->fd);
+    }
     s->fd = -1;
 }
 
@@ -258,6 +308,19 @@ static void bury(struct stream *s, int error)
     tombstone_put(&s->all->tombs, s->cookie, error, kept, s->all->now);
 }
 
+/* Nothing may be added meanwhile. After both have ended nothing can, and what is left is known when
+ * all was taken. */
+static void empty_queue(struct stream *s)
+{
+    size_t left = SIZE_MAX;
+
+    if (!both_ended(s))
+        (void)shutdown(s->fd, SHUT_RDWR);
+    else if (s->state == STREAM_OPEN && !s->news)
+        left = s->skip;
+    stream_discard(s, left);
+}
+
 void stream_end(struct stream *s, enum stream_end how, int error)
 {
     struct streams *all = s->all;
@@ -265,9 +328,7 @@ void stream_end(struct stream *s, enum stream_end how, int error)
     if (s->state == STREAM_ENDED)
         return;
     if (how == STREAM_END_CLEAN) {
-        /* Nothing can be added while the queue is emptied. */
-        (void)shutdown(s->fd, SHUT_RDWR);
-        stream_discard(s, SIZE_MAX);
+        empty_queue(s);
     } else if (!s->hup) {
         stats_add(STAT_streams_errors, 1);
     }
@@ -303,23 +364,11 @@ void stream_reset(struct stream *s)
 /* --- which half has work to do -----------------------------------------------------------------
  */
 
-/* The program closed. Bytes that it left unread make it a reset (RFC 1122 §4.2.2.13), as close(2)
- * does. */
-static bool closed_in_order(struct stream *s)
+/* The program closed, and its connection with it. */
+static void abandon(struct stream *s)
 {
-    int error = 0;
-    socklen_t len = sizeof(error);
-
-    if (s->hup_checked)
-        return true;
-    if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error == 0 &&
-        !stream_never_accepted(s)) {
-        s->hup_checked = true;
-        return true;
-    }
     stats_add(STAT_streams_aborted, 1);
     stream_reset(s);
-    return false;
 }
 
 /* Everything that the program wrote is with the core, and more cannot come: pass on the end. */
@@ -343,13 +392,21 @@ static bool nothing_readable(struct stream *s)
 
 static void work_open(struct stream *s)
 {
-    if (s->hup && !closed_in_order(s))
+    /* Bytes that were left unread make closing a reset (RFC 1122 §4.2.2.13), as close(2) does. */
+    if (s->hup && s->hup_error && !s->hup_checked) {
+        abandon(s);
         return;
+    }
     stream_take(s);
     if (!s->hup)
         stream_push(s);
     if (s->state == STREAM_ENDED)
         return;
+    if (s->hup && !s->hup_checked && stream_never_accepted(s)) {
+        abandon(s);
+        return;
+    }
+    s->hup_checked = s->hup;
     if (s->finished && (s->hup || nothing_readable(s)))
         stream_end(s, STREAM_END_CLEAN, 0);
     else if (!s->news)
@@ -404,6 +461,10 @@ static void stream_ready(struct watch *w, uint32_t events)
      * be reading, and closing with unread bytes is an error (EPOLLERR). */
     if ((events & EPOLLERR) || ((events & EPOLLHUP) && !s->eof_done))
         s->hup = true;
+    if (events & EPOLLERR)
+        s->hup_error = true;
+    if (events & EPOLLPRI)
+        s->urgent = true;
     if (events & EPOLLRDHUP)
         s->fin_seen = true;
     s->news = true;

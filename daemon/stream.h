@@ -37,7 +37,8 @@
 #define STREAM_HELD_MAX (1024 * 1024)
 /** Send buffer of the program's end: a pinned kept byte leaves POLLOUT from 160 KiB on. */
 #define STREAM_SNDBUF (208 * 1024)
-/** Send buffer of our end: EPOLLOUT edges come from a quarter of its double down. */
+/** Send buffer of our end, once more than a little goes in: EPOLLOUT edges come from a quarter of
+ * its double down. */
 #define STREAM_OUR_SNDBUF (1024 * 1024)
 /** Most ranges of SEND_MARK at once. */
 #define STREAM_MARKS 32
@@ -82,6 +83,7 @@ struct stream {
     bool v6;
     bool ready;        /**< on the ready list */
     bool hup;          /**< the program's end is closed, or shut both ways */
+    bool hup_error;    /**< and bytes were left unread */
     bool hup_checked;  /**< and it was an orderly end */
     bool fin_seen;     /**< the program shut down its writing */
     bool fin_done;     /**< and the core knows */
@@ -91,6 +93,10 @@ struct stream {
     bool push_blocked; /**< the pair has no room: an EPOLLOUT edge will come */
     bool finished;     /**< SOCK_EV_CLOSED came */
     bool closing;      /**< the daemon stops: take what was written, then close */
+    bool much;         /**< the program writes more at once than is peeked */
+    bool urgent;       /**< the program has sent urgent data */
+    bool watched;      /**< we are told when the program has read */
+    bool big;          /**< our end has STREAM_OUR_SNDBUF */
     bool news;         /**< our queue may hold bytes that the core has not got */
     bool anew;     /**< its connect failed: it may try again, and the tombstone keeps the sock */
     bool starved;  /**< listener: waits for descriptors or quota */
@@ -112,6 +118,7 @@ struct stream {
 
     /* A listener: */
     struct stream_list in_flight; /**< connections whose record is not yet received, oldest first */
+    uint32_t backlog;             /**< listen(2)'s, as far as it matters here */
     uint64_t records_sent;
     uint32_t records_queued; /**< not yet received by a program */
     struct stream *parked;   /**< a connection whose record found no room */
@@ -162,6 +169,17 @@ int stream_new(struct streams *all, struct sock *sock, bool v6, struct policy_ow
 
 /** Options that the program's end `fd` must have as well: SO_OOBINLINE. */
 void stream_mirror_options(const struct stream *s, int fd);
+/** The same for a fresh one. */
+void stream_inherit_options(const struct stream *s, int fd);
+
+/** The program may have read: learn it now, for somebody who asks. */
+void stream_refresh(struct stream *s);
+
+/** Be told when the program has read, or do without. */
+void stream_watch_reader(struct stream *s, bool on);
+
+/** Give our end its large send buffer: not every connection needs it. */
+void stream_big_buffer(struct stream *s);
 
 /** An event of the core. */
 void stream_event(struct streams *all, struct sock *sock, uint32_t events);
@@ -199,6 +217,8 @@ void stream_reset(struct stream *s);
 size_t stream_queued(const struct stream *s);
 /** Give the core what the program has written, one turn of it. */
 void stream_take(struct stream *s);
+/** The same where no event told of it: all that was written before. */
+void stream_take_exactly(struct stream *s);
 /** Read `n` bytes from the head of our queue and forget them. Returns those that were there. */
 size_t stream_discard(struct stream *s, size_t n);
 /** About to close: may our queue hold foreign descriptors, whose release can block? Nothing can be

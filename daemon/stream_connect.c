@@ -33,6 +33,21 @@ void stream_from_wire(const struct wire_addr *w, struct ip_endpoint *out)
     out->port = w->port;
 }
 
+/* Not to be guessed: anybody may bind an abstract name before us. */
+static int unguessable(uint64_t *id)
+{
+    static uint64_t store[32];
+    static size_t left;
+
+    if (left == 0) {
+        if (getrandom(store, sizeof(store), 0) != (ssize_t)sizeof(store))
+            return -errno;
+        left = sizeof(store) / sizeof(store[0]);
+    }
+    *id = store[--left];
+    return 0;
+}
+
 int stream_name(int fd, const struct ip_endpoint *local, const struct ip_endpoint *remote)
 {
     struct wire_addr l, r = {0};
@@ -42,12 +57,12 @@ int stream_name(int fd, const struct ip_endpoint *local, const struct ip_endpoin
         stream_to_wire(remote, &r);
     for (int i = 0; i < NAME_TRIES; i++) {
         struct sockaddr_un un;
-        uint64_t id;
+        uint64_t id = 0;
         socklen_t len;
+        int rc = unguessable(&id);
 
-        /* Not to be guessed: anybody may bind an abstract name before us. */
-        if (getrandom(&id, sizeof(id), 0) != (ssize_t)sizeof(id))
-            return -errno;
+        if (rc < 0)
+            return rc;
         len = name_build(&un, id, &l, remote ? &r : NULL);
         if (bind(fd, (struct sockaddr *)&un, len) == 0)
             return 0;
@@ -96,6 +111,7 @@ bool stream_reclaim_port(struct streams *all, uint16_t port)
             local.port != port || poll(&p, 1, 0) != 1 || !(p.revents & (POLLHUP | POLLERR)))
             continue;
         s->hup = s->news = found = true;
+        s->hup_error = p.revents & POLLERR;
         stream_work(s);
     }
     return found;
@@ -112,7 +128,7 @@ static int start_anew(struct streams *all, struct sock *sock, const struct ip_en
         sock_close(sock, all->now);
         return rc;
     }
-    stream_mirror_options(s, *program_fd);
+    stream_inherit_options(s, *program_fd);
     stream_to_wire(local, &name);
     if (local->port)
         rc = policy_bind(&owner, &name);

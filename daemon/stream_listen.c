@@ -2,8 +2,9 @@
 /*
  * A listener's pair carries records: a struct wire_accept and the connection's descriptor. What a
  * record adds to SIOCOUTQ is fixed, so the records that no program has received yet can be counted;
- * the core counts them as backlog. Connections whose record was never received are reset when the
- * listener is closed, as a kernel does.
+ * the core counts them as backlog. While they are few they are counted when the next connection
+ * comes; only of a crowded listener each record that is received is an event. Connections whose
+ * record was never received are reset when the listener is closed, as a kernel does.
  */
 #include "daemon/stream.h"
 
@@ -65,14 +66,16 @@ int stream_listen(struct stream *s, int fd, int backlog)
         rc = sock_listen(s->sock, backlog, s->all->now);
     if (rc < 0)
         return rc;
+    s->backlog = backlog < 0 || backlog > RECORDS_MAX ? RECORDS_MAX : (uint32_t)backlog;
     if (s->state == STREAM_FRESH) {
         s->state = STREAM_LISTENING;
         TAILQ_INSERT_TAIL(&s->all->listeners, s, listener_link);
+        stream_big_buffer(s); /* record_max counts on it */
         /* A listener is not writable, and a write to it is EPIPE. */
         filler_fill(&s->all->filler, fd);
         (void)shutdown(fd, SHUT_WR);
     }
-    rc = name_mark_family(fd, NAME_LISTENER, s->v6);
+    rc = name_mark(fd, NAME_LISTENER);
     if (rc == 0 && sock_getsockname(s->sock, &local) == 0)
         rc = stream_name(fd, &local, NULL);
     return rc;
@@ -83,9 +86,12 @@ int stream_listen(struct stream *s, int fd, int backlog)
 
 static void refresh(struct stream *l)
 {
-    uint32_t queued = (uint32_t)(memory_queued(l->fd) / l->all->record_cost);
     struct stream *child;
+    uint32_t queued;
 
+    if (TAILQ_EMPTY(&l->in_flight))
+        return;
+    queued = (uint32_t)(memory_queued(l->fd) / l->all->record_cost);
     if (queued > l->records_sent)
         queued = (uint32_t)l->records_sent;
     while ((child = TAILQ_FIRST(&l->in_flight)) != NULL && child->record < l->records_sent - queued)
@@ -116,12 +122,15 @@ static bool program_gone(int fd)
 
 bool stream_never_accepted(struct stream *s)
 {
+    /* Who has written has accepted. */
+    if ((!s->listener && !s->doubtful) || s->taken > 0 || stream_queued(s) > 0)
+        return false;
+    /* A listener that was closed does not tell any more. */
     if (s->listener && !program_gone(s->listener->fd))
         refresh(s->listener);
     else if (s->listener)
         s->doubtful = true;
-    /* A listener that was closed does not tell any more; but who has written has accepted. */
-    return s->doubtful && s->taken == 0 && stream_queued(s) == 0;
+    return s->doubtful;
 }
 
 void stream_listen_end(struct stream *l)
@@ -130,6 +139,9 @@ void stream_listen_end(struct stream *l)
 
     if (l->parked)
         stream_reset(l->parked);
+    /* Closing with records unread is an error. When it was none, the queue tells the truth. */
+    if (!l->hup_error)
+        refresh(l);
     while ((child = TAILQ_FIRST(&l->in_flight)) != NULL) {
         stream_leave_listener(child);
         child->doubtful = true;
@@ -196,8 +208,7 @@ static bool hand_out(struct stream *l, struct sock *sock)
         return false;
     }
     child->state = STREAM_OPEN;
-    child->news = true;
-    stream_mirror_options(child, fd);
+    stream_inherit_options(child, fd);
     if (sock_getsockname(sock, &local) == 0 && sock_getpeername(sock, &remote) == 0)
         (void)stream_name(child->fd, &local, &remote);
     stream_again(child);
@@ -229,12 +240,22 @@ static void accept_more(struct stream *l)
     }
 }
 
+/* Half full: from there on each record that is received counts. */
+static bool crowded(const struct stream *l)
+{
+    return l->parked || 2 * l->records_queued >= l->all->record_max ||
+           2 * l->records_queued >= l->backlog;
+}
+
 void stream_listen_work(struct stream *s)
 {
     uint32_t before = s->records_queued;
 
     refresh(s);
     accept_more(s);
+    if (s->state != STREAM_LISTENING)
+        return;
+    stream_watch_reader(s, crowded(s));
     if (s->records_queued != before || s->parked)
         sock_accept_held(s->sock, s->records_queued + (s->parked != NULL));
 }

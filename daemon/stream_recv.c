@@ -17,6 +17,9 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+/* What fits into a send buffer of the usual size, and leaves it writable. */
+#define SMALL (16 * 1024)
+
 static size_t still_held(const struct stream *s)
 {
     int memory = 0;
@@ -28,7 +31,8 @@ static size_t still_held(const struct stream *s)
 
 void stream_update_held(struct stream *s)
 {
-    size_t held = still_held(s);
+    /* closed in order: all was read */
+    size_t held = s->hup && !s->hup_error ? 0 : still_held(s);
 
     if (held == 0)
         s->written = 0;
@@ -60,6 +64,7 @@ static void no_reader(struct stream *s)
 
     if (poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR))) {
         s->hup = s->news = true;
+        s->hup_error = p.revents & POLLERR;
         stream_again(s);
         return;
     }
@@ -99,6 +104,13 @@ static bool withheld(struct stream *s)
     return !sock_readable(s->sock) && !(sock_poll(s->sock) & POLLPRI) && still_held(s) == 0;
 }
 
+/* An EPOLLOUT edge will end it. */
+static void block(struct stream *s)
+{
+    s->push_blocked = true;
+    stream_watch_reader(s, true);
+}
+
 /* One sendmsg into the pair. Returns the bytes that went in; 0: not now. */
 static size_t push_piece(struct stream *s, size_t budget)
 {
@@ -106,21 +118,28 @@ static size_t push_piece(struct stream *s, size_t budget)
     struct msghdr msg = {.msg_iov = spans};
     int n_spans = 0;
     size_t room = s->held < STREAM_HELD_MAX ? STREAM_HELD_MAX - s->held : 0;
+    size_t available = sock_recv_spans(s->sock, spans, &n_spans);
     ssize_t n;
 
-    if (sock_recv_spans(s->sock, spans, &n_spans) == 0 || withheld(s))
+    if (available == 0 || withheld(s))
         return 0;
     if (room == 0) {
-        s->push_blocked = true;
+        block(s);
         return 0;
     }
+    if (s->held + available > SMALL)
+        stream_big_buffer(s);
     msg.msg_iovlen = (size_t)limit_spans(spans, n_spans, room < budget ? room : budget);
     n = send_piece(s, &msg);
+    if (n < 0 && errno == EAGAIN && !s->big) {
+        stream_big_buffer(s);
+        n = send_piece(s, &msg);
+    }
     if (n <= 0) {
         if (n < 0 && errno == EPIPE)
             no_reader(s);
         else
-            s->push_blocked = true;
+            block(s);
         return 0;
     }
     s->written += (size_t)n;
@@ -136,12 +155,16 @@ void stream_push(struct stream *s)
 
     if (!s->sock || s->eof_done || s->push_blocked)
         return;
+    if (s->held && !s->watched)
+        stream_update_held(s);
     while (!s->deaf && budget && (n = push_piece(s, budget)) > 0)
         budget -= n;
     if (budget == 0)
         stream_again(s);
     if (s->deaf)
         drop_all(s);
+    else if (s->held && !s->watched && (s->held > SMALL || sock_awaits_reader(s->sock)))
+        stream_watch_reader(s, true);
     if (s->sock && s->state == STREAM_OPEN && sock_recv_eof(s->sock)) {
         s->eof_done = true;
         (void)shutdown(s->fd, SHUT_WR);

@@ -26,7 +26,7 @@
 /* Up to so many bytes and messages may stay queued although the core has them: they count against
  * the program's send buffer by their whole messages. */
 #define PEEK_BYTES 4096
-#define PEEK_COUNT 16
+#define PEEK_COUNT 3
 /* Before the spans, so many pieces of scrap: one turn's worth. */
 #define SCRAP_IOVS 16
 
@@ -258,6 +258,19 @@ static size_t take_by_read(struct stream *s, const struct iovec *spans, int n_sp
     return got_news;
 }
 
+static bool commit(struct stream *s, size_t n, int flags)
+{
+    if (sock_send_commit(s->sock, n, flags, s->all->now) != (ssize_t)n) {
+        /* They have left the queue: a reset is better than a stream with a hole. */
+        log_error("the core refused bytes that it had made room for: connection reset");
+        stream_reset(s);
+        return false;
+    }
+    s->taken += n;
+    stats_add(STAT_streams_taken_bytes, n);
+    return true;
+}
+
 /* One piece with one set of flags. `queued` is the news in the queue. Returns the bytes taken; 0:
  * not now. */
 static size_t take_piece(struct stream *s, size_t queued, size_t budget)
@@ -290,18 +303,64 @@ static size_t take_piece(struct stream *s, size_t queued, size_t budget)
         n = take_by_read(s, spans, n_spans, want, want == queued && !s->hup, urgent);
     if (n == 0)
         return before != s->skip ? SIZE_MAX : 0;
-    if (sock_send_commit(s->sock, n, flags, s->all->now) != (ssize_t)n) {
-        /* They have left the queue: a reset is better than a stream with a hole. */
-        log_error("the core refused bytes that it had made room for: connection reset");
-        stream_reset(s);
-        return 0;
-    }
-    s->taken += n;
-    stats_add(STAT_streams_taken_bytes, n);
-    return n;
+    /* The end follows at once: the FIN goes with the last bytes. */
+    if (n == queued && (s->hup || s->fin_seen))
+        flags |= MSG_MORE;
+    return commit(s, n, flags) ? n : 0;
+}
+
+/* The conditions of take_little; of descriptors and urgent data only careful counting knows where
+ * they are. */
+static bool little_expected(const struct stream *s, size_t want)
+{
+    return !s->much && !s->urgent && s->all->rights_refused && !s->n_marks &&
+           (s->hup || s->peeks < PEEK_COUNT) && want >= PEEK_BYTES / 4 &&
+           sock_send_space(s->sock) >= want;
+}
+
+/*
+ * What an event told of, when it is little, as it mostly is: without asking before how much there
+ * is. True: that was all. What stops a receive early is the end of the queue, or an urgent byte,
+ * which has an event of its own.
+ */
+static bool take_little(struct stream *s)
+{
+    struct iovec spans[4], iov[SCRAP_IOVS + 4];
+    int n_spans = 0, flags = s->hup || s->fin_seen ? MSG_MORE : 0; /* the FIN follows at once */
+    size_t want = s->skip < PEEK_BYTES ? PEEK_BYTES - s->skip : 0, news;
+    ssize_t got;
+
+    if (!little_expected(s, want) ||
+        sock_send_spans(s->sock, want, spans, &n_spans) != (ssize_t)want)
+        return false;
+    got = receive(s, iov, lay_out(s, spans, n_spans, want, iov), s->hup ? 0 : MSG_PEEK);
+    if (got < (ssize_t)s->skip)
+        return false;
+    news = (size_t)got - s->skip;
+    s->much = news == want;
+    if (s->hup)
+        s->skip = 0;
+    else if (s->much)
+        return false;
+    if (news && !commit(s, news, s->much ? 0 : flags))
+        return true;
+    if (s->much)
+        return false;
+    if (!s->hup)
+        s->skip += news;
+    s->peeks += news > 0;
+    s->news = false;
+    return true;
 }
 
 void stream_take(struct stream *s)
+{
+    if (s->state != STREAM_OPEN || !s->news || s->send_blocked || take_little(s))
+        return;
+    stream_take_exactly(s);
+}
+
+void stream_take_exactly(struct stream *s)
 {
     size_t budget = STREAM_TURN, queued;
 
@@ -321,8 +380,10 @@ void stream_take(struct stream *s)
         if (n != SIZE_MAX) {
             budget -= n;
             /* All that there was: a later arrival is an edge of its own. */
-            if (n == queued)
+            if (n == queued) {
+                s->much = s->much && n >= PEEK_BYTES;
                 break;
+            }
         }
     }
     s->news = false;

@@ -58,8 +58,8 @@ static size_t collect(struct msghdr *msg, int fds[FDPASS_MAX])
     return n;
 }
 
-ssize_t fdpass_recv(int sock, void *buf, size_t cap, int fds[FDPASS_MAX], size_t *n_fds, int flags,
-                    int *got_flags)
+ssize_t fdpass_recv_as(int sock, void *buf, size_t cap, int fds[FDPASS_MAX], size_t *n_fds,
+                       int flags, int *got_flags)
 {
     /* Beside the descriptors, room for credentials and the like that a socket may have been asked
      * to report. */
@@ -69,7 +69,7 @@ ssize_t fdpass_recv(int sock, void *buf, size_t cap, int fds[FDPASS_MAX], size_t
                          .msg_iovlen = 1,
                          .msg_control = control,
                          .msg_controllen = sizeof(control)};
-    ssize_t n = native_recvmsg(sock, &msg, flags | MSG_CMSG_CLOEXEC);
+    ssize_t n = native_recvmsg(sock, &msg, flags);
 
     *n_fds = 0;
     if (got_flags)
@@ -78,6 +78,12 @@ ssize_t fdpass_recv(int sock, void *buf, size_t cap, int fds[FDPASS_MAX], size_t
         return -errno;
     *n_fds = collect(&msg, fds);
     return n;
+}
+
+ssize_t fdpass_recv(int sock, void *buf, size_t cap, int fds[FDPASS_MAX], size_t *n_fds, int flags,
+                    int *got_flags)
+{
+    return fdpass_recv_as(sock, buf, cap, fds, n_fds, flags | MSG_CMSG_CLOEXEC, got_flags);
 }
 
 void fdpass_close(const int *fds, size_t n_fds)

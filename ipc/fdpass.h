@@ -29,6 +29,11 @@ ssize_t fdpass_send(int sock, const void *buf, size_t len, int fd, int flags);
 ssize_t fdpass_recv(int sock, void *buf, size_t cap, int fds[FDPASS_MAX], size_t *n_fds, int flags,
                     int *got_flags);
 
+/** The same, with flags as they are: the descriptors are close-on-exec when MSG_CMSG_CLOEXEC is in
+ * them. */
+ssize_t fdpass_recv_as(int sock, void *buf, size_t cap, int fds[FDPASS_MAX], size_t *n_fds,
+                       int flags, int *got_flags);
+
 /** Close all of fds; errno is preserved. */
 void fdpass_close(const int *fds, size_t n_fds);
 

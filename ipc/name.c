@@ -29,9 +29,9 @@ static bool read_mark(int fd, uint64_t *mark)
     return ok;
 }
 
-static enum name_kind kind_of_mark(uint64_t mark)
+enum name_kind name_mark_kind(uint64_t mark)
 {
-    switch (mark & ~(NAME_MARK_V6 | NAME_MARK_DEAD)) {
+    switch (mark & ~(NAME_MARK_V6 | NAME_MARK_DEAD | NAME_MARK_TIMEOUTS)) {
     case NAME_MARK_SOCKET:
         return NAME_SOCKET;
     case NAME_MARK_LISTEN:
@@ -41,55 +41,76 @@ static enum name_kind kind_of_mark(uint64_t mark)
     }
 }
 
-int name_mark_family(int fd, enum name_kind kind, bool v6)
+uint64_t name_mark_of(int fd)
 {
-    uint64_t mark = kind == NAME_LISTENER ? NAME_MARK_LISTEN : NAME_MARK_SOCKET;
+    uint64_t mark;
 
+    return read_mark(fd, &mark) && name_mark_kind(mark) != NAME_FOREIGN ? mark : 0;
+}
+
+static int write_mark(int fd, uint64_t mark)
+{
+    return native_setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &mark, sizeof(mark)) < 0 ? -errno
+                                                                                          : 0;
+}
+
+static int mark_as(int fd, enum name_kind kind, uint64_t flags)
+{
     if (kind == NAME_FOREIGN)
         return -EINVAL;
-    if (v6)
-        mark |= NAME_MARK_V6;
-    if (native_setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &mark, sizeof(mark)) < 0)
-        return -errno;
-    return 0;
+    return write_mark(fd, (kind == NAME_LISTENER ? NAME_MARK_LISTEN : NAME_MARK_SOCKET) | flags);
+}
+
+int name_mark_family(int fd, enum name_kind kind, bool v6)
+{
+    return mark_as(fd, kind, v6 ? NAME_MARK_V6 : 0);
 }
 
 int name_mark(int fd, enum name_kind kind)
 {
-    return name_mark_family(fd, kind, name_is_v6(fd));
+    return mark_as(fd, kind, name_mark_of(fd) & (NAME_MARK_V6 | NAME_MARK_TIMEOUTS));
 }
 
 enum name_kind name_kind_of(int fd)
 {
-    uint64_t mark;
-
-    return read_mark(fd, &mark) ? kind_of_mark(mark) : NAME_FOREIGN;
+    return name_mark_kind(name_mark_of(fd));
 }
 
 bool name_is_v6(int fd)
 {
-    uint64_t mark;
+    return name_mark_of(fd) & NAME_MARK_V6;
+}
 
-    return read_mark(fd, &mark) && kind_of_mark(mark) != NAME_FOREIGN && (mark & NAME_MARK_V6);
+static void add_to_mark(int fd, uint64_t mark, uint64_t flag)
+{
+    int saved = errno;
+
+    if (!(mark & flag))
+        (void)write_mark(fd, mark | flag);
+    errno = saved;
 }
 
 void name_mark_dead(int fd)
 {
-    uint64_t mark;
-    int saved = errno;
+    uint64_t mark = name_mark_of(fd);
 
-    if (!read_mark(fd, &mark) || kind_of_mark(mark) != NAME_LISTENER)
-        return;
-    mark |= NAME_MARK_DEAD;
-    (void)native_setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &mark, sizeof(mark));
-    errno = saved;
+    if (name_mark_kind(mark) == NAME_LISTENER)
+        add_to_mark(fd, mark, NAME_MARK_DEAD);
 }
 
 bool name_is_dead(int fd)
 {
-    uint64_t mark;
+    uint64_t mark = name_mark_of(fd);
 
-    return read_mark(fd, &mark) && kind_of_mark(mark) == NAME_LISTENER && (mark & NAME_MARK_DEAD);
+    return name_mark_kind(mark) == NAME_LISTENER && (mark & NAME_MARK_DEAD);
+}
+
+void name_mark_timeouts(int fd)
+{
+    uint64_t mark = name_mark_of(fd);
+
+    if (mark)
+        add_to_mark(fd, mark, NAME_MARK_TIMEOUTS);
 }
 
 /* ---- writing ---- */

@@ -3,11 +3,11 @@
  * Names and marks: how a descriptor says that it is ours, and which addresses it has, without a
  * round trip.
  *
- * The mark: both ends of each pair carry SO_MAX_PACING_RATE = NAME_MARK_*, a generic socket option
- * without effect on AF_UNIX, set at birth. It survives dup, fork, exec, SCM_RIGHTS and the daemon's
- * death, and says at once whether a descriptor is a socket or a listener of ours. NAME_MARK_V6 is
- * added on sockets made for AF_INET6 (and what their listeners accept), so that addresses are told
- * in the family that the program expects.
+ * The mark: the program's end of each pair carries SO_MAX_PACING_RATE = NAME_MARK_*, a generic
+ * socket option without effect on AF_UNIX, set at birth. It survives dup, fork, exec, SCM_RIGHTS
+ * and the daemon's death, and says at once whether a descriptor is a socket or a listener of ours.
+ * NAME_MARK_V6 is added on sockets made for AF_INET6 (and what their listeners accept), so that
+ * addresses are told in the family that the program expects.
  *
  * The names: abstract AF_UNIX names. The program's end is bound when its local address becomes
  * known (bind, listen), the daemon's end when the connection is established (connect, accept):
@@ -34,14 +34,22 @@
 /** Added to a listener's mark when its daemon was found dead: accept(2) makes it anew. */
 #define NAME_MARK_DEAD 0x8000ull
 
+/** Added when SO_RCVTIMEO or SO_SNDTIMEO was set: what a listener accepts inherits them. */
+#define NAME_MARK_TIMEOUTS 0x800000ull
+
 enum name_kind { NAME_FOREIGN, NAME_SOCKET, NAME_LISTENER };
 
-/** Mark a descriptor as ours, keeping its family if it was marked before (else IPv4). Returns 0 or
- * a negative errno value. */
+/** Mark a descriptor as ours, keeping its family and NAME_MARK_TIMEOUTS if it was marked before
+ * (else IPv4). Returns 0 or a negative errno value. */
 int name_mark(int fd, enum name_kind kind);
 
 /** The same, and say whether it is an AF_INET6 socket. */
 int name_mark_family(int fd, enum name_kind kind, bool v6);
+
+/** The mark of one of ours, for more than one question by one getsockopt(2); 0: it is foreign.
+ * errno is preserved. */
+uint64_t name_mark_of(int fd);
+enum name_kind name_mark_kind(uint64_t mark);
 
 /** Whose is this descriptor? One getsockopt(2); NAME_FOREIGN also for what is no socket. errno is
  * preserved. */
@@ -55,6 +63,9 @@ bool name_is_v6(int fd);
  * preserved. */
 void name_mark_dead(int fd);
 bool name_is_dead(int fd);
+
+/** NAME_MARK_TIMEOUTS. errno is preserved. */
+void name_mark_timeouts(int fd);
 
 /** Build the abstract name; remote may be NULL. Returns the length for bind(2). */
 socklen_t name_build(struct sockaddr_un *out, uint64_t id, const struct wire_addr *local,

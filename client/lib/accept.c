@@ -64,13 +64,14 @@ static int wait_record(int fd)
 }
 
 /* Take one record. -EAGAIN: another acceptor was quicker. */
-static int take_record(int fd, struct wire_accept *record)
+static int take_record(int fd, struct wire_accept *record, int sock_flags)
 {
+    int cloexec = sock_flags & SOCK_CLOEXEC ? MSG_CMSG_CLOEXEC : 0;
     int fds[FDPASS_MAX], flags;
     size_t n_fds;
     ssize_t n;
 
-    n = fdpass_recv(fd, record, sizeof(*record), fds, &n_fds, MSG_DONTWAIT, &flags);
+    n = fdpass_recv_as(fd, record, sizeof(*record), fds, &n_fds, MSG_DONTWAIT | cloexec, &flags);
     if (n < 0)
         return n == -ECONNRESET ? ended(fd, ECONNRESET) : (int)n;
     if (n == sizeof(*record) && n_fds == 1 && record->magic == WIRE_MAGIC)
@@ -104,7 +105,7 @@ static int revive(const struct place *place, int fd)
     return r;
 }
 
-static int accept_one(const struct place *place, int fd, struct wire_accept *record)
+static int accept_one(const struct place *place, int fd, struct wire_accept *record, int flags)
 {
     int r;
 
@@ -112,7 +113,7 @@ static int accept_one(const struct place *place, int fd, struct wire_accept *rec
         r = slot_free(fd);
         if (r < 0)
             return r;
-        r = take_record(fd, record);
+        r = take_record(fd, record, flags);
         if (r >= 0)
             return r;
         if (r == -EAGAIN) {
@@ -127,27 +128,30 @@ static int accept_one(const struct place *place, int fd, struct wire_accept *rec
     }
 }
 
-static int checked(int fd, int flags)
+static int checked(int fd, uint64_t mark, int flags)
 {
-    int kind = control_kind(fd);
+    int kind = mark ? (int)name_mark_kind(mark) : control_kind(fd);
 
     if (kind < 0)
         return kind;
     return kind != NAME_LISTENER || (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) ? -EINVAL : 0;
 }
 
-int accept_at(const struct place *place, int fd, struct sockaddr *addr, socklen_t *len, int flags)
+int accept_marked(const struct place *place, int fd, uint64_t mark, struct sockaddr *addr,
+                  socklen_t *len, int flags)
 {
     struct wire_accept record;
     int saved = errno;
-    int r = checked(fd, flags), got;
+    int r = checked(fd, mark, flags), got;
 
     if (r < 0)
         return r;
-    got = accept_one(place, fd, &record);
+    got = accept_one(place, fd, &record, flags);
     if (got >= 0) {
-        socket_copy_timeouts(fd, got);
-        r = socket_set_flags(got, flags);
+        if (mark & NAME_MARK_TIMEOUTS)
+            socket_copy_timeouts(fd, got);
+        if (flags & SOCK_NONBLOCK)
+            r = socket_set_nonblock(got);
         if (r == 0 && addr)
             r = memory_give_address(fd, &record.remote, addr, len);
         if (r < 0) { /* as in Linux: the connection is lost */
@@ -157,6 +161,11 @@ int accept_at(const struct place *place, int fd, struct sockaddr *addr, socklen_
     }
     errno = saved;
     return got;
+}
+
+int accept_at(const struct place *place, int fd, struct sockaddr *addr, socklen_t *len, int flags)
+{
+    return accept_marked(place, fd, name_mark_of(fd), addr, len, flags);
 }
 
 int ts_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)

@@ -7,10 +7,14 @@
 
 #include "client/lib/place.h"
 
+#include <stdint.h>
 #include <sys/socket.h>
 
-/** ts_accept4 on a listener that lives in `place`. Returns a descriptor or a negative errno value;
- * errno is preserved. */
+/** ts_accept4 on a listener that lives in `place` and has this mark (name_mark_of). Returns a
+ * descriptor or a negative errno value; errno is preserved. */
+int accept_marked(const struct place *place, int fd, uint64_t mark, struct sockaddr *addr,
+                  socklen_t *len, int flags);
+/** The same, when its mark is not known yet. */
 int accept_at(const struct place *place, int fd, struct sockaddr *addr, socklen_t *len, int flags);
 
 #endif

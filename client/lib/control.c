@@ -133,7 +133,7 @@ static int open_socket(struct control *c)
     }
     c->fd = fd;
     c->open = true;
-    c->pid = getpid();
+    c->pid = c->busy_pid;
     return 0;
 }
 
@@ -141,7 +141,7 @@ static int open_socket(struct control *c)
 static int ensure_open(struct control *c, bool *reused)
 {
     *reused = false;
-    if (c->open && (c->pid != getpid() || c->generation != path_generation()))
+    if (c->open && (c->pid != c->busy_pid || c->generation != path_generation()))
         shut(c);
     if (c->open && still_ours(c)) {
         *reused = true;
@@ -159,7 +159,7 @@ static struct control *enter(struct control *spare)
 
     /* A child that was forked by a handler did not interrupt anything. */
     if (mine.busy && mine.busy_pid == pid) {
-        *spare = (struct control){.busy = true, .registered = true};
+        *spare = (struct control){.busy = true, .busy_pid = pid, .registered = true};
         return spare;
     }
     mine.busy_pid = pid;

@@ -7,6 +7,7 @@
 #include "client/include/tapstack.h"
 #include "client/lib/control.h"
 #include "client/lib/memory.h"
+#include "client/lib/option.h"
 #include "client/lib/socket.h"
 #include "ipc/codec.h"
 #include "ipc/name.h"
@@ -16,6 +17,10 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+
+/* What Linux takes (tcp(7)). */
+#define KEEP_SECONDS_MAX 32767
+#define KEEP_PROBES_MAX  127
 
 /* Both numberings of the time-outs (64-bit time on 32-bit machines). */
 static bool is_native(int level, int name)
@@ -77,7 +82,20 @@ static bool needs_no_answer(int level, int name, const void *value, socklen_t le
         return name == SO_KEEPALIVE;
     if (level != IPPROTO_TCP)
         return false;
-    return name == TCP_NODELAY || name == TCP_QUICKACK || (name == TCP_CORK && v == 0);
+    switch (name) {
+    case TCP_NODELAY:
+    case TCP_QUICKACK:
+        return true;
+    case TCP_CORK:
+        return v == 0;
+    case TCP_KEEPIDLE:
+    case TCP_KEEPINTVL:
+        return v >= 1 && v <= KEEP_SECONDS_MAX;
+    case TCP_KEEPCNT:
+        return v >= 1 && v <= KEEP_PROBES_MAX;
+    default:
+        return false;
+    }
 }
 
 /*
@@ -103,16 +121,18 @@ static int last_error(int fd, void *value, socklen_t *len)
     return memory_give_value(fd, value, len, &error, sizeof(error));
 }
 
-static int get_option(int fd, int level, int name, void *value, socklen_t *len)
+int option_get(int fd, int kind, int level, int name, void *value, socklen_t *len)
 {
     static const struct ucred nobody = {0, (uid_t)-1,
                                         (gid_t)-1}; /* no AF_UNIX socket, to the program */
     struct wire_option body = {.level = level, .name = name}, got;
-    int kind = control_kind(fd), constant, r;
+    int constant, r;
     WIRE_BUFFER(reply);
 
     if (kind < 0)
         return kind;
+    if (is_native(level, name))
+        return native_getsockopt(fd, level, name, value, len) < 0 ? -errno : 0;
     if (memory_check_read(len, sizeof(*len)) < 0)
         return -EFAULT;
     if ((int)*len < 0)
@@ -140,15 +160,26 @@ static bool is_text(int name)
     return name == TCP_CONGESTION || name == TCP_ULP || name == TCP_FASTOPEN_KEY;
 }
 
-static int set_option(int fd, int level, int name, const void *value, socklen_t len)
+static int set_native(int fd, int level, int name, const void *value, socklen_t len)
+{
+    if (native_setsockopt(fd, level, name, value, len) < 0)
+        return -errno;
+    if (name != SO_COOKIE)
+        name_mark_timeouts(fd);
+    return 0;
+}
+
+int option_set(int fd, int kind, int level, int name, const void *value, socklen_t len)
 {
     struct wire_option body = {.level = level, .name = name};
     struct control_request rq = {.op = WIRE_OP_SETSOCKOPT, .fd = fd, .body = &body};
     struct control_reply rp = {0};
-    int kind = control_kind(fd), constant;
+    int constant;
 
     if (kind < 0)
         return kind;
+    if (is_native(level, name))
+        return set_native(fd, level, name, value, len);
     if ((int)len < 0)
         return -EINVAL;
     if (len < sizeof(int) && (level == SOL_SOCKET || (level == IPPROTO_TCP && !is_text(name))))
@@ -169,14 +200,10 @@ static int set_option(int fd, int level, int name, const void *value, socklen_t 
 
 int ts_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
 {
-    if (is_native(level, name) && control_kind(fd) >= 0)
-        return native_getsockopt(fd, level, name, value, len);
-    return socket_return(get_option(fd, level, name, value, len));
+    return socket_return(option_get(fd, control_kind(fd), level, name, value, len));
 }
 
 int ts_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 {
-    if (is_native(level, name) && control_kind(fd) >= 0)
-        return native_setsockopt(fd, level, name, value, len);
-    return socket_return(set_option(fd, level, name, value, len));
+    return socket_return(option_set(fd, control_kind(fd), level, name, value, len));
 }

@@ -8,6 +8,7 @@
 #include "client/lib/path.h"
 
 #include "client/include/tapstack.h"
+#include "ipc/environment.h"
 #include "ipc/wire.h"
 
 #include <errno.h>
@@ -57,7 +58,7 @@ int ts_set_socket_path(const char *path)
 int path_get(char out[PATH_ROOM])
 {
     struct entry *e = atomic_load(&newest);
-    const char *path = e && e->path[0] ? e->path : secure_getenv(WIRE_SOCKET_ENV);
+    const char *path = e && e->path[0] ? e->path : environment_get(WIRE_SOCKET_ENV);
 
     if (!path || !path[0])
         path = WIRE_SOCKET_PATH;

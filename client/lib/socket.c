@@ -32,17 +32,17 @@ int socket_return(int r)
     return -1;
 }
 
+int socket_set_nonblock(int fd)
+{
+    return fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0 ? -errno : 0;
+}
+
 int socket_set_flags(int fd, int sock_flags)
 {
-    int flags;
+    int r = sock_flags & SOCK_NONBLOCK ? socket_set_nonblock(fd) : 0;
 
-    /* O_NONBLOCK belongs to the open file, which the descriptor in the reply shares: a fresh one,
-     * so it is off. */
-    if (sock_flags & SOCK_NONBLOCK) {
-        flags = fcntl(fd, F_GETFL);
-        if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
-            return -errno;
-    }
+    if (r < 0)
+        return r;
     if (!(sock_flags & SOCK_CLOEXEC) && fcntl(fd, F_SETFD, 0) < 0)
         return -errno;
     return 0;
@@ -75,8 +75,9 @@ static void copy_timeout(int from, int to, int name)
     struct timeval tv;
     socklen_t len = sizeof(tv);
 
-    if (native_getsockopt(from, SOL_SOCKET, name, &tv, &len) == 0 && (tv.tv_sec || tv.tv_usec))
-        native_setsockopt(to, SOL_SOCKET, name, &tv, len);
+    if (native_getsockopt(from, SOL_SOCKET, name, &tv, &len) == 0 && (tv.tv_sec || tv.tv_usec) &&
+        native_setsockopt(to, SOL_SOCKET, name, &tv, len) == 0)
+        name_mark_timeouts(to);
 }
 
 void socket_copy_timeouts(int from, int to)

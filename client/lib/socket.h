@@ -17,6 +17,9 @@
  */
 int socket_make(int domain, int type, int protocol, bool *reached);
 
+/** O_NONBLOCK for a fresh descriptor. It belongs to the open file, on which nothing else is set. */
+int socket_set_nonblock(int fd);
+
 /** Set FD_CLOEXEC and O_NONBLOCK of a descriptor that came close-on-exec and blocking, by SOCK_
  * flags. */
 int socket_set_flags(int fd, int sock_flags);

@@ -7,10 +7,12 @@
 #undef _FORTIFY_SOURCE
 
 #include "client/include/tapstack.h"
+#include "client/lib/accept.h"
 #include "client/lib/epolls.h"
 #include "client/lib/info.h"
 #include "client/lib/kernel.h"
 #include "client/lib/memory.h"
+#include "client/lib/option.h"
 #include "client/lib/path.h"
 #include "ipc/scope.h"
 #include "client/lib/socket.h"
@@ -113,16 +115,22 @@ int connect(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
 
 int accept4(int fd, __SOCKADDR_ARG addr, socklen_t *len, int flags)
 {
-    if (!OURS(fd))
-        return REAL(accept4)(fd, addr.__sockaddr__, len, flags);
-    return ts_accept4(fd, addr.__sockaddr__, len, flags);
+    struct sockaddr *sa = addr.__sockaddr__;
+    uint64_t mark = name_mark_of(fd);
+
+    if (!mark)
+        return REAL(accept4)(fd, sa, len, flags);
+    return socket_return(accept_marked(&place_here, fd, mark, sa, len, flags));
 }
 
 int accept(int fd, __SOCKADDR_ARG addr, socklen_t *len)
 {
-    if (!OURS(fd))
-        return REAL(accept)(fd, addr.__sockaddr__, len);
-    return ts_accept4(fd, addr.__sockaddr__, len, 0);
+    struct sockaddr *sa = addr.__sockaddr__;
+    uint64_t mark = name_mark_of(fd);
+
+    if (!mark)
+        return REAL(accept)(fd, sa, len);
+    return socket_return(accept_marked(&place_here, fd, mark, sa, len, 0));
 }
 
 int getsockname(int fd, __SOCKADDR_ARG addr, socklen_t *len)
@@ -141,16 +149,20 @@ int getpeername(int fd, __SOCKADDR_ARG addr, socklen_t *len)
 
 int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
 {
-    if (!OURS(fd))
+    int kind = (int)name_kind_of(fd);
+
+    if (kind == NAME_FOREIGN)
         return REAL(getsockopt)(fd, level, name, value, len);
-    return ts_getsockopt(fd, level, name, value, len);
+    return socket_return(option_get(fd, kind, level, name, value, len));
 }
 
 int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 {
-    if (!OURS(fd))
+    int kind = (int)name_kind_of(fd);
+
+    if (kind == NAME_FOREIGN)
         return REAL(setsockopt)(fd, level, name, value, len);
-    return ts_setsockopt(fd, level, name, value, len);
+    return socket_return(option_set(fd, kind, level, name, value, len));
 }
 
 /* Where a socket's registrations are to be looked for when another takes its place. */

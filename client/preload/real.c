@@ -4,6 +4,8 @@
  */
 #include "client/preload/real.h"
 
+#include "ipc/environment.h"
+
 #include <dlfcn.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -43,8 +45,9 @@ void *real_get(enum real_index which)
 
 /* Early, so that a signal handler does not meet dlsym later. Fortified names are missing in other C
  * libraries. */
-__attribute__((constructor)) static void look_up_all(void)
+__attribute__((constructor)) static void prepare(void)
 {
+    environment_remember();
     for (int i = 0; i < REAL_COUNT; i++)
         atomic_store_explicit(&found[i], dlsym(RTLD_NEXT, names[i]), memory_order_relaxed);
 }

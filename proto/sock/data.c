@@ -211,6 +211,13 @@ size_t sock_recv_spans(const struct sock *s, struct iovec out[4], int *n_spans)
     return (size_t)n;
 }
 
+bool sock_awaits_reader(const struct sock *s)
+{
+    const struct tcb *tp = s->tcb;
+
+    return tcp_awaits_reader(tp) || 2 * (uint64_t)tcp_receive_window(tp) <= tp->window_clamp;
+}
+
 void sock_recv_consume(struct sock *s, size_t n, size_t held, uint64_t now)
 {
     struct tcb *tp = s->tcb;

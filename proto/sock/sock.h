@@ -223,6 +223,11 @@ size_t sock_recv_spans(const struct sock *s, struct iovec out[4], int *n_spans);
  */
 void sock_recv_consume(struct sock *s, size_t n, size_t held, uint64_t now);
 
+/** Would the peer be told something if what the program's own buffer holds were read now: is an
+ * acknowledgement owed to the reading, or half of the window used? Until then it may be told late.
+ */
+bool sock_awaits_reader(const struct sock *s);
+
 /** The next byte to read is the urgent one, or will be when it is here (SIOCATMARK). */
 bool sock_at_mark(const struct sock *s);
 

@@ -14,7 +14,7 @@
 
 #define DUP_THRESH 3u
 
-static bool in_quick_mode(const struct tcb *tp)
+bool tcp_ack_quick_mode(const struct tcb *tp)
 {
     return tp->quickack_always || (tp->quick && !tp->pingpong);
 }
@@ -105,7 +105,7 @@ static bool window_moved_enough(const struct tcb *tp)
 
 static bool ack_is_urgent(const struct tcb *tp)
 {
-    return (tp->ack_flags & TCP_ACK_NOW) || in_quick_mode(tp) || window_moved_enough(tp);
+    return (tp->ack_flags & TCP_ACK_NOW) || tcp_ack_quick_mode(tp) || window_moved_enough(tp);
 }
 
 static bool has_hole(const struct tcb *tp)

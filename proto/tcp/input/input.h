@@ -83,7 +83,12 @@ void tcp_rcv_rtt_sample_ts(struct tcb *tp, const struct tcp_seg *seg);
 void tcp_rcv_space_adjust(struct tcb *tp);
 /** The program took bytes: does the peer have to know (RFC 9293 §3.8.6.2.2)? */
 void tcp_cleanup_rbuf(struct tcb *tp, uint32_t copied);
+/** An ACK is delayed that goes out when the program has read everything, or more than one segment.
+ */
+bool tcp_awaits_reader(const struct tcb *tp);
 /* input/delack.c: when ACKs go out (linux-receiver §5) */
+/** ACKs are not delayed now. */
+bool tcp_ack_quick_mode(const struct tcb *tp);
 void tcp_ack_schedule(struct tcb *tp);
 void tcp_ack_data_received(struct tcb *tp);
 void tcp_ack_decide(struct tcb *tp);

@@ -313,15 +313,20 @@ void tcp_rcv_space_adjust(struct tcb *tp)
     tp->drs.time = st->now;
 }
 
-static bool reader_owes_ack(const struct tcb *tp, uint32_t copied)
+static bool reader_owes_ack(const struct tcb *tp, bool emptied)
 {
     if (!(tp->ack_flags & TCP_ACK_SCHED))
         return false;
     if (tp->rcv_nxt - tp->rcv_wup > tp->rcv_mss)
         return true;
-    return copied && tcp_unread(tp) == 0 &&
-           ((tp->ack_flags & TCP_ACK_PUSHED2) ||
-            ((tp->ack_flags & TCP_ACK_PUSHED) && !tp->pingpong));
+    return emptied && ((tp->ack_flags & TCP_ACK_PUSHED2) ||
+                       ((tp->ack_flags & TCP_ACK_PUSHED) && !tp->pingpong));
+}
+
+/* In quick mode it goes out when the batch of input is over. */
+bool tcp_awaits_reader(const struct tcb *tp)
+{
+    return reader_owes_ack(tp, true) && !tcp_ack_quick_mode(tp);
 }
 
 void tcp_cleanup_rbuf(struct tcb *tp, uint32_t copied)
@@ -331,7 +336,7 @@ void tcp_cleanup_rbuf(struct tcb *tp, uint32_t copied)
 
     if (tp->conn.state == TCPS_CLOSED || tp->conn.state == TCPS_SYN_SENT)
         return;
-    if (reader_owes_ack(tp, copied)) {
+    if (reader_owes_ack(tp, copied && tcp_unread(tp) == 0)) {
         tp->ack_flags |= TCP_ACK_NOW;
         tcp_touch(tp, TCP_PEND_ACK);
         return;

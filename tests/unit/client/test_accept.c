@@ -85,6 +85,39 @@ static void a_connection_comes_with_its_address(void **state)
     close(l);
 }
 
+static int timeout_of(int fd, int name)
+{
+    struct timeval tv;
+    socklen_t len = sizeof(tv);
+
+    assert_int_equal(ts_getsockopt(fd, SOL_SOCKET, name, &tv, &len), 0);
+    return (int)tv.tv_sec;
+}
+
+static void a_connection_inherits_time_outs(void **state)
+{
+    struct fake_daemon *d = *state;
+    struct timeval before = {7, 0}, after = {9, 0};
+    int l = ts_socket(AF_INET, SOCK_STREAM, 0), end, fd;
+
+    assert_int_equal(ts_setsockopt(l, SOL_SOCKET, SO_RCVTIMEO, &before, sizeof(before)), 0);
+    assert_int_equal(ts_listen(l, 5), 0);
+    end = deliver(d, 4242);
+    fd = ts_accept4(l, NULL, NULL, 0);
+    assert_int_equal(timeout_of(fd, SO_RCVTIMEO), 7);
+    assert_int_equal(timeout_of(fd, SO_SNDTIMEO), 0);
+    close(fd);
+    close(end);
+    assert_int_equal(ts_setsockopt(l, SOL_SOCKET, SO_SNDTIMEO, &after, sizeof(after)), 0);
+    end = deliver(d, 4243);
+    fd = ts_accept4(l, NULL, NULL, 0);
+    assert_int_equal(timeout_of(fd, SO_RCVTIMEO), 7);
+    assert_int_equal(timeout_of(fd, SO_SNDTIMEO), 9);
+    close(fd);
+    close(end);
+    close(l);
+}
+
 static void records_come_one_by_one(void **state)
 {
     struct fake_daemon *d = *state;
@@ -272,6 +305,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         with_daemon(a_connection_comes_with_its_address),
+        with_daemon(a_connection_inherits_time_outs),
         with_daemon(records_come_one_by_one),
         with_daemon(at_emfile_the_record_stays_queued),
         with_daemon(a_wait_ends_with_a_signal_or_its_time),

@@ -133,6 +133,13 @@ static void options_that_cannot_fail_are_not_waited_for(void **state)
     assert_int_equal(flags_of_set(d, fd, IPPROTO_TCP, TCP_QUICKACK, 1), WIRE_NO_REPLY);
     assert_int_equal(flags_of_set(d, fd, SOL_SOCKET, SO_KEEPALIVE, 1), WIRE_NO_REPLY);
     assert_int_equal(flags_of_set(d, fd, IPPROTO_TCP, TCP_CORK, 0), WIRE_NO_REPLY);
+    assert_int_equal(flags_of_set(d, fd, IPPROTO_TCP, TCP_KEEPIDLE, 300), WIRE_NO_REPLY);
+    assert_int_equal(flags_of_set(d, fd, IPPROTO_TCP, TCP_KEEPINTVL, 32767), WIRE_NO_REPLY);
+    assert_int_equal(flags_of_set(d, fd, IPPROTO_TCP, TCP_KEEPCNT, 127), WIRE_NO_REPLY);
+    /* The daemon refuses these. */
+    assert_int_equal(flags_of_set(d, fd, IPPROTO_TCP, TCP_KEEPIDLE, 0), 0);
+    assert_int_equal(flags_of_set(d, fd, IPPROTO_TCP, TCP_KEEPINTVL, 32768), 0);
+    assert_int_equal(flags_of_set(d, fd, IPPROTO_TCP, TCP_KEEPCNT, 128), 0);
     /* Bytes written after it must find it in force. */
     assert_int_equal(flags_of_set(d, fd, IPPROTO_TCP, TCP_CORK, 1), 0);
     assert_int_equal(flags_of_set(d, fd, IPPROTO_TCP, TCP_MAXSEG, 1000), 0);

@@ -185,6 +185,17 @@ static void the_environment_is_set_for_children(void **state)
     assert_non_null(strstr(tool_output, d->path));
 }
 
+/* nginx clears its environment before its first connection of ours. */
+static void a_program_may_clear_its_environment(void **state)
+{
+    struct fake_daemon *d = *state;
+
+    python(d, "os.environ.clear(); assert not os.environ\n"
+              "s = socket.socket(); s.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)\n");
+    assert_int_equal(fake_daemon_count(d, WIRE_OP_SOCKET), 1);
+    assert_int_equal(fake_daemon_count(d, WIRE_OP_SETSOCKOPT), 1);
+}
+
 #define with_daemon(name) cmocka_unit_test_setup_teardown(name, fake_daemon_start, fake_daemon_stop)
 
 int main(void)
@@ -197,6 +208,7 @@ int main(void)
         with_daemon(without_the_daemon_there_is_one_clear_line),
         with_daemon(exit_statuses_are_those_of_env),
         with_daemon(the_environment_is_set_for_children),
+        with_daemon(a_program_may_clear_its_environment),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -413,6 +413,31 @@ static void close_with_unread_bytes_is_a_reset_at_the_peer(void **state)
     assert_int_equal(r->streams.count, 0);
 }
 
+/* A server's request: read, answered and closed before we look. */
+static void what_is_read_answered_and_closed_at_once_ends_in_order(void **state)
+{
+    struct rig *r = *state;
+    uint64_t segments;
+    int fds[2];
+
+    rig_pair(r, fds);
+    assert_int_equal(write(fds[0], "question", 8), 8);
+    rig_run(r);
+    expect_text(fds[1], "question");
+    assert_int_equal(write(fds[1], "answer", 6), 6);
+    segments = stack_counters(r->stack)->v[CNT_tcp_out];
+    close(fds[1]);
+    rig_run(r);
+    expect_text(fds[0], "answer");
+    expect_eof(fds[0]);
+    assert_int_equal(stack_counters(r->stack)->v[CNT_tcp_out_rst], 0);
+    /* the FIN went with the answer: one, its ACK */
+    assert_int_equal(stack_counters(r->stack)->v[CNT_tcp_out] - segments, 2);
+    close(fds[0]);
+    rig_run(r);
+    assert_int_equal(r->streams.count, 0);
+}
+
 static void what_came_before_a_reset_is_still_read(void **state)
 {
     int fds[2];
@@ -503,6 +528,27 @@ static void a_closed_listener_resets_connections_that_nobody_accepted(void **sta
     close(accepted);
     close(c[0]);
     close(c[1]);
+    rig_run(r);
+    assert_int_equal(r->streams.count, 0);
+}
+
+static void a_listener_that_was_closed_in_order_was_emptied(void **state)
+{
+    struct rig *r = *state;
+    int l = rig_listener(r, 94, 8), c[2], a[2];
+
+    for (int i = 0; i < 2; i++)
+        c[i] = connect_to(r, 94);
+    for (int i = 0; i < 2; i++)
+        a[i] = rig_accept(l, NULL);
+    close(l); /* before the daemon has seen that the records were received */
+    rig_run(r);
+    for (int i = 0; i < 2; i++) {
+        close(a[i]);
+        rig_run(r);
+        expect_eof(c[i]);
+        close(c[i]);
+    }
     rig_run(r);
     assert_int_equal(r->streams.count, 0);
 }
@@ -625,6 +671,8 @@ int main(void)
         RIG_TEST(shutdown_of_writing_is_an_end_of_file_and_the_other_direction_lives),
         RIG_TEST(close_delivers_everything_and_then_an_end_of_file),
         RIG_TEST(close_with_unread_bytes_is_a_reset_at_the_peer),
+        RIG_TEST(what_is_read_answered_and_closed_at_once_ends_in_order),
+        RIG_TEST(a_listener_that_was_closed_in_order_was_emptied),
         RIG_TEST(what_came_before_a_reset_is_still_read),
         RIG_TEST(shutdown_of_reading_discards_what_comes_later),
         RIG_TEST(a_stopping_daemon_ends_connections_in_order),
