@@ -7,6 +7,7 @@
 #include "ipc/scope.h"
 
 #include "ipc/codec.h"
+#include "ipc/environment.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -181,6 +182,6 @@ bool scope_is_kernels(const struct sockaddr *addr, socklen_t len, bool connectin
 
     if (!addr || wire_addr_from_sockaddr(&a, addr, len) < 0)
         return false;
-    return !scope_decide(secure_getenv(SCOPE_ONLY_ENV), secure_getenv(SCOPE_EXCEPT_ENV), &a,
+    return !scope_decide(environment_get(SCOPE_ONLY_ENV), environment_get(SCOPE_EXCEPT_ENV), &a,
                          connecting);
 }

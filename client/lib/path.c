@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The path of the control socket. The environment is asked each time: a program may change it
- * before its first socket. What was set is a list whose head is swapped atomically, so that signal
- * handlers and children of fork need no lock; earlier entries stay, because another thread may be
- * reading them.
+ * The path of the control socket. The environment is asked each time (ipc/environment.h): a
+ * program may change it before its first socket. What was set is a list whose head is swapped
+ * atomically, so that signal handlers and children of fork need no lock; earlier entries stay,
+ * because another thread may be reading them.
  */
 #include "client/lib/path.h"
 
 #include "client/include/tapstack.h"
+#include "ipc/environment.h"
 #include "ipc/wire.h"
 
 #include <errno.h>
@@ -57,7 +58,7 @@ int ts_set_socket_path(const char *path)
 int path_get(char out[PATH_ROOM])
 {
     struct entry *e = atomic_load(&newest);
-    const char *path = e && e->path[0] ? e->path : secure_getenv(WIRE_SOCKET_ENV);
+    const char *path = e && e->path[0] ? e->path : environment_get(WIRE_SOCKET_ENV);
 
     if (!path || !path[0])
         path = WIRE_SOCKET_PATH;
