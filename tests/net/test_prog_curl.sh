@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# curl and wget, with nginx at the other end: large, parallel, partial, slow and aborted transfers, connections that are kept.
+# curl and wget against nginx: large, parallel, partial, slow and aborted transfers, connections that are kept.
 . "$(dirname "$0")/lib.sh"
 . "$NET/programs.sh"
 . "$NET/programs/nginx.sh"
@@ -82,7 +82,7 @@ kept() {
     curl -o /dev/null "$URL/say/[1-24]" --next -sS -T "$TS_DIR/up" "$URL/stored" --next -sS \
         -o /dev/null "$URL/say/[26-49]" --next -sS "${url[@]}" || return 1
     same_file "$W/file" "$G/file" && same_file "$TS_DIR/up" "$W/stored" || return 1
-    ts_until 5 logged 1 ' GET /file 200 .* 50 OK' && logged 50 " $(tail -n 1 "$LOG" | cut -d ' ' -f 6) [0-9]+ OK"
+    ts_until 5 logged 1 ' GET /file 200 .* 50 OK' && logged 50 " $(tail -n 1 "$LOG" | cut -d ' ' -f 7) [0-9]+ OK"
 }
 wget_kept() {
     mark
@@ -156,7 +156,7 @@ suite preload server
 suite preload both
 
 check "the kernel's server saw $US, and nobody else" bash -c "! grep -v '^$US ' '$TS_DIR/kernel/access.log'"
-same "who our server saw" "$PEER $US" "$(cut -d ' ' -f 1 "$TS_DIR/ours/access.log" | sort -u | tr '\n' ' ' | sed 's/ $//')"
+same "who our server saw" "$PEER $US" "$(cut -d ' ' -f 1 "$TS_DIR/ours/access.log" | sort -u | paste -sd ' ')"
 check "that much was received by our stack" test "$(ts_stat tcp_in_bytes)" -gt $((40 * SIZE))
 for pid in "${TS_PIDS[@]}"; do kill -QUIT "$pid" 2>/dev/null; done
 ts_stop

@@ -8,7 +8,7 @@ nginx_config() {
     local dir=$TS_DIR/$1 user=root pair sets=()
     # Workers of another user than root's, where there is another user.
     [ "$(id -u)" != 0 ] || [ -z "$TS_NS" ] || user="nobody nogroup"
-    sets=("DIR=$dir" "LISTEN=$2" "ROOT=$3" "USER=$user" "${@:4}" WORKERS=2 CONNECTIONS=1024
+    sets=("DIR=$dir" "LISTEN=$2" "ROOT=$3" "USER=$user" "${@:4}" WORKERS=2 CONNECTIONS=1024 RATE=1m
         LOOPBACK=127.0.0.1:1 NETWORK="$PEER:1") # of two of one name the first counts
     mkdir -m 777 "$dir"
     for pair in "${sets[@]}"; do
