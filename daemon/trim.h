@@ -15,7 +15,7 @@
  */
 #define TRIM_REST_MS 1000
 /** Less than this is not worth the walk over what is free. */
-#define TRIM_BYTES (8u << 20)
+#define TRIM_BYTES (1u << 20)
 
 struct trim {
     uint64_t most; /**< in use at any time since memory was given back */
