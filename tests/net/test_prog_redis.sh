@@ -35,7 +35,8 @@ cli() {
 # Increments and pushes are counted in the data: none may be lost, none made twice.
 benchmark() {
     cli flushall || return 1
-    "${RUN[@]}" redis-benchmark "${AT[@]}" -P 16 -c 50 -n "$N" -q -t set,get,incr,lpush >"$TS_DIR/bench" 2>&1 || return 1
+    "${RUN[@]}" redis-benchmark "${AT[@]}" -P 16 -c 50 -n "$N" -q -t set,get,incr,lpush \
+        >"$TS_DIR/bench" 2>&1 || return 1
     tr '\r' '\n' <"$TS_DIR/bench" | grep 'requests per second'
     [ "$(tr '\r' '\n' <"$TS_DIR/bench" | grep -c 'requests per second')" = 4 ] || return 1
     [ "$(cli get counter:__rand_int__) $(cli llen mylist)" = "$N $N" ]

@@ -22,7 +22,7 @@ static void a_small_fall_is_nothing(void **state)
 
     (void)state;
     assert_false(trim_due(&t, 0));
-    assert_false(trim_due(&t, 6 * MIB));
+    assert_false(trim_due(&t, TRIM_BYTES - 1));
     assert_false(trim_due(&t, 0));
     assert_false(trim_due(&t, 100 * MIB));
     assert_false(trim_due(&t, 60 * MIB));
