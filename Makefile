@@ -170,7 +170,7 @@ all: $(PROTO_A) $(LIBRARIES) $(PROGRAMS) $(CONFIGURED) ## Build everything but t
 tests: $(TESTS) $(BUILD)/tests/list ## Build the test programs
 
 # Goals that install what is missing first; every object then waits for that.
-NEED_DEPS := run bench compare sim-long goodput cost lint fmt check% scripts-kernel fuzz% mutants conformance
+NEED_DEPS := run bench compare cycles sim-long goodput cost lint fmt check% scripts-kernel fuzz% mutants conformance
 DEPS_GATE := $(if $(filter $(NEED_DEPS),$(MAKECMDGOALS)),deps)
 
 # A stamp is a file that changes only when its text does: other flags, another set of files.
@@ -353,7 +353,7 @@ RUN_TESTS = tests/run $(if $(T),-k $(call quote,$(T))) $(BUILD)
 MEMCHECK  := valgrind -q --leak-check=full --error-exitcode=99
 
 .PHONY: check check-unit check-sim sim-long goodput cost check-pkt scripts-kernel conformance check-net \
-        compatibility check-platform check-valgrind bench
+        compatibility cycles check-platform check-valgrind bench
 check: deps all tests ## Install what is missing, build, run all tests (T=WORD: those named so)
 	@$(RUN_TESTS)
 
@@ -386,6 +386,9 @@ check-net: deps all tests ## Run tests/net only (real daemon, real TAP)
 
 compatibility: deps all tests ## Run the real programs of tests/net, and write docs/compatibility.md
 	@BUILD=$(abspath $(BUILD)) tests/net/compatibility
+
+cycles: deps all tests ## Make and close CYCLES=1000000 connections, in both roles; nothing may be left
+	@BUILD=$(abspath $(BUILD)) tests/net/cycles $(or $(CYCLES),1000000)
 
 check-platform: deps tests ## Run tests/platform only (what we rely on in the kernel)
 	@$(RUN_TESTS) platform

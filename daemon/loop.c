@@ -120,6 +120,23 @@ static void stop_when_drained(struct loop *l)
     }
 }
 
+static uint64_t memory_used(const struct loop *l)
+{
+    struct stack_usage usage;
+
+    stack_usage(l->stack, &usage);
+    return usage.memory_used;
+}
+
+static void rest_event(uv_timer_t *h)
+{
+    struct loop *l = h->data;
+    uint64_t used = memory_used(l);
+
+    if (trim_due(&l->trim, used))
+        trim_now(&l->trim, used);
+}
+
 static void on_busy(uv_idle_t *h)
 {
     (void)h;
@@ -144,6 +161,8 @@ static void work(uv_check_t *h)
         watch_device(l);
     if ((l->control->paused || l->control->held) && uv_timer_get_due_in(&l->slow) > PAUSED_MS)
         uv_timer_start(&l->slow, l->slow.timer_cb, PAUSED_MS, SLOW_MS);
+    if (trim_due(&l->trim, memory_used(l)) && !uv_is_active((uv_handle_t *)&l->rest))
+        uv_timer_start(&l->rest, rest_event, TRIM_REST_MS, 0);
     stop_when_drained(l);
     arm(l);
     if (more)
@@ -255,13 +274,16 @@ static int init_handles(struct loop *l)
     if (rc == 0)
         rc = uv_timer_init(&l->uv, &l->slow);
     if (rc == 0)
+        rc = uv_timer_init(&l->uv, &l->rest);
+    if (rc == 0)
         rc = uv_signal_init(&l->uv, &l->on_term);
     if (rc == 0)
         rc = uv_signal_init(&l->uv, &l->on_int);
     if (rc == 0)
         rc = uv_signal_init(&l->uv, &l->on_usr1);
     l->on_device.data = l->on_poller.data = l->on_timer.data = l->after_poll.data = l;
-    l->busy.data = l->slow.data = l->on_term.data = l->on_int.data = l->on_usr1.data = l;
+    l->busy.data = l->slow.data = l->rest.data = l->on_term.data = l->on_int.data =
+        l->on_usr1.data = l;
     return rc;
 }
 

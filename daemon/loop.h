@@ -14,6 +14,7 @@
 #include "daemon/poller.h"
 #include "daemon/sockfile.h"
 #include "daemon/stream.h"
+#include "daemon/trim.h"
 #include "proto/stack.h"
 
 #include <uv.h>
@@ -34,6 +35,8 @@ struct loop {
     uv_check_t after_poll;
     uv_idle_t busy; /**< active while there is work: the loop does not sleep */
     uv_timer_t slow;
+    uv_timer_t rest; /**< runs while memory is to be given back */
+    struct trim trim;
     uv_signal_t on_term, on_int, on_usr1;
     int timer_fd;
     uint64_t armed; /**< when the timerfd fires; UINT64_MAX: it does not */

@@ -5,7 +5,8 @@
  *
  * Both are lists of rules, separated by commas or blanks: CIDR, CIDR:PORT, CIDR:FIRST-LAST or
  * :PORT, where CIDR is an address with or without a prefix length, IPv6 in brackets when a port
- * follows. The environment is asked each time: it survives exec, and no state can go stale.
+ * follows. The environment is asked each time (ipc/environment.h): it survives
+ * exec, and no state can go stale.
  */
 #ifndef TS_IPC_SCOPE_H
 #define TS_IPC_SCOPE_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The path of the control socket. The environment is asked each time: a program may change it
- * before its first socket. What was set is a list whose head is swapped atomically, so that signal
- * handlers and children of fork need no lock; earlier entries stay, because another thread may be
- * reading them.
+ * The path of the control socket. The environment is asked each time (ipc/environment.h): a
+ * program may change it before its first socket. What was set is a list whose head is swapped
+ * atomically, so that signal handlers and children of fork need no lock; earlier entries stay,
+ * because another thread may be reading them.
  */
 #include "client/lib/path.h"
 

@@ -130,15 +130,22 @@ static bool read_tfd(pid_t pid, int epfd, int fd, uint64_t ino, struct place_epo
 
 enum knows { KNOWS_NOT, KNOWS, KNOWS_NOTHING /* it is no instance */ };
 
-/* Does epoll instance epfd know this descriptor by this number? (Also where kcmp is missing.) */
+/*
+ * Does epoll instance epfd know this descriptor by this number? (Also where kcmp is missing.) It
+ * may know others by it as well: what was closed here stays registered while another process, or
+ * the supervisor for a moment, has it open. kcmp finds one after the other.
+ */
 static enum knows knows(pid_t pid, int epfd, int fd)
 {
     struct kcmp_epoll_slot slot = {.efd = (uint32_t)epfd, .tfd = (uint32_t)fd};
     char path[64], target[32];
     ssize_t n;
+    long r;
 
-    if (syscall(SYS_kcmp, pid, pid, KCMP_EPOLL_TFD, fd, &slot) == 0)
-        return KNOWS;
+    for (; (r = syscall(SYS_kcmp, pid, pid, KCMP_EPOLL_TFD, fd, &slot)) >= 0; slot.toff++) {
+        if (r == 0)
+            return KNOWS;
+    }
     if (errno == ENOENT)
         return KNOWS_NOT;
     if (errno == EINVAL || errno == EBADF)

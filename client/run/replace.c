@@ -67,15 +67,10 @@ static int above(int fd, int number)
     return fcntl(fd, F_DUPFD_CLOEXEC, number + 1);
 }
 
-static void *replace_with_epolls(void *arg)
+static void replace_with_epolls(struct job *j)
 {
-    struct job *j = arg;
     int listener, old, with;
 
-    if (unshare(CLONE_FILES) < 0) {
-        j->result = -errno;
-        return NULL;
-    }
     listener = above(j->target->listener, j->number);
     old = above(j->old, j->number);
     with = above(j->with, j->number);
@@ -83,7 +78,7 @@ static void *replace_with_epolls(void *arg)
         j->epfds[i] = above(j->epfds[i], j->number);
     if (listener < 0 || old < 0 || with < 0 || dup3(old, j->number, O_CLOEXEC) < 0) {
         j->result = -errno;
-        return NULL;
+        return;
     }
     for (size_t i = 0; i < j->n; i++)
         (void)epoll_ctl(j->epfds[i], EPOLL_CTL_DEL, j->number, NULL);
@@ -95,6 +90,19 @@ static void *replace_with_epolls(void *arg)
 
         (void)epoll_ctl(j->epfds[i], EPOLL_CTL_ADD, j->number, &ev);
     }
+}
+
+/* A joined thread may still have its table for a while: what the program closes is to be closed. */
+static void *in_own_table(void *arg)
+{
+    struct job *j = arg;
+
+    if (unshare(CLONE_FILES) < 0) {
+        j->result = -errno;
+        return NULL;
+    }
+    replace_with_epolls(j);
+    (void)close_range(0, ~0u, 0);
     return NULL;
 }
 
@@ -128,7 +136,7 @@ static int put_there(const struct place *place, int fd, int with)
     memcpy(epfds, j.epfds, sizeof(epfds));
     if (j.n == 0)
         j.result = set_descriptor(&j, p->target->listener, with);
-    else if (pthread_create(&thread, NULL, replace_with_epolls, &j) != 0)
+    else if (pthread_create(&thread, NULL, in_own_table, &j) != 0)
         j.result = -EAGAIN;
     else
         pthread_join(thread, NULL);

@@ -518,6 +518,44 @@ static void loopback_with_epoll(void)
     close(e);
 }
 
+/* Closed by one holder, an open file stays registered by its old number, and so do its successors'.
+ */
+static void crowded_number(void)
+{
+    enum { OTHERS = 32 };
+    struct in_addr lo = {htonl(INADDR_LOOPBACK)};
+    struct epoll_event ev = {.events = EPOLLIN, .data.u32 = 1}, got[OTHERS + 1];
+    struct sockaddr_in a;
+    int l = listening(lo, &a), e = epoll_create1(0), others[OTHERS], known = 0, fd, s, n;
+
+    fd = socket(AF_INET, SOCK_STREAM, 0);
+    for (int i = 0; i < OTHERS; i++) {
+        epoll_ctl(e, EPOLL_CTL_ADD, fd, &ev);
+        others[i] = fcntl(fd, F_DUPFD_CLOEXEC, 100);
+        close(fd);
+        n = socket(AF_INET, SOCK_STREAM, 0);
+        if (n != fd)
+            dup2(n, fd), close(n);
+    }
+    ev.data.u32 = 2;
+    epoll_ctl(e, EPOLL_CTL_ADD, fd, &ev);
+    (void)!connect(fd, (struct sockaddr *)&a, sizeof(a));
+    s = accept(l, NULL, NULL);
+    (void)!write(s, "x", 1);
+    for (int i = 0; i < 20 && !known; i++) {
+        n = epoll_wait(e, got, OTHERS + 1, 100);
+        while (n > 0)
+            known += got[--n].data.u32 == 2;
+    }
+    say("connect to loopback by a number that others had", "%d", known);
+    for (int i = 0; i < OTHERS; i++)
+        close(others[i]);
+    close(fd);
+    close(s);
+    close(l);
+    close(e);
+}
+
 static void reconnect_with_epoll(void)
 {
     struct epoll_event ev = {.events = EPOLLIN | EPOLLONESHOT, .data.u32 = 77}, got[4];
@@ -596,6 +634,7 @@ int main(int argc, char **argv)
     inherited();
     threads();
     loopback_with_epoll();
+    crowded_number();
     reconnect_with_epoll();
     waits_for_connect();
     say("all checks ran", "yes");
