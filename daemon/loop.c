@@ -137,6 +137,16 @@ static void rest_event(uv_timer_t *h)
         trim_now(&l->trim, used);
 }
 
+/* At most once in a second, however many there are. */
+static void stones_event(uv_timer_t *h)
+{
+    struct loop *l = h->data;
+    uint64_t now = loop_now(), next = tombstones_expire(&l->streams->tombs, now);
+
+    if (next != UINT64_MAX)
+        uv_timer_start(h, stones_event, (next - now) / 1000 + SLOW_MS, 0);
+}
+
 static void on_busy(uv_idle_t *h)
 {
     (void)h;
@@ -163,6 +173,8 @@ static void work(uv_check_t *h)
         uv_timer_start(&l->slow, l->slow.timer_cb, PAUSED_MS, SLOW_MS);
     if (trim_due(&l->trim, memory_used(l)) && !uv_is_active((uv_handle_t *)&l->rest))
         uv_timer_start(&l->rest, rest_event, TRIM_REST_MS, 0);
+    if (l->streams->tombs.count > 0 && !uv_is_active((uv_handle_t *)&l->stones))
+        uv_timer_start(&l->stones, stones_event, TOMBSTONE_US / 1000, 0);
     stop_when_drained(l);
     arm(l);
     if (more)
@@ -276,13 +288,15 @@ static int init_handles(struct loop *l)
     if (rc == 0)
         rc = uv_timer_init(&l->uv, &l->rest);
     if (rc == 0)
+        rc = uv_timer_init(&l->uv, &l->stones);
+    if (rc == 0)
         rc = uv_signal_init(&l->uv, &l->on_term);
     if (rc == 0)
         rc = uv_signal_init(&l->uv, &l->on_int);
     if (rc == 0)
         rc = uv_signal_init(&l->uv, &l->on_usr1);
     l->on_device.data = l->on_poller.data = l->on_timer.data = l->after_poll.data = l;
-    l->busy.data = l->slow.data = l->rest.data = l->on_term.data = l->on_int.data =
+    l->busy.data = l->slow.data = l->rest.data = l->stones.data = l->on_term.data = l->on_int.data =
         l->on_usr1.data = l;
     return rc;
 }

@@ -35,7 +35,8 @@ struct loop {
     uv_check_t after_poll;
     uv_idle_t busy; /**< active while there is work: the loop does not sleep */
     uv_timer_t slow;
-    uv_timer_t rest; /**< runs while memory is to be given back */
+    uv_timer_t stones; /**< until the oldest tombstone expires; not while there is none */
+    uv_timer_t rest;   /**< runs while memory is to be given back */
     struct trim trim;
     uv_signal_t on_term, on_int, on_usr1;
     int timer_fd;

@@ -8,7 +8,7 @@
 int tombstones_init(struct tombstones *t)
 {
     cookies_init(&t->index);
-    t->next = 0;
+    t->next = t->count = 0;
     t->ring = calloc(TOMBSTONE_MAX, sizeof(*t->ring));
     return t->ring ? 0 : -ENOMEM;
 }
@@ -39,12 +39,32 @@ void tombstones_destroy(struct tombstones *t, uint64_t now)
     t->ring = NULL;
 }
 
+static struct tombstone *oldest(struct tombstones *t)
+{
+    return &t->ring[(t->next - t->count) % TOMBSTONE_MAX];
+}
+
+uint64_t tombstones_expire(struct tombstones *t, uint64_t now)
+{
+    for (; t->count > 0; t->count--) {
+        struct tombstone *stone = oldest(t);
+
+        if (stone->cookie && stone->expires > now)
+            return stone->expires;
+        forget(t, stone, now);
+    }
+    return UINT64_MAX;
+}
+
 void tombstone_put(struct tombstones *t, uint64_t cookie, int error, struct sock *sock,
                    uint64_t now)
 {
     struct tombstone *stone = &t->ring[t->next];
 
-    forget(t, stone, now);
+    if (t->count == TOMBSTONE_MAX) {
+        forget(t, stone, now); /* the oldest */
+        t->count--;
+    }
     *stone = (struct tombstone){
         .cookie = cookie, .expires = now + TOMBSTONE_US, .error = error, .sock = sock};
     if (cookies_put(&t->index, cookie, stone) < 0) {
@@ -53,6 +73,7 @@ void tombstone_put(struct tombstones *t, uint64_t cookie, int error, struct sock
         return;
     }
     t->next = (t->next + 1) % TOMBSTONE_MAX;
+    t->count++;
 }
 
 struct tombstone *tombstone_find(struct tombstones *t, uint64_t cookie, uint64_t now)

@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#define TOMBSTONE_MAX 4096
+#define TOMBSTONE_MAX 4096u
 #define TOMBSTONE_US  60000000ull
 
 struct tombstone {
@@ -26,7 +26,8 @@ struct tombstone {
 struct tombstones {
     struct cookies index;
     struct tombstone *ring;
-    uint32_t next; /**< where the next one goes */
+    uint32_t next;  /**< where the next one goes */
+    uint32_t count; /**< places in use before it, those of what was forgotten early included */
 };
 
 /** Returns 0 or -ENOMEM. */
@@ -39,6 +40,8 @@ void tombstones_destroy(struct tombstones *t, uint64_t now);
  * now on. */
 void tombstone_put(struct tombstones *t, uint64_t cookie, int error, struct sock *sock,
                    uint64_t now);
+/** Forget what has expired. Returns when the next one does, or UINT64_MAX when none is left. */
+uint64_t tombstones_expire(struct tombstones *t, uint64_t now);
 /** NULL when there is none or it has expired. */
 struct tombstone *tombstone_find(struct tombstones *t, uint64_t cookie, uint64_t now);
 

@@ -69,6 +69,27 @@ static void a_tombstone_is_found_until_it_expires(void **state unused)
     tombstones_destroy(&t, 0);
 }
 
+static void expired_tombstones_are_forgotten_in_order(void **state unused)
+{
+    struct tombstones t;
+
+    assert_int_equal(tombstones_init(&t), 0);
+    assert_true(tombstones_expire(&t, 0) == UINT64_MAX);
+    for (uint64_t i = 1; i <= TOMBSTONE_MAX + 10; i++) /* round the ring */
+        tombstone_put(&t, i, ECONNRESET, NULL, i);
+    assert_null(tombstone_find(&t, 20, 20 + TOMBSTONE_US)); /* forgotten out of turn */
+    assert_true(tombstones_expire(&t, 30 + TOMBSTONE_US) == 31 + TOMBSTONE_US);
+    assert_int_equal(t.count, TOMBSTONE_MAX - 20);
+    assert_int_equal(t.index.used, TOMBSTONE_MAX - 20);
+    assert_non_null(tombstone_find(&t, 31, 31));
+    assert_true(tombstones_expire(&t, 2 * TOMBSTONE_US) == UINT64_MAX);
+    assert_int_equal(t.count, 0);
+    assert_int_equal(t.index.used, 0);
+    tombstone_put(&t, 7, EPIPE, NULL, 0);
+    assert_true(tombstones_expire(&t, 0) == TOMBSTONE_US);
+    tombstones_destroy(&t, 0);
+}
+
 static void the_oldest_tombstone_makes_room(void **state unused)
 {
     struct tombstones t;
@@ -102,6 +123,7 @@ int main(void)
         cmocka_unit_test(random_operations_agree_with_a_plain_array),
         cmocka_unit_test(an_empty_table_finds_and_removes_nothing),
         cmocka_unit_test(a_tombstone_is_found_until_it_expires),
+        cmocka_unit_test(expired_tombstones_are_forgotten_in_order),
         cmocka_unit_test(the_oldest_tombstone_makes_room),
         cmocka_unit_test(a_second_tombstone_of_one_cookie_replaces_the_first),
     };

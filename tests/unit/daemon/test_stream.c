@@ -173,6 +173,28 @@ static void a_refused_connect_is_an_error_event_and_so_error_tells_which(void **
     close(fd);
 }
 
+/* Its socket is kept for another try, which may never come. */
+static void a_refused_connect_leaves_nothing_after_a_minute(void **state)
+{
+    struct rig *r = *state;
+    struct wire_addr nobody = rig_address(84);
+    struct stack_usage usage;
+    int fd = rig_socket(r);
+
+    assert_int_equal(rig_call(r, WIRE_OP_CONNECT, 0, fd, &nobody, sizeof(nobody), NULL),
+                     EINPROGRESS);
+    rig_run(r);
+    close(fd);
+    rig_sleep(r, TOMBSTONE_US / 2);
+    assert_true(tombstones_expire(&r->streams.tombs, r->now) > r->now);
+    stack_usage(r->stack, &usage);
+    assert_int_equal(usage.connections, 1);
+    rig_sleep(r, TOMBSTONE_US / 2);
+    assert_true(tombstones_expire(&r->streams.tombs, r->now) == UINT64_MAX);
+    stack_usage(r->stack, &usage);
+    assert_int_equal(usage.connections, 0);
+}
+
 static void a_program_that_closes_while_connecting_leaves_nothing(void **state)
 {
     struct rig *r = *state;
@@ -659,6 +681,7 @@ int main(void)
         RIG_TEST(a_connect_that_waits_is_answered_when_it_has_ended),
         RIG_TEST(a_connecting_descriptor_is_not_writable_until_it_is_connected),
         RIG_TEST(a_refused_connect_is_an_error_event_and_so_error_tells_which),
+        RIG_TEST(a_refused_connect_leaves_nothing_after_a_minute),
         RIG_TEST(a_program_that_closes_while_connecting_leaves_nothing),
         RIG_TEST(a_client_that_dies_while_it_waits_for_a_connect_is_forgotten),
         RIG_TEST(names_tell_both_addresses_without_a_round_trip),
