@@ -32,10 +32,10 @@ measures() {
         works iperf3 "$MODE" "$SIDE" "$1" measure "$SERVER" "$CLIENT" $PORT "${@:2}"
     }
     local MODE=$1 SIDE=$2 SERVER=$3 CLIENT=$4
-    row "200 MB" 1 100000000 -n 200M
-    row "-R, 200 MB" 1 100000000 -n 200M -R
-    row "-P 8, 200 MB" 8 100000000 -n 200M -P 8
-    row "-P 8 -R, 200 MB" 8 100000000 -n 200M -P 8 -R
+    row "200 MiB" 1 100000000 -n 200M
+    row "-R, 200 MiB" 1 100000000 -n 200M -R
+    row "-P 8, 200 MiB" 8 100000000 -n 200M -P 8
+    row "-P 8 -R, 200 MiB" 8 100000000 -n 200M -P 8 -R
     row "--bidir, a second" 2 1000000 -t 1 --bidir
 }
 measures preload client kernel preload

@@ -22,6 +22,7 @@ fsync = off
 shared_buffers = 16MB
 autovacuum = off
 logging_collector = off
+client_connection_check_interval = 100ms
 END
 echo "host all all 10.77.0.0/24 trust" >>pg/kernel/pg_hba.conf
 for way in preload seccomp; do cp -a pg/kernel pg/$way; done
@@ -103,6 +104,29 @@ cancel() {
     [ "$status" != 0 ] && grep -q 'canceling statement due to user request' cancel.err && ! sleeps "$2" "$3"
 }
 
+# A backend that is at work looks by poll(POLLRDHUP) whether its client is still there.
+killed() {
+    local pid
+    ts_spawn psql_at "$1" "$2" "$3" -c 'SELECT pg_sleep(77)'
+    pid=$TS_PID
+    ts_until 10 sleeps "$2" "$3" || return
+    kill -KILL "$pid"
+    ts_until 20 sleeps_not "$2" "$3"
+}
+sleeps_not() {
+    ! sleeps "$1" "$2"
+}
+
+# What the server's socket says of itself when it is asked
+TUNED="-c tcp_keepalives_idle=77 -c tcp_keepalives_interval=7 -c tcp_keepalives_count=3 -c tcp_user_timeout=5000"
+tunes() {
+    local said
+    said=$(PGOPTIONS="$TUNED" psql_at "$1" "$2" "$3" -c 'SHOW tcp_keepalives_idle' -c 'SHOW tcp_keepalives_interval' \
+        -c 'SHOW tcp_keepalives_count' -c 'SHOW tcp_user_timeout' | tr '\n' ' ')
+    echo "$said"
+    [ "$said" = "77 7 3 5000 " ]
+}
+
 # Who the server says its client and itself are
 names() {
     local said
@@ -121,6 +145,8 @@ family() {
         bench_connecting "${at[@]}"
     works psql "${row[@]}" "COPY of 6 MB to the server and back, compared, and its md5 at the server" copy "${at[@]}"
     works psql "${row[@]}" "Ctrl-C cancels a query over a second connection" cancel "${at[@]}"
+    works psql "${row[@]}" "killed in mid-query: the server notices" killed "${at[@]}"
+    works psql "${row[@]}" "keepalive and user timeout, as the server's socket says" tunes "${at[@]}"
 }
 family preload client preload $PEER 5432 $US
 family seccomp client seccomp $PEER 5432 $US

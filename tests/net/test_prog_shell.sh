@@ -218,6 +218,7 @@ if "${U[@]}" true 2>/dev/null; then
     if mountpoint -q suid; then umount suid; fi
 else
     skip "set-user-ID programs" "no other users here"
+    PROGRAMS_PARTLY=1
 fi
 
 for pid in "${TS_PIDS[@]}"; do kill "$pid" 2>/dev/null; done

@@ -93,11 +93,16 @@ rsyncs() {
         same_trees tree back && little stats && seen "rsync-$2" "$6"
 }
 TREES="15 MB in 500 files to the daemon and back, then what changed, trees compared"
-works rsync preload client "$TREES" rsyncs 0 kernel preload $PEER 8730 $US
-works rsync seccomp client "$TREES" rsyncs 2 kernel seccomp $PEER 8730 $US
-works rsync preload server "$TREES" rsyncs 4 preload kernel $US 8731 $PEER
-works rsync seccomp server "$TREES" rsyncs 6 seccomp kernel $US 8732 $PEER
-works rsync preload both "$TREES" rsyncs 8 preload preload $US 8731 $US
+if setpriv --clear-groups true 2>/dev/null; then
+    works rsync preload client "$TREES" rsyncs 0 kernel preload $PEER 8730 $US
+    works rsync seccomp client "$TREES" rsyncs 2 kernel seccomp $PEER 8730 $US
+    works rsync preload server "$TREES" rsyncs 4 preload kernel $US 8731 $PEER
+    works rsync seccomp server "$TREES" rsyncs 6 seccomp kernel $US 8732 $PEER
+    works rsync preload both "$TREES" rsyncs 8 preload preload $US 8731 $US
+else # as root it insists on setgroups(2)
+    skip "rsync's daemon" "no other users here"
+    PROGRAMS_PARTLY=1
+fi
 
 # ------------------------------------------------------------------------------ git
 git config --global user.name tester

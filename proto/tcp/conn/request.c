@@ -223,6 +223,17 @@ static void answer_with_cookie(struct stack *st, struct sock *s, const struct tc
     tcp_send_synack(st, &req);
 }
 
+static void store(struct stack *st, struct tcp_request *req)
+{
+    struct listener *l = req->listener->listener;
+
+    req->stored = true;
+    list_add_tail(&l->requests, &req->link);
+    l->n_requests++;
+    st->tcp.n_requests++;
+    demux_insert(st, &req->conn);
+}
+
 static void listen_syn(struct stack *st, struct sock *s, const struct tcp_seg *seg, uint32_t isn)
 {
     struct listener *l = s->listener;
@@ -246,10 +257,7 @@ static void listen_syn(struct stack *st, struct sock *s, const struct tcp_seg *s
         COUNT(st, sock_no_memory);
         return;
     }
-    list_add_tail(&l->requests, &req->link);
-    l->n_requests++;
-    st->tcp.n_requests++;
-    demux_insert(st, &req->conn);
+    store(st, req);
     answer_syn(st, req);
 }
 
@@ -353,7 +361,9 @@ static struct tcb *make_child(struct stack *st, struct tcp_request *req, const s
         tp->rto = TCP_RTO_FALLBACK;
     else if (!req->cookie)
         tcp_rtt_handshake(tp, (uint32_t)(st->now - req->sent_at));
-    if (!req->cookie)
+    if (req->cookie)
+        COUNT(st, tcp_cookies_taken);
+    if (req->stored)
         tcp_request_free(st, &req->conn);
     demux_insert(st, &tp->conn);
     tcp_set_state(tp, TCPS_ESTABLISHED);
@@ -556,6 +566,29 @@ static bool request_from_cookie(struct stack *st, struct tcp_request *req, struc
     return true;
 }
 
+/*
+ * The accept queue is full when a cookie comes back. Linux forgets it; but of what the client sends
+ * next, only the first segment has the sequence number that a cookie is checked with, and the
+ * others would be reset. The client has shown its address, so it is kept as one that is half open,
+ * beyond the listener's backlog if need be.
+ */
+static void keep_cookie(struct stack *st, const struct tcp_request *from)
+{
+    struct tcp_request *req;
+
+    if (from->listener->listener->n_requests >= (uint32_t)st->tcp.tunables.max_syn_backlog)
+        return;
+    req = pool_get(&st->tcp.request_pool);
+    if (!req) {
+        COUNT(st, sock_no_memory);
+        return;
+    }
+    *req = *from;
+    req->acked = true;
+    store(st, req);
+    stack_timer_arm(st, &req->timer, st->now + synack_timeout(st, req));
+}
+
 /* True: the segment is dealt with. */
 static bool take_cookie(struct stack *st, struct sock *s, const struct tcp_seg *seg)
 {
@@ -568,14 +601,15 @@ static bool take_cookie(struct stack *st, struct sock *s, const struct tcp_seg *
         COUNT(st, tcp_cookies_failed);
         return false;
     }
-    if (accept_queue_is_full(st, s->listener))
+    if (accept_queue_is_full(st, s->listener)) {
+        keep_cookie(st, &req);
         return true;
+    }
     tp = make_child(st, &req, seg);
     if (!tp) {
         COUNT(st, sock_no_memory);
         return true;
     }
-    COUNT(st, tcp_cookies_taken);
     tcp_established_input(tp, seg);
     return true;
 }

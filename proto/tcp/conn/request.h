@@ -26,7 +26,8 @@ struct tcp_request {
     uint8_t syn_ecn;  /**< ECN field of the SYN */
     bool ecn_none;    /**< one side has since said that it does without */
     bool repeated;    /**< the SYN has come again */
-    bool cookie;      /**< never stored: it lies in the SYN-ACK (cookie.c) */
+    bool cookie;      /**< it lay in the SYN-ACK (cookie.c): how long that took is not known */
+    bool stored;      /**< in the SYN queue */
     bool acked;       /**< a bare ACK came while TCP_DEFER_ACCEPT waits for data */
     uint8_t timeouts; /**< retries, and the time-outs that sent nothing while data was awaited */
     bool refused;     /**< the device had no room for the last SYN-ACK: that was no attempt */

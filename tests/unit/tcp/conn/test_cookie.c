@@ -102,6 +102,66 @@ TEST(a_full_accept_queue_takes_no_cookie_either)
     assert_state(ESTABLISHED);
 }
 
+/* Peer 0's cookie comes back when peer 1 has taken the last place. */
+static void cookie_at_a_full_accept_queue(void)
+{
+    tun.syncookies = 2;
+    listening(0);
+    syn();
+    peer_use(1);
+    syn();
+    peer(ACK, 1, 1, 0);
+    peer_use(0);
+    clear();
+    peer(ACK, 1, 1, 0);
+}
+
+/* Of the client's first window only the first segment has the sequence number that a cookie is
+ * checked with. */
+TEST(what_follows_a_cookie_that_finds_the_accept_queue_full_is_not_reset)
+{
+    cookie_at_a_full_accept_queue();
+    peer(ACK, 1, 1, 100);
+    peer(ACK, 101, 1, 100);
+    expect_none();
+    assert_int_equal(accept_one(), 0);
+    peer(ACK, 101, 1, 100);
+    expect(ACK, 1, 1, 0);
+    peer(ACK, 1, 1, 100);
+    assert_int_equal(accept_one(), 0);
+    assert_int_equal(r(300), 200);
+    assert_int_equal(requests(), 0);
+    assert_int_equal(cnt(tcp_cookies_taken), 2);
+}
+
+TEST(a_client_that_only_listens_hears_again_of_a_cookie_that_found_the_accept_queue_full)
+{
+    cookie_at_a_full_accept_queue();
+    expect_none();
+    assert_int_equal(accept_one(), 0);
+    advance(1100 * MS);
+    expect(SYN | ACK, 0, 1, 0);
+    peer(ACK, 1, 1, 0);
+    assert_int_equal(accept_one(), 0);
+    assert_state(ESTABLISHED);
+}
+
+TEST(hostile_cookies_that_find_the_accept_queue_full_are_kept_within_the_syn_backlog)
+{
+    tun.syncookies = 2;
+    tun.max_syn_backlog = 2;
+    listening(0);
+    for (unsigned i = 0; i < 6; i++) {
+        peer_use(i);
+        syn();
+    }
+    for (unsigned i = 0; i < 6; i++) {
+        peer_use(i);
+        peer(ACK, 1, 1, 0);
+    }
+    assert_int_equal(requests(), 2);
+}
+
 TEST(the_timestamp_carries_window_scale)
 {
     struct ip_endpoint local = fx_endpoint("10.0.0.1", FX_PORT), remote = fx_peer_endpoint();
@@ -371,6 +431,9 @@ int main(void)
         T(without_cookies_a_full_syn_queue_drops),
         T(without_cookies_the_last_quarter_of_the_syn_backlog_stays_free),
         T(a_full_accept_queue_takes_no_cookie_either),
+        T(what_follows_a_cookie_that_finds_the_accept_queue_full_is_not_reset),
+        T(a_client_that_only_listens_hears_again_of_a_cookie_that_found_the_accept_queue_full),
+        T(hostile_cookies_that_find_the_accept_queue_full_are_kept_within_the_syn_backlog),
         T(the_timestamp_carries_window_scale),
         T(the_timestamp_carries_sack_permitted),
         T(without_timestamps_nothing_but_the_mss_survives),
