@@ -16,7 +16,7 @@ export no_proxy='*'
 # serve LOG COMMAND...: in the background, until it says that it listens
 serve() {
     ts_spawn "${@:2}" >"$1" 2>&1
-    ts_until 5 ts_listening "$1" || cat "$1"
+    ts_until 30 ts_listening "$1" || cat "$1"
 }
 
 # on_port PORT: the daemon has a listener there / the kernel has
@@ -98,7 +98,7 @@ piped() {
     [ "$way" != down ] || b=/dev/null
     "${server[@]}" <"$a" >"$TS_DIR/got-b" &
     pid=$!
-    ts_until 5 "$listens" "$port" || echo "it does not listen"
+    ts_until 30 "$listens" "$port" || echo "it does not listen"
     timeout 20 "$@" <"$b" >"$TS_DIR/got-a" || status=$?
     [ "$status" = 0 ] || kill "$pid"
     wait "$pid" || status=$?
@@ -146,13 +146,13 @@ iperf_server() {
 }
 ts_spawn iperf3 -s -p 9101 >/dev/null 2>&1
 ts_spawn "${R[@]}" iperf3 -s -p 9102 >"$TS_DIR/iperf" 2>&1
-ts_until 5 kernel_listens 9101
-ts_until 5 ours_listens 9102
+ts_until 30 kernel_listens 9101
+ts_until 30 ours_listens 9102
 check "iperf3 client" iperf_client
 check "iperf3 client, -R" iperf_client -R
 check "iperf3 client, four streams" iperf_client -P 4
 check "iperf3 server" iperf_server
-ts_until 5 ours_listens 9102 # it listens anew after each test
+ts_until 30 ours_listens 9102 # it listens anew after each test
 check "iperf3 server, -R" iperf_server -R
 
 for pid in "${TS_PIDS[@]}"; do kill "$pid" 2>/dev/null; done
