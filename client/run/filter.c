@@ -114,6 +114,8 @@ static int compile(void)
     return r < 0 ? r : fd;
 }
 
+static bool waits_killable;
+
 static int install(const struct sock_fprog *program, unsigned flags)
 {
     int fd = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, program);
@@ -122,7 +124,13 @@ static int install(const struct sock_fprog *program, unsigned flags)
         fd = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, program);
     if (fd < 0 && errno == EINVAL && (flags & WAIT_KILLABLE))
         return install(program, flags & ~WAIT_KILLABLE); /* before Linux 5.19 */
+    waits_killable = fd >= 0 && (flags & WAIT_KILLABLE);
     return fd < 0 ? -errno : fd;
+}
+
+bool filter_waits_killable(void)
+{
+    return waits_killable;
 }
 
 int filter_install(void)

@@ -9,11 +9,17 @@
 #ifndef TS_CLIENT_RUN_FILTER_H
 #define TS_CLIENT_RUN_FILTER_H
 
+#include <stdbool.h>
+
 /**
  * Install it for this process and what it starts. Returns the listener, close-on-exec, or a
  * negative errno value; -EBUSY: this process is supervised already. Without CAP_SYS_ADMIN
  * no_new_privs is set as well.
  */
 int filter_install(void);
+
+/** Do the calls that it serves sleep through all signals but deadly ones (Linux 5.19)? Of the
+ * filter that was installed. */
+bool filter_waits_killable(void);
 
 #endif

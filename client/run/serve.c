@@ -327,6 +327,7 @@ void serve(struct target *t)
         if (r == 0)
             r = f(t, fd);
     }
+    /* before the program goes on: what it closes then is closed */
     if (fd >= 0)
         close(fd);
     target_answer(t, r);

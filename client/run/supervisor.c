@@ -12,6 +12,7 @@
 #include "client/run/blocked.h"
 #include "client/run/filter.h"
 #include "client/run/serve.h"
+#include "client/run/target.h"
 #include "ipc/fdpass.h"
 
 #include <errno.h>
@@ -124,6 +125,7 @@ static void ignore_signals(void)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* It comes with a byte that says how calls wait. */
 static int receive_listener(int sock)
 {
     int fds[FDPASS_MAX];
@@ -132,6 +134,7 @@ static int receive_listener(int sock)
 
     if (fdpass_recv(sock, &byte, 1, fds, &n_fds, 0, NULL) != 1 || n_fds != 1)
         return -1;
+    target_at_once = byte != 'k';
     return fds[0];
 }
 
@@ -186,7 +189,7 @@ static int hand_over(int sock)
 
     if (fd < 0)
         return fd;
-    n = fdpass_send(sock, "l", 1, fd, 0);
+    n = fdpass_send(sock, filter_waits_killable() ? "k" : "i", 1, fd, 0);
     close(fd);
     if (n == 1)
         n = read(sock, &ready, 1);

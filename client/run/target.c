@@ -121,14 +121,19 @@ int target_descriptor(struct target *t, int number)
     return fd < 0 ? -errno : fd;
 }
 
+bool target_at_once;
+
 int64_t target_give(struct target *t, int fd, bool cloexec)
 {
     struct seccomp_notif_addfd add = {.id = t->id,
                                       .srcfd = (uint32_t)fd,
                                       .newfd_flags = cloexec ? O_CLOEXEC : 0,
-                                      .flags = SECCOMP_ADDFD_FLAG_SEND};
+                                      .flags = target_at_once ? SECCOMP_ADDFD_FLAG_SEND : 0};
+    int number = ioctl(t->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
 
-    return ioctl(t->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0 ? -errno : TARGET_ANSWERED;
+    if (number < 0)
+        return -errno;
+    return target_at_once ? TARGET_ANSWERED : number;
 }
 
 /* What /proc/PID/fd has as its size (Linux 6.2). */

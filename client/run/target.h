@@ -47,8 +47,12 @@ int target_write(const struct target *t, uint64_t to, const void *from, size_t n
 /** A copy of its descriptor, close-on-exec, or a negative errno value. */
 int target_descriptor(struct target *t, int number);
 
-/** Answer the call with a new descriptor. Returns TARGET_ANSWERED or a negative errno value. */
+/** Give it a new descriptor. Returns its number, which is to be the answer, or a negative errno
+ * value; TARGET_ANSWERED where a signal could come between the two (target_at_once). */
 int64_t target_give(struct target *t, int fd, bool cloexec);
+/** A call may be interrupted while it is served: it gets its descriptor and its answer at once. The
+ * program then goes on before our copies are closed. */
+extern bool target_at_once;
 
 /** Where lib's functions replace a descriptor: there, and the borrowed copy here as well. */
 struct target_place {

@@ -19,7 +19,7 @@ import time
 US, PEER = os.environ["US"], os.environ["PEER"]
 TOOL = [os.environ["BUILD"] + "/tapstack", "--socket", os.environ["TS_SOCK"]]
 DAEMON = int(sys.argv[1])
-LIMIT = 10
+LIMIT = 30
 
 PRELUDE = f"""
 import errno, os, select, signal, socket, struct, sys

@@ -102,7 +102,7 @@ ts_start() {
     "$BUILD/tapstackd" --tap ts0 --address $US/24 --host-address $PEER/24 --socket "$TS_SOCK" \
         "$@" 2>>"$TS_LOG" </dev/null &
     TS_DAEMON=$!
-    if ! ts_until 10 ts_ready || ts_gone "$TS_DAEMON"; then
+    if ! ts_until 30 ts_ready || ts_gone "$TS_DAEMON"; then
         sed 's/^/# daemon: /' "$TS_LOG"
         echo "Bail out! the daemon does not start"
         exit 1
@@ -122,9 +122,9 @@ ts_stop() {
         return
     fi
     kill -TERM "$pid"
-    if ! ts_until 8 ts_gone "$pid"; then
+    if ! ts_until 30 ts_gone "$pid"; then
         kill -KILL "$pid"
-        not_ok "$name" "still there after 8 s"
+        not_ok "$name" "still there after 30 s"
         return
     fi
     wait "$pid" || status=$?
@@ -219,7 +219,7 @@ transfer() {
     ts_spawn ts_peer "$server" -a "$port" -s "$down" -r "$up" "$@" 2>"$TS_DIR/server.$port" \
         >"$TS_DIR/server.$port.out"
     pid=$TS_PID
-    ts_until 5 ts_listening "$TS_DIR/server.$port" || {
+    ts_until 30 ts_listening "$TS_DIR/server.$port" || {
         cat "$TS_DIR/server.$port"
         return 1
     }

@@ -42,7 +42,7 @@ far() {
 relay_start() {
     ts_spawn "$BUILD/tests/net/relay" -f "$1" -b "$2" "${@:3}" rel0 "$FAR_NS:rel0" >"$TS_DIR/relay"
     RELAY_PID=$TS_PID
-    ts_until 5 grep -q ready "$TS_DIR/relay"
+    ts_until 30 grep -q ready "$TS_DIR/relay"
 }
 
 # Its counters are then the last line of $TS_DIR/relay. Before, whoever does not know that his connection
@@ -58,7 +58,7 @@ relay_stop() {
 relay_daemon() {
     "$BUILD/tapstackd" --tap ts0 --address $NEAR_OURS/24 --socket "$TS_SOCK" "$@" 2>>"$TS_LOG" </dev/null &
     TS_DAEMON=$!
-    ts_until 10 ts_ready && ! ts_gone "$TS_DAEMON" && ip link set ts0 master br0 up
+    ts_until 30 ts_ready && ! ts_gone "$TS_DAEMON" && ip link set ts0 master br0 up
 }
 
 relay_daemon_stop() {
@@ -81,7 +81,7 @@ relay_flow() {
     local who=$1 cc=$2 way=$3 pid status=0
     ts_spawn near "$who" "$FLOW" -C "$cc" serve 5001 >"$TS_DIR/serve" 2>"$TS_DIR/serve.errors"
     pid=$TS_PID
-    ts_until 5 ts_listening "$TS_DIR/serve" &&
+    ts_until 30 ts_listening "$TS_DIR/serve" &&
         timeout 100 nsenter --net="/run/netns/$FAR_NS" "$FLOW" -C "$cc" "${@:4}" "$way" \
             "$(near_address "$who")" 5001 >"$TS_DIR/ask" 2>"$TS_DIR/ask.errors" || status=$?
     [ "$way" = get ] || ts_until 2 grep -q '^[0-9f]' "$TS_DIR/serve"

@@ -52,15 +52,15 @@ input() {
 kernel_listens() { ss -Hltn "sport = :$1" | grep -q LISTEN; }
 input "" | nc -N -l $PEER 9001 >"$TS_DIR/nc" &
 TS_PIDS+=($!)
-ts_until 5 kernel_listens 9001
+ts_until 30 kernel_listens 9001
 input "some bytes
 " | ts_tool connect $PEER 9001 >"$TS_DIR/got" &
 connect=$!
 TS_PIDS+=($!)
 ts_spawn ts_tool listen 9002 </dev/null
-ts_until 5 grep -q "some bytes" "$TS_DIR/nc"
+ts_until 30 grep -q "some bytes" "$TS_DIR/nc"
 shows() { ts_tool ss -l | grep -q ":9002 "; }
-ts_until 5 shows
+ts_until 30 shows
 
 check "ss shows the connection" says 0 "^ESTAB +0 +0 +$US:[0-9]+ +$PEER:9001$" ts_tool ss
 check "ss -l shows the listener" says 0 "^LISTEN +0 +[0-9]+ +.*:9002 " ts_tool ss -l
@@ -91,6 +91,6 @@ check "a refused connect is status 1 and says why" says 1 "Connection refused" \
 check "a port in use is status 1 and says why" says 1 "Address already in use" ts_tool listen 9002
 
 touch "$TS_DIR/end"
-check "connect ends when both sides have" ts_until 5 ts_gone "$connect"
+check "connect ends when both sides have" ts_until 30 ts_gone "$connect"
 ts_stop
 ts_done

@@ -16,7 +16,7 @@ export no_proxy='*'
 # serve LOG COMMAND...: in the background, until it says that it listens
 serve() {
     ts_spawn "${@:2}" >"$1" 2>&1
-    ts_until 5 ts_listening "$1" || cat "$1"
+    ts_until 30 ts_listening "$1" || cat "$1"
 }
 
 # on_port PORT: the daemon has a listener there / the kernel has
@@ -98,7 +98,7 @@ piped() {
     [ "$way" != down ] || b=/dev/null
     "${server[@]}" <"$a" >"$TS_DIR/got-b" &
     pid=$!
-    ts_until 5 "$listens" "$port" || echo "it does not listen"
+    ts_until 30 "$listens" "$port" || echo "it does not listen"
     timeout 20 "$@" <"$b" >"$TS_DIR/got-a" || status=$?
     [ "$status" = 0 ] || kill "$pid"
     wait "$pid" || status=$?

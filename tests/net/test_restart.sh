@@ -4,12 +4,14 @@
 # The daemon dies, or is stopped, while programs run: with the shim and supervised. Then there is a
 # new one, and the same processes find it. restart.py is the program.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/sides.sh"
 ts_enter restart "$@"
 
 WEB=$BUILD/tests/net/web
 ts_start
+dig_hole
 ts_spawn "$PYTHON" "$NET/echo.py" server 0.0.0.0 8000 >"$TS_DIR/echo" 2>&1
-ts_until 5 ts_listening "$TS_DIR/echo"
+ts_until 30 ts_listening "$TS_DIR/echo"
 
 # begin OPTION... -- CASE PORT: the program, up to its first step
 begin() {
@@ -21,31 +23,31 @@ begin() {
     export GO=$TS_DIR/go
     rm -f "$GO"
     mkfifo "$GO"
-    ts_spawn timeout 60 "$BUILD/tapstack" run "${options[@]}" -- "$PYTHON" "$NET/restart.py" "$2" "$3" \
+    ts_spawn timeout 120 "$BUILD/tapstack" run "${options[@]}" -- "$PYTHON" "$NET/restart.py" "$2" "$3" \
         >"$TS_DIR/said" 2>"$TS_DIR/errors"
     program=$TS_PID
     said up || cat "$TS_DIR/errors"
 }
 said() {
-    ts_until 15 grep -qx "$1" "$TS_DIR/said"
+    ts_until 30 grep -qx "$1" "$TS_DIR/said"
 }
 go_on() {
     printf . 1<>"$GO"
 }
 # line NAME WANTED FIRST-WORD [WHICH]
 line() {
-    ts_until 15 eval "[ \"\$(grep -c '^$3 ' '$TS_DIR/said')\" -ge ${4:-1} ]"
+    ts_until 30 eval "[ \"\$(grep -c '^$3 ' '$TS_DIR/said')\" -ge ${4:-1} ]"
     same "$1" "$3 $2" "$(grep "^$3 " "$TS_DIR/said" | sed -n "${4:-1}p")"
 }
 end_daemon() {
     kill "-$1" "$TS_DAEMON"
-    ts_until 10 ts_gone "$TS_DAEMON"
+    ts_until 30 ts_gone "$TS_DAEMON"
     wait "$TS_DAEMON" 2>/dev/null
     TS_DAEMON=""
 } 2>/dev/null
 finished() {
     local status=0
-    ts_until 15 ts_gone "$program"
+    ts_until 30 ts_gone "$program"
     wait "$program" || status=$?
     same "$1: the program ends in order" 0 "$status"
     [ -s "$TS_DIR/errors" ] && grep -v '^tapstack: cannot reach' "$TS_DIR/errors" | sed 's/^/# /'
@@ -71,9 +73,13 @@ connection() {
     finished "$how"
 }
 
+two_connect() {
+    [ "$(ts_tool ss | grep -c '^SYN-SENT')" = 2 ]
+}
 connecting() {
     local how=$1
-    begin "${@:2}" -- connecting 8000
+    begin "${@:2}" -- connecting $HOLE_PORT
+    ts_until 30 two_connect
     end_daemon KILL
     ts_start # so that a new daemon is asked about the old one's descriptor
     go_on
@@ -98,7 +104,7 @@ accepting() {
     "$PYTHON" -c "
 import socket, time
 for port in $port, $port + 1:
-    s = socket.create_connection(('$US', port), 5)
+    s = socket.create_connection(('$US', port), 30)
     s.sendall(b'hello')" || not_ok "$how: connect"
     go_on
     line "$how: and its epoll knows of connections" "[1] b'hello'" polled 3
@@ -120,7 +126,7 @@ begin -- loop 9400
 ask() {
     "$PYTHON" -c "
 import socket
-s = socket.create_connection(('$US', 9400), 2)
+s = socket.create_connection(('$US', 9400), 30)
 s.sendall(b'ping')
 assert s.recv(9) == b'ping'" 2>/dev/null
 }
@@ -128,12 +134,12 @@ check "asyncio serves" ask
 end_daemon KILL
 sleep 0.3
 ts_start
-check "asyncio serves again after a restart" ts_until 10 ask
+check "asyncio serves again after a restart" ts_until 30 ask
 check "in the same process" kill "$program"
 
 # Go: its HTTP client, which keeps connections, goes on with the next request
 ts_spawn "$WEB" serve 0.0.0.0:8010 >"$TS_DIR/web"
-ts_until 5 ts_listening "$TS_DIR/web"
+ts_until 30 ts_listening "$TS_DIR/web"
 check "a Go client after all that" timeout 20 "$BUILD/tapstack" run -- "$WEB" fetch http://$PEER:8010 1000 10 2
 
 for pid in "${TS_PIDS[@]}"; do kill "$pid" 2>/dev/null; done

@@ -58,7 +58,7 @@ same "other ports are not his" EACCES "$(attempt 4001 4000 "bind('$US', 8080)")"
 same "any free port is" bound "$(attempt 4001 4000 "bind('$US', 0)")"
 ts_spawn "$PYTHON" -m http.server --bind $PEER 8000 >/dev/null 2>&1
 listens() { ss -Hltn "sport = :8000" | grep -q LISTEN; }
-ts_until 5 listens
+ts_until 30 listens
 same "a group's destination" connected "$(attempt 4003 4000,4002 "connect('$PEER', 8000)")"
 same "no other port" EACCES "$(attempt 4003 4000,4002 "connect('$PEER', 8001)")"
 same "no other address" EACCES "$(attempt 4003 4000,4002 "connect('10.77.0.9', 8000)")"

@@ -16,7 +16,7 @@ ts_start
 ts_spawn unshare -n sleep 600
 ns=$TS_PID
 other_namespace() { [ "$(readlink "/proc/$ns/ns/net")" != "$(readlink /proc/self/ns/net)" ]; }
-ts_until 5 other_namespace || echo "Bail out! no second namespace"
+ts_until 30 other_namespace || echo "Bail out! no second namespace"
 ip link add tsv0 type veth peer name tsv1 netns "$ns"
 ip addr add $KERNEL_PEER/24 dev tsv0
 ip link set tsv0 up
@@ -26,7 +26,7 @@ sysctl -qw net.ipv4.tcp_congestion_control=cubic 2>/dev/null
 # peer NAME US PEER DEV: the other side of one run
 peer() {
     DEV=$4 GONE=${3%.*}.3 ts_spawn "$SUITE" --serve "$TS_DIR/$1.peer" "$2" "$3" "${3%.*}.3"
-    ts_until 5 test -S "$TS_DIR/$1.peer"
+    ts_until 30 test -S "$TS_DIR/$1.peer"
 }
 peer kernel $KERNEL $KERNEL_PEER tsv0
 peer here $US $PEER ts0

@@ -47,9 +47,9 @@ check_transfer "static to static, 1,000 connections, 20 threads" run run 7003 10
 
 # ---------------------------------------------------------------------- who serves whom
 ts_spawn "$PYTHON" "$NET/httpd.py" 0.0.0.0 8000 "$W" cubic >"$TS_DIR/http" 2>&1
-ts_until 5 ts_listening "$TS_DIR/http" || cat "$TS_DIR/http"
+ts_until 30 ts_listening "$TS_DIR/http" || cat "$TS_DIR/http"
 ts_spawn "$PYTHON" "$NET/httpd.py" 127.0.0.1 8001 "$W" cubic >"$TS_DIR/http-lo" 2>&1
-ts_until 5 ts_listening "$TS_DIR/http-lo" || cat "$TS_DIR/http-lo"
+ts_until 30 ts_listening "$TS_DIR/http-lo" || cat "$TS_DIR/http-lo"
 
 # from ADDRESS COMMAND...: it fetches the file, and the server sees this address
 from() {
@@ -96,17 +96,33 @@ pid_kept() {
 check "a static program has the id of tapstack run, and its status" pid_kept
 same "argv[0] of what a shell executes" "sh: applet not found" \
     "$("${R[@]}" -- bash -c 'exec -a nonesuch busybox' 2>&1 | sed s/nonesuch/sh/)"
-# no_supervisor: none in this network namespace (zombies of theirs have none)
-no_supervisor() {
+# supervisors: those in this network namespace (zombies of theirs have none)
+supervisors() {
     local pid here
     here=$(readlink /proc/self/ns/net)
     for pid in $(pgrep -x tapstack-run); do
-        [ "$(readlink "/proc/$pid/ns/net")" != "$here" ] || return 1
+        [ "$(readlink "/proc/$pid/ns/net")" != "$here" ] || echo "$pid"
     done
 }
-check "a supervisor ends with its program" ts_until 5 no_supervisor
+no_supervisor() { [ -z "$(supervisors)" ]; }
+check "a supervisor ends with its program" ts_until 30 no_supervisor
+# The supervisor runs only when nobody else wants its processor: the program goes on before it.
+closed_at_once() {
+    ts_spawn taskset -c 0 "${R[@]}" --seccomp -- "$BUILD/tests/net/closes" 0.0.0.0 7010 >"$TS_DIR/closes"
+    ts_until 30 ts_listening "$TS_DIR/closes" || return 1
+    chrt --idle -a -p 0 "$(supervisors)" || return 1
+    "$PYTHON" - "$US" <<'CODE' || return 1
+import errno, socket, sys
+where = (sys.argv[1], 7010)
+first = socket.create_connection(where, 30)
+assert first.recv(6) == b"closed"
+sys.exit(socket.socket().connect_ex(where) != errno.ECONNREFUSED)
+CODE
+    wait "$TS_PID"
+}
+check "a supervisor keeps no listener that the program has closed" closed_at_once
 pipe_ends() {
-    timeout 5 bash -c '"$@" | cat' bash "${R[@]}" -- busybox echo there | grep -q there
+    timeout 30 bash -c '"$@" | cat' bash "${R[@]}" -- busybox echo there | grep -q there
 }
 check "a supervisor does not keep the program's pipe" pipe_ends
 
@@ -132,8 +148,8 @@ same "others find what the kernel has" "$(ring)" "$(ring "${R[@]}" --)"
 WEB=$BUILD/tests/net/web
 ts_spawn "$WEB" serve 0.0.0.0:8010 >"$TS_DIR/web"
 ts_spawn ts_run "$WEB" serve 0.0.0.0:8011 >"$TS_DIR/our-web"
-ts_until 5 ts_listening "$TS_DIR/web"
-ts_until 5 ts_listening "$TS_DIR/our-web"
+ts_until 30 ts_listening "$TS_DIR/web"
+ts_until 30 ts_listening "$TS_DIR/our-web"
 check "a Go client" timeout 30 "${R[@]}" -- "$WEB" fetch http://$PEER:8010 200000 200 10
 check "a Go client uploads" timeout 30 "${R[@]}" -- "$WEB" put http://$PEER:8010 20000000
 check "a Go server" timeout 30 "$WEB" fetch http://$US:8011 200000 200 10
@@ -179,7 +195,7 @@ if [ "$(id -u)" = 0 ] && [ -u "$TS_DIR/busybox-suid" ] && [ "$TS_NS" ]; then
     check "another user runs a static program" from $US "${N[@]}" "${R[@]}" -- "${BB[@]}"
     # the supervisor is root, the program is not any more: the daemon sees the program's user
     low_port() {
-        timeout 5 "${R[@]}" -- "${N[@]}" busybox nc -l -p 80 -e true 2>&1 | tee "$TS_DIR/why" | grep -qi 'permission denied'
+        timeout 30 "${R[@]}" -- "${N[@]}" busybox nc -l -p 80 -e true 2>&1 | tee "$TS_DIR/why" | grep -qi 'permission denied'
     }
     check "what a program gives up its supervisor does not use" low_port
 fi

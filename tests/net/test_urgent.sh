@@ -19,7 +19,7 @@ exchange() {
     local server=$1 client=$2 address=$3 port=$4 pid
     ts_spawn "$server" listen "$address" "$port" >"$TS_DIR/server" 2>"$TS_DIR/server.err"
     pid=$TS_PID
-    ts_until 5 grep -q listening "$TS_DIR/server.err" || return 1
+    ts_until 30 grep -q listening "$TS_DIR/server.err" || return 1
     "$client" connect "$address" "$port" >"$TS_DIR/client" || return 1
     wait "$pid" || return 1
     cat "$TS_DIR/client" "$TS_DIR/server"

@@ -20,7 +20,7 @@ def main():
         s, _ = listener.accept()
     else:
         s = socket.create_connection((address, port))
-    s.settimeout(5)
+    s.settimeout(30)
     s.send(b"abc")
     s.send(b"U", socket.MSG_OOB)
     s.send(b"def")
