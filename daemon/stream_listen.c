@@ -10,12 +10,15 @@
 #include "daemon/log.h"
 #include "daemon/stats.h"
 #include "ipc/fdpass.h"
+#include "ipc/memo.h"
 #include "ipc/name.h"
 
 #include <errno.h>
 #include <linux/sockios.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/ioctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -65,6 +68,7 @@ int stream_listen(struct stream *s, int fd, int backlog)
         rc = sock_listen(s->sock, backlog, s->all->now);
     if (rc < 0)
         return rc;
+    s->backlog = backlog;
     if (s->state == STREAM_FRESH) {
         s->state = STREAM_LISTENING;
         TAILQ_INSERT_TAIL(&s->all->listeners, s, listener_link);
@@ -76,6 +80,52 @@ int stream_listen(struct stream *s, int fd, int backlog)
     if (rc == 0 && sock_getsockname(s->sock, &local) == 0)
         rc = stream_name(fd, &local, NULL);
     return rc;
+}
+
+/* --- for the time after us ----------------------------------------------------------------------
+ */
+
+/* Its value, where that is not a fresh socket's. */
+static bool was_set(struct stream *s, struct sock *fresh, const struct memo_option *o,
+                    uint8_t value[MEMO_VALUE_MAX], size_t *len)
+{
+    uint8_t other[MEMO_VALUE_MAX];
+    size_t other_len = sizeof(other);
+    int n;
+
+    *len = MEMO_VALUE_MAX;
+    if (sock_getsockopt(s->sock, o->level, o->name, value, len, s->all->now) < 0 ||
+        sock_getsockopt(fresh, o->level, o->name, other, &other_len, s->all->now) < 0 ||
+        (*len == other_len && memcmp(value, other, *len) == 0))
+        return false;
+    if (o->doubled) {
+        memcpy(&n, value, sizeof(n));
+        n /= 2;
+        memcpy(value, &n, sizeof(n));
+    }
+    return true;
+}
+
+void stream_listen_remember(struct stream *s)
+{
+    struct sock *fresh;
+    struct memo m;
+    uint64_t id;
+
+    if (s->remembered || !s->sock || getrandom(&id, sizeof(id), 0) != (ssize_t)sizeof(id) ||
+        sock_create(s->all->stack, s->v6, &fresh) < 0)
+        return;
+    s->remembered = true;
+    memo_begin(&m, id, s->backlog);
+    for (size_t i = 0; i < memo_n_options; i++) {
+        uint8_t value[MEMO_VALUE_MAX];
+        size_t len;
+
+        if (was_set(s, fresh, &memo_options[i], value, &len))
+            (void)memo_add(&m, i, value, len);
+    }
+    sock_close(fresh, s->all->now);
+    (void)bind(s->fd, (struct sockaddr *)&m.name, m.len); /* best effort */
 }
 
 /* --- which records were received ---------------------------------------------------------------
@@ -195,6 +245,7 @@ static bool hand_out(struct stream *l, struct sock *sock)
         sock_abort(sock, all->now);
         return false;
     }
+    stream_listen_remember(l); /* servers set up what they listen with before they accept */
     child->state = STREAM_OPEN;
     child->news = true;
     stream_mirror_options(child, fd);
