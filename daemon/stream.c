@@ -522,6 +522,8 @@ void streams_stop(struct streams *all)
     tombstones_clear(&all->tombs, all->now);
     for (s = TAILQ_FIRST(&all->list); s; s = next) {
         next = TAILQ_NEXT(s, link);
+        if (s->state == STREAM_LISTENING)
+            stream_listen_remember(s);
         s->closing = s->news = true;
         stream_again(s);
     }

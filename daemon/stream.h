@@ -118,9 +118,10 @@ struct stream {
 
     /* A listener: */
     struct stream_list in_flight; /**< connections whose record is not yet received, oldest first */
-    uint32_t backlog;             /**< listen(2)'s, as far as it matters here */
     uint64_t records_sent;
     uint32_t records_queued; /**< not yet received by a program */
+    int backlog;             /**< as the program asked for */
+    bool remembered;         /**< our end has its memo (ipc/memo.h) */
     struct stream *parked;   /**< a connection whose record found no room */
     int parked_fd;
     /* A connection of a listener: */
@@ -277,6 +278,8 @@ int stream_listen_probe(struct streams *all);
 int stream_listen(struct stream *s, int fd, int backlog);
 /** Hand out connections, see which records were received. */
 void stream_listen_work(struct stream *s);
+/** What is set of it now is to be known after our end (ipc/memo.h); the first time counts. */
+void stream_listen_remember(struct stream *s);
 /** The listener ends: connections that no program has received are reset. */
 void stream_listen_end(struct stream *s);
 /** A connection leaves its listener: received, or over. */

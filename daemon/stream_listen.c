@@ -11,12 +11,15 @@
 #include "daemon/log.h"
 #include "daemon/stats.h"
 #include "ipc/fdpass.h"
+#include "ipc/memo.h"
 #include "ipc/name.h"
 
 #include <errno.h>
 #include <linux/sockios.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/ioctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -56,6 +59,12 @@ int stream_listen_probe(struct streams *all)
     return all->record_max ? 0 : -ENOBUFS;
 }
 
+/* The backlog, as far as it matters here. */
+static uint32_t records_allowed(const struct stream *l)
+{
+    return l->backlog < 0 || l->backlog > RECORDS_MAX ? RECORDS_MAX : (uint32_t)l->backlog;
+}
+
 int stream_listen(struct stream *s, int fd, int backlog)
 {
     struct ip_endpoint local;
@@ -66,7 +75,7 @@ int stream_listen(struct stream *s, int fd, int backlog)
         rc = sock_listen(s->sock, backlog, s->all->now);
     if (rc < 0)
         return rc;
-    s->backlog = backlog < 0 || backlog > RECORDS_MAX ? RECORDS_MAX : (uint32_t)backlog;
+    s->backlog = backlog;
     if (s->state == STREAM_FRESH) {
         s->state = STREAM_LISTENING;
         TAILQ_INSERT_TAIL(&s->all->listeners, s, listener_link);
@@ -79,6 +88,52 @@ int stream_listen(struct stream *s, int fd, int backlog)
     if (rc == 0 && sock_getsockname(s->sock, &local) == 0)
         rc = stream_name(fd, &local, NULL);
     return rc;
+}
+
+/* --- for the time after us ----------------------------------------------------------------------
+ */
+
+/* Its value, where that is not a fresh socket's. */
+static bool was_set(struct stream *s, struct sock *fresh, const struct memo_option *o,
+                    uint8_t value[MEMO_VALUE_MAX], size_t *len)
+{
+    uint8_t other[MEMO_VALUE_MAX];
+    size_t other_len = sizeof(other);
+    int n;
+
+    *len = MEMO_VALUE_MAX;
+    if (sock_getsockopt(s->sock, o->level, o->name, value, len, s->all->now) < 0 ||
+        sock_getsockopt(fresh, o->level, o->name, other, &other_len, s->all->now) < 0 ||
+        (*len == other_len && memcmp(value, other, *len) == 0))
+        return false;
+    if (o->doubled) {
+        memcpy(&n, value, sizeof(n));
+        n /= 2;
+        memcpy(value, &n, sizeof(n));
+    }
+    return true;
+}
+
+void stream_listen_remember(struct stream *s)
+{
+    struct sock *fresh;
+    struct memo m;
+    uint64_t id;
+
+    if (s->remembered || !s->sock || getrandom(&id, sizeof(id), 0) != (ssize_t)sizeof(id) ||
+        sock_create(s->all->stack, s->v6, &fresh) < 0)
+        return;
+    s->remembered = true;
+    memo_begin(&m, id, s->backlog);
+    for (size_t i = 0; i < memo_n_options; i++) {
+        uint8_t value[MEMO_VALUE_MAX];
+        size_t len;
+
+        if (was_set(s, fresh, &memo_options[i], value, &len))
+            (void)memo_add(&m, i, value, len);
+    }
+    sock_close(fresh, s->all->now);
+    (void)bind(s->fd, (struct sockaddr *)&m.name, m.len); /* best effort */
 }
 
 /* --- which records were received ---------------------------------------------------------------
@@ -207,6 +262,7 @@ static bool hand_out(struct stream *l, struct sock *sock)
         sock_abort(sock, all->now);
         return false;
     }
+    stream_listen_remember(l); /* servers set up what they listen with before they accept */
     child->state = STREAM_OPEN;
     stream_inherit_options(child, fd);
     if (sock_getsockname(sock, &local) == 0 && sock_getpeername(sock, &remote) == 0)
@@ -244,7 +300,7 @@ static void accept_more(struct stream *l)
 static bool crowded(const struct stream *l)
 {
     return l->parked || 2 * l->records_queued >= l->all->record_max ||
-           2 * l->records_queued >= l->backlog;
+           2 * l->records_queued >= records_allowed(l);
 }
 
 void stream_listen_work(struct stream *s)

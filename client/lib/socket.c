@@ -8,6 +8,7 @@
 #include "client/lib/control.h"
 #include "client/lib/memory.h"
 #include "ipc/codec.h"
+#include "ipc/memo.h"
 #include "ipc/name.h"
 #include "ipc/native.h"
 
@@ -151,9 +152,22 @@ static void set_on(int fd, int name)
     (void)ts_setsockopt(fd, SOL_SOCKET, name, &on, sizeof(on));
 }
 
+/* What the daemon that is gone has left of a listener's options. */
+static void set_remembered(int fresh, const struct memo *m)
+{
+    uint8_t value[MEMO_VALUE_MAX];
+    size_t at = 0, len;
+    int i;
+
+    while ((i = memo_next(m, &at, value, &len)) >= 0)
+        (void)ts_setsockopt(fresh, memo_options[i].level, memo_options[i].name, value,
+                            (socklen_t)len);
+}
+
 /* Of what the daemon does not know (any more): by its name. */
 static int make_by_name(int fd, int backlog)
 {
+    struct memo m;
     struct wire_addr local;
     bool reached;
     int fresh =
@@ -162,6 +176,8 @@ static int make_by_name(int fd, int backlog)
 
     if (fresh < 0)
         return reached ? fresh : -ENETDOWN;
+    if (backlog >= 0 && memo_read(fd, &m))
+        set_remembered(fresh, &m);
     if (socket_bound(fd, &local)) {
         if (backlog >= 0) {
             set_on(fresh, SO_REUSEADDR);
@@ -177,7 +193,9 @@ static int make_by_name(int fd, int backlog)
 
 int socket_renew(const struct place *place, int fd, int backlog)
 {
-    struct wire_listen listen_body = {.backlog = backlog};
+    struct memo m;
+    struct wire_listen listen_body = {
+        .backlog = backlog >= 0 && memo_read(fd, &m) ? memo_backlog(&m) : backlog};
     struct control_request rq = {.op = WIRE_OP_RENEW, .fd = fd};
     struct control_reply rp = {0};
     int r = control_call(&rq, &rp);

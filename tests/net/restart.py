@@ -122,6 +122,44 @@ def accept(port):
     say("waiting", seen[-1])
 
 
+def set_up(listener):
+    """What was set, before and after listen(2), as it is now; the backlog is where Linux has it."""
+    names = ["TCP_DEFER_ACCEPT", "TCP_NODELAY", "TCP_KEEPIDLE", "TCP_USER_TIMEOUT"]
+    values = [listener.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in names]
+    for name in ["SO_KEEPALIVE", "SO_RCVBUF", "SO_SNDBUF"]:
+        values.append(listener.getsockopt(socket.SOL_SOCKET, getattr(socket, name)))
+    values.append(listener.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8))
+    values.append(listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0"))
+    info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+    return values + [int.from_bytes(info[28:32], sys.byteorder)]
+
+
+def options(port):
+    """A listener with options, which has had a connection or not."""
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 40000)
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 33)
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")
+    s.bind(("", port))
+    s.listen(7)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 50000)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\5\0\0\0")
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 3)
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 12345)
+    before = set_up(s)
+    step("up")
+    if s.getsockname()[1] % 2:
+        s.accept()[0].recv(5)
+    step("accepted")
+    s.setblocking(False)
+    say("again", attempt(s.accept))
+    after = set_up(s)
+    say("options", before[-1] == 7, "the same" if after == before else f"{before} {after}")
+
+
 def loop(port):
     """asyncio: a server that goes on."""
     async def serve(reader, writer):

@@ -121,6 +121,27 @@ connecting "supervised" --seccomp
 accepting "shim" 9200
 accepting "supervised" 9300 --seccomp
 
+options() {
+    local how=$1 signal=$2 port=$3
+    begin "${@:4}" -- options "$port"
+    if [ $((port % 2)) = 1 ]; then
+        "$PYTHON" -c "
+import socket
+socket.create_connection(('$US', $port), 5).sendall(b'hello')" || not_ok "$how: connect"
+    fi
+    go_on
+    said accepted
+    end_daemon "$signal"
+    ts_start
+    go_on
+    line "$how: a listener is made anew" EAGAIN again
+    line "$how: with its options and its backlog" "True the same" options
+    finished "$how"
+}
+options "stopped" TERM 9500
+options "killed after a connection" KILL 9501
+options "supervised, killed after a connection" KILL 9503 --seccomp
+
 # asyncio's server goes on, with the same process
 begin -- loop 9400
 ask() {

@@ -68,6 +68,8 @@ void transfer_describe(const struct transfer *t, FILE *f)
 {
     for (unsigned i = 0; i < t->sim.n_hosts; i++)
         describe_host(&t->sim.host[i], f);
+    fprintf(f, "#  quotas %llu and %llu\n", (ull)t->sim.host[0].config.quota,
+            (ull)t->sim.host[1].config.quota);
     fprintf(f, "#  memory limit %llu, path MTU %u from %.6f s on\n",
             (ull)t->sim.host[0].config.memory_limit, t->later_mtu,
             t->later_mtu ? (double)(t->shrinks_at - SIM_START) / 1e6 : 0);

@@ -368,9 +368,24 @@ void program_pair(struct program *p, struct program *q, uint64_t seed)
     q->expect = p->plan.send;
 }
 
+/* On its owner's account, when the host has quotas. */
+static int program_socket(struct sim_host *h, struct sock **out)
+{
+    int err = sock_create(h->st, false, out);
+
+    if (!err && h->config.quota) {
+        err = sock_set_quota(*out, 1, h->config.quota);
+        if (err) {
+            sock_close(*out, h->sim->now);
+            *out = NULL;
+        }
+    }
+    return err;
+}
+
 int program_connect(struct program *p, const struct ip_endpoint *remote)
 {
-    int err = sock_create(p->host->st, false, &p->s);
+    int err = program_socket(p->host, &p->s);
 
     if (err)
         return err;
@@ -407,7 +422,7 @@ int program_listen(struct program_server *sv, struct sim_host *h, uint16_t port,
     int err;
 
     *sv = (struct program_server){.user = {on_accept}, .host = h, .waiting = waiting, .n = n};
-    err = sock_create(h->st, false, &sv->listener);
+    err = program_socket(h, &sv->listener);
     if (err)
         return err;
     sock_set_user(sv->listener, &sv->user);

@@ -323,6 +323,8 @@ const char *sim_leftovers(struct sim_host *h)
         return "bound ports";
     if (h->st->extents.in_use)
         return "stream memory";
+    if (t->common.used || t->common.members || hash_count(&t->accounts))
+        return "memory on an account";
     return "";
 }
 

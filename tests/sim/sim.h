@@ -42,6 +42,7 @@ struct sim_host_config {
     uint64_t
         refuse_us; /**< … that lasts up to so long; half of them end without stack_device_ready() */
     uint64_t memory_limit; /**< 0: the default */
+    uint64_t quota;        /**< its programs' owner may have so much of it, 0: all */
     bool too_big_is_told; /**< packets beyond out.mtu come back as ICMP "fragmentation needed", as a
                              router does */
     struct link_config out;

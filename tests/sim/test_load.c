@@ -41,9 +41,9 @@ static void run_many(struct sim_host *from, struct sim_host *to, unsigned n, uin
     for (unsigned i = 0; i < n; i++) {
         int err = program_connect(&many[2 * i], &remote);
 
-        if (err == -ENOMEM) {
+        if (err == -ENOMEM || err == -ENOBUFS) {
             many[2 * i].closed = true;
-            many[2 * i].error = ENOMEM;
+            many[2 * i].error = -err;
             if (many[2 * i].s)
                 sock_close(many[2 * i].s, scene.sim.now);
         } else {
@@ -132,6 +132,37 @@ static void short_of_memory_transfers_finish_or_fail_cleanly(void **state)
     }
 }
 
+/* Their owner's memory, at both ends: who has a connection gets on with it. */
+static void short_of_their_owner_s_memory_transfers_finish(void **state)
+{
+    static const uint64_t quotas[] = {160000, 1048576, 4000000};
+
+    (void)state;
+    for (unsigned turn = 0; turn < 3; turn++) {
+        struct sim_host_config c = {
+            .features = STACK_TX_CSUM | STACK_TX_TSO4,
+            .quota = quotas[turn],
+            .out = {.rate_bps = 100000000, .delay_us = 2000, .loss_ppm = 5000}};
+        unsigned well = 0, failed = 0;
+
+        scene_hosts(&c, &c);
+        scene.sim.check_every = 20;
+        run_many(scene.a, scene.b, 60, 200000, 50000, 4000);
+        for (unsigned i = 0; i < 60; i++) {
+            well += !many[2 * i].error && many[2 * i].received == many[2 * i].expect;
+            failed += many[2 * i].error != 0;
+        }
+        print_message("# %llu bytes: %u of 60 well, %u failed, %llu and %llu times refused\n",
+                      (unsigned long long)quotas[turn], well, failed,
+                      (unsigned long long)scene_count(scene.a, CNT_quota_refused),
+                      (unsigned long long)scene_count(scene.b, CNT_quota_refused));
+        /* whom the listener's owner has no room for is told so, some time after the handshake */
+        expect_equal(well + failed, 60);
+        expect(turn == 0 ? well > 0 : well == 60);
+        scene_expect_empty(2000);
+    }
+}
+
 static void a_smaller_mtu_on_the_way_is_learned(void **state)
 {
     static const uint32_t mtus[] = {1499, 1400, 1000, 600};
@@ -163,6 +194,7 @@ int main(void)
         scene_test(a_device_that_often_refuses_loses_nothing),
         scene_test(a_smaller_mtu_on_the_way_is_learned),
         scene_test(short_of_memory_transfers_finish_or_fail_cleanly),
+        scene_test(short_of_their_owner_s_memory_transfers_finish),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

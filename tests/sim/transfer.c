@@ -74,6 +74,8 @@ static void choose_two_cores(struct transfer *t, struct prng *r, const struct pa
     choose_ends(r, &pa, &pb);
     program_init(&t->a, &t->sim.host[0], &pa, prng_next(r));
     program_init(&t->b, &t->sim.host[1], &pb, prng_next(r));
+    for (int i = 0; i < 2; i++)
+        t->sim.host[i].config.quota = prng_below(r, 10) ? 0 : prng_log(r, 20000, 2000000);
     program_pair(&t->a, &t->b, t->sim.seed);
 }
 

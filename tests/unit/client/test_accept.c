@@ -3,6 +3,7 @@
  * ts_accept4: no connection is lost, and each error is accept(2)'s.
  */
 #include "client/include/tapstack.h"
+#include "client/lib/control.h"
 #include "ipc/fdpass.h"
 #include "ipc/name.h"
 #include "tests/unit/client/fake_daemon.h"
@@ -143,8 +144,12 @@ static void at_emfile_the_record_stays_queued(void **state)
 {
     struct fake_daemon *d = *state;
     int l = listener(0), end = deliver(d, 4242), fd, next;
+    struct control_request hello = {.op = WIRE_OP_HELLO, .fd = -1};
+    struct control_reply reply = {0};
     struct rlimit old, low;
 
+    /* the daemon is a thread, and closes what a request brought after its reply: before the next */
+    assert_true(control_call(&hello, &reply) >= 0);
     next = dup(l);
     close(next);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
@@ -209,17 +214,26 @@ static void a_blocking_accept_wakes_for_a_connection(void **state)
 
 static void what_is_no_listener_is_refused(void **state)
 {
-    int fd = ts_socket(AF_INET, SOCK_STREAM, 0), l = listener(0);
+    struct fake_daemon *d = *state;
+    int l = listener(0), fd = ts_socket(AF_INET, SOCK_STREAM, 0), end;
+    char byte;
     int foreign = socket(AF_UNIX, SOCK_STREAM, 0);
     struct sockaddr_in in;
     socklen_t len = (socklen_t)-1;
 
-    (void)state;
     assert_errno(ts_accept4(fd, NULL, NULL, 0), EINVAL);
     assert_errno(ts_accept4(foreign, NULL, NULL, 0), ENOTSOCK);
     assert_errno(ts_accept4(-1, NULL, NULL, 0), EBADF);
     assert_errno(ts_accept4(l, NULL, NULL, 1), EINVAL);
+    /* as in Linux, the address is looked at when there is one to give: the connection is lost */
+    end = deliver(d, 1);
     assert_errno(ts_accept4(l, (struct sockaddr *)&in, &len, 0), EINVAL);
+    assert_int_equal(read(end, &byte, 1), 0);
+    close(end);
+    end = deliver(d, 2);
+    assert_errno(ts_accept4(l, (struct sockaddr *)&in, NULL, 0), EFAULT);
+    assert_int_equal(read(end, &byte, 1), 0);
+    close(end);
     assert_errno(ts_connect(l, (struct sockaddr *)&in, sizeof(in)), EISCONN);
     close(fd);
     close(foreign);

@@ -22,7 +22,7 @@ static void check_edges(unsigned n)
         assert_true(seq_geq(right, edge[n]));
         edge[n] = right;
     }
-    fx.n_segs = fx.next = 0;
+    clear();
 }
 
 static void use(unsigned n)
