@@ -301,12 +301,10 @@ static size_t take_piece(struct stream *s, size_t queued, size_t budget)
     return n;
 }
 
-void stream_take(struct stream *s)
+static void take_from_pair(struct stream *s)
 {
     size_t budget = STREAM_TURN, queued;
 
-    if (s->state != STREAM_OPEN || !s->news || s->send_blocked)
-        return;
     while ((queued = stream_queued(s)) > 0) {
         size_t n;
 
@@ -326,4 +324,13 @@ void stream_take(struct stream *s)
         }
     }
     s->news = false;
+}
+
+void stream_take(struct stream *s)
+{
+    if (s->state != STREAM_OPEN || !s->news || s->send_blocked)
+        return;
+    take_from_pair(s);
+    if (s->ring && !s->news)
+        ringport_take(s);
 }
