@@ -87,6 +87,7 @@ static bool one_round(struct loop *l)
     l->device->sent = false;
     input(l, now);
     ready = streams_run(l->streams);
+    ringports_run(l->streams);
     output(l, now);
     poller_bury(l->poller);
     stats_add(STAT_loop_rounds, 1);
@@ -97,6 +98,7 @@ static bool one_round(struct loop *l)
 }
 
 static void watch_device(struct loop *l);
+static void slow_event(uv_timer_t *h);
 
 static void stop_when_drained(struct loop *l)
 {
@@ -161,7 +163,7 @@ static void work(uv_check_t *h)
         return;
     stats_add(STAT_loop_wakeups, 1);
     for (int i = 0; i < ROUNDS && more; i++)
-        more = one_round(l);
+        more = one_round(l) || ringports_sleep(l->streams);
     if (l->device->gone && l->status == 0) {
         log_error("the interface is gone");
         l->status = 1;
@@ -175,6 +177,8 @@ static void work(uv_check_t *h)
         uv_timer_start(&l->rest, rest_event, TRIM_REST_MS, 0);
     if (l->streams->tombs.count > 0 && !uv_is_active((uv_handle_t *)&l->stones))
         uv_timer_start(&l->stones, stones_event, TOMBSTONE_US / 1000, 0);
+    if (!TAILQ_EMPTY(&l->streams->resting) && !uv_is_active((uv_handle_t *)&l->slow))
+        uv_timer_start(&l->slow, slow_event, SLOW_MS, SLOW_MS);
     stop_when_drained(l);
     arm(l);
     if (more)
@@ -233,12 +237,16 @@ static void timer_event(uv_poll_t *h, int status, int events)
 static void slow_event(uv_timer_t *h)
 {
     struct loop *l = h->data;
+    bool rings;
 
     capture_flush(l->device->capture);
     control_tick(l->control);
+    l->streams->now = loop_now();
+    rings = ringports_tick(l->streams);
+    l->timer_due = true; /* that may have given the core something to send */
     if (l->control->paused || l->control->held)
         uv_timer_start(h, slow_event, PAUSED_MS, SLOW_MS);
-    else if (!l->device->capture)
+    else if (!l->device->capture && !rings)
         uv_timer_stop(h);
 }
 

@@ -312,6 +312,21 @@ static bool no_position(const struct wire_header *h, const void *body)
                                       o.name == TCP_KEEPINTVL || o.name == TCP_KEEPCNT);
 }
 
+/* Any holder of the descriptor may have them: it is the right to the connection. */
+static void do_ring(struct client *cl, const struct wire_header *h, const struct wire_ring *want,
+                    struct stream *s)
+{
+    int rc, fd = -1;
+
+    if (h->op == WIRE_OP_RING_ATTACH)
+        rc = ringport_attach(s, want);
+    else
+        rc = s->ring ? 0 : -ENOTCONN;
+    if (rc == 0)
+        fd = h->op == WIRE_OP_RING_ATTACH ? ringport_file(s->ring) : ringport_bell(s->ring);
+    control_reply(cl, h, -rc, NULL, 0, fd);
+}
+
 void request_stream(struct client *cl, const struct wire_header *h, const void *body,
                     struct stream *s, int fd)
 {
@@ -359,6 +374,10 @@ void request_stream(struct client *cl, const struct wire_header *h, const void *
         return;
     case WIRE_OP_RENEW:
         do_renew(cl, h, s, NULL, s->v6);
+        return;
+    case WIRE_OP_RING_ATTACH:
+    case WIRE_OP_RING_BELL:
+        do_ring(cl, h, body, s);
         return;
     }
     control_reply(cl, h, rc < 0 ? -rc : 0, NULL, 0, -1);

@@ -61,6 +61,8 @@ int streams_init(struct streams *all, struct stack *stack, struct poller *poller
     TAILQ_INIT(&all->list);
     TAILQ_INIT(&all->ready);
     TAILQ_INIT(&all->listeners);
+    TAILQ_INIT(&all->awake);
+    TAILQ_INIT(&all->resting);
     cookies_init(&all->cookies);
     all->scrap = malloc(SCRAP_BYTES);
     rc = all->scrap ? tombstones_init(&all->tombs) : -ENOMEM;
@@ -345,6 +347,8 @@ void stream_end(struct stream *s, enum stream_end how, int error)
     stream_leave_listener(s);
     if (s->state == STREAM_LISTENING)
         stream_listen_end(s);
+    if (s->ring)
+        ringport_end(s, error);
     leave_lists(s);
     s->state = STREAM_ENDED;
     cookies_remove(&all->cookies, s->cookie);
@@ -407,7 +411,7 @@ static void work_open(struct stream *s)
         return;
     }
     stream_take(s);
-    if (!s->hup)
+    if (!s->hup || s->ring)
         stream_push(s);
     if (s->state == STREAM_ENDED)
         return;
@@ -468,13 +472,14 @@ static void stream_ready(struct watch *w, uint32_t events)
 
     /* A hang-up is a close, except when both directions were shut down: then the program may still
      * be reading, and closing with unread bytes is an error (EPOLLERR). */
-    if ((events & EPOLLERR) || ((events & EPOLLHUP) && !s->eof_done))
+    if ((events & EPOLLERR) || ((events & EPOLLHUP) && (s->ring || !s->eof_done)))
         s->hup = true;
     if (events & EPOLLERR)
         s->hup_error = true;
     if (events & EPOLLPRI)
         s->urgent = true;
-    if (events & EPOLLRDHUP)
+    /* with rings it was us: the program says so in a word */
+    if ((events & EPOLLRDHUP) && !s->ring)
         s->fin_seen = true;
     s->news = true;
     s->push_blocked = false;
@@ -496,6 +501,8 @@ static void die(struct stream *s)
     }
     s->error = error ? error : ECONNRESET;
     s->state = STREAM_DYING;
+    if (s->ring)
+        ringport_die(s, s->error);
 }
 
 void stream_event(struct streams *all, struct sock *sock, uint32_t events)
@@ -513,8 +520,10 @@ void stream_event(struct streams *all, struct sock *sock, uint32_t events)
         stream_connected(s);
     if ((events & SOCK_EV_ERROR) && s->state != STREAM_DYING)
         die(s);
-    if (events & SOCK_EV_WRITABLE)
+    if (events & SOCK_EV_WRITABLE) {
         s->send_blocked = false;
+        s->news |= s->ring != NULL; /* there is room to tell of */
+    }
     if (events & SOCK_EV_CLOSED)
         s->finished = true;
     stream_work(s);

@@ -21,6 +21,7 @@
 #include "daemon/poller.h"
 #include "daemon/policy.h"
 #include "daemon/reaper.h"
+#include "daemon/ringport.h"
 #include "daemon/tombstone.h"
 #include "ipc/wire.h"
 #include "proto/stack.h"
@@ -113,6 +114,8 @@ struct stream {
     struct stream_mark *marks;
     uint32_t n_marks;
 
+    struct ringport *ring; /**< its bytes do not come by the descriptor any more */
+
     struct stream_waiters waiters;
     uint32_t n_waiters;
 
@@ -144,6 +147,7 @@ struct streams {
     struct tombstones tombs;
     struct filler filler;
     struct stream_list list, ready, listeners;
+    struct ringport_list awake, resting;
     size_t count;
     bool stopping;
     bool starved;        /**< some listener is */
@@ -235,6 +239,8 @@ int stream_mark(struct stream *s, int64_t count, uint32_t flags);
 void stream_update_held(struct stream *s);
 /** Give the program what the core has, one turn of it. */
 void stream_push(struct stream *s);
+/** Throw away what the core has: the program does not read any more. */
+void stream_drop_all(struct stream *s);
 
 /* --- stream_connect.c --------------------------------------------------------------------------
  */

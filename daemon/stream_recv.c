@@ -73,7 +73,7 @@ static void no_reader(struct stream *s)
         (void)sock_shutdown(s->sock, SHUT_RD, s->all->now);
 }
 
-static void drop_all(struct stream *s)
+void stream_drop_all(struct stream *s)
 {
     struct iovec spans[4];
     int n_spans;
@@ -153,6 +153,10 @@ void stream_push(struct stream *s)
 {
     size_t budget = STREAM_TURN, n;
 
+    if (s->ring && s->sock) {
+        ringport_push(s);
+        return;
+    }
     if (!s->sock || s->eof_done || s->push_blocked)
         return;
     if (s->held && !s->watched)
@@ -162,7 +166,7 @@ void stream_push(struct stream *s)
     if (budget == 0)
         stream_again(s);
     if (s->deaf)
-        drop_all(s);
+        stream_drop_all(s);
     else if (s->held && !s->watched && (s->held > SMALL || sock_awaits_reader(s->sock)))
         stream_watch_reader(s, true);
     if (s->sock && s->state == STREAM_OPEN && sock_recv_eof(s->sock)) {

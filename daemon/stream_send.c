@@ -353,7 +353,7 @@ static bool take_little(struct stream *s)
     return true;
 }
 
-void stream_take(struct stream *s)
+static void take_from_pair(struct stream *s)
 {
     if (s->state != STREAM_OPEN || !s->news || s->send_blocked || take_little(s))
         return;
@@ -364,8 +364,6 @@ void stream_take_exactly(struct stream *s)
 {
     size_t budget = STREAM_TURN, queued;
 
-    if (s->state != STREAM_OPEN || !s->news || s->send_blocked)
-        return;
     while ((queued = stream_queued(s)) > 0) {
         size_t n;
 
@@ -387,4 +385,13 @@ void stream_take_exactly(struct stream *s)
         }
     }
     s->news = false;
+}
+
+void stream_take(struct stream *s)
+{
+    if (s->state != STREAM_OPEN || !s->news || s->send_blocked)
+        return;
+    take_from_pair(s);
+    if (s->ring && !s->news)
+        ringport_take(s);
 }

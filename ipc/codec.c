@@ -15,27 +15,30 @@ struct body_sizes {
     size_t request_min, request_max;
     size_t reply_min, reply_max;
     bool reply_may_be_empty;
+    bool brings_fd;
 };
 
-/* request min, request max, reply min, reply max, may the reply be empty as well */
+/* request min, request max, reply min, reply max, may the reply be empty as well; a descriptor in it */
 #define FIXED(type)       sizeof(type), sizeof(type)
 #define NOTHING           0, 0
 #define OPTION            WIRE_OPTION_HEAD, sizeof(struct wire_option)
-#define SIZES_HELLO       NOTHING, FIXED(struct wire_hello), false
-#define SIZES_SOCKET      FIXED(struct wire_socket), NOTHING, false
-#define SIZES_BIND        FIXED(struct wire_addr), NOTHING, false
-#define SIZES_LISTEN      FIXED(struct wire_listen), NOTHING, false
-#define SIZES_CONNECT     FIXED(struct wire_addr), NOTHING, false
-#define SIZES_GETSOCKOPT  OPTION, OPTION, false
-#define SIZES_SETSOCKOPT  OPTION, NOTHING, false
-#define SIZES_SEND_MARK   FIXED(struct wire_mark), NOTHING, false
-#define SIZES_OUTQ        NOTHING, FIXED(struct wire_outq), false
-#define SIZES_INFO        NOTHING, FIXED(struct wire_info), false
-#define SIZES_LIST        NOTHING, FIXED(struct wire_info), true
-#define SIZES_TUNABLE_GET FIXED(struct wire_tunable), FIXED(struct wire_tunable), false
-#define SIZES_TUNABLE_SET FIXED(struct wire_tunable), FIXED(struct wire_tunable), false
-#define SIZES_RENEW       NOTHING, NOTHING, false
-#define SIZES_STATS       NOTHING, FIXED(struct wire_counter), true
+#define SIZES_HELLO       NOTHING, FIXED(struct wire_hello), false, false
+#define SIZES_SOCKET      FIXED(struct wire_socket), NOTHING, false, true
+#define SIZES_BIND        FIXED(struct wire_addr), NOTHING, false, false
+#define SIZES_LISTEN      FIXED(struct wire_listen), NOTHING, false, false
+#define SIZES_CONNECT     FIXED(struct wire_addr), NOTHING, false, false
+#define SIZES_GETSOCKOPT  OPTION, OPTION, false, false
+#define SIZES_SETSOCKOPT  OPTION, NOTHING, false, false
+#define SIZES_SEND_MARK   FIXED(struct wire_mark), NOTHING, false, false
+#define SIZES_OUTQ        NOTHING, FIXED(struct wire_outq), false, false
+#define SIZES_INFO        NOTHING, FIXED(struct wire_info), false, false
+#define SIZES_LIST        NOTHING, FIXED(struct wire_info), true, false
+#define SIZES_TUNABLE_GET FIXED(struct wire_tunable), FIXED(struct wire_tunable), false, false
+#define SIZES_TUNABLE_SET FIXED(struct wire_tunable), FIXED(struct wire_tunable), false, false
+#define SIZES_RENEW       NOTHING, NOTHING, false, true
+#define SIZES_RING_ATTACH FIXED(struct wire_ring), NOTHING, false, true
+#define SIZES_RING_BELL   NOTHING, NOTHING, false, true
+#define SIZES_STATS       NOTHING, FIXED(struct wire_counter), true, false
 
 static const struct body_sizes sizes[] = {
 #define WIRE_OP(name, number, fd, help) [number] = {#name, fd, SIZES_##name},
@@ -55,6 +58,12 @@ const char *wire_op_name(uint16_t op)
 {
     const struct body_sizes *s = lookup(op);
     return s ? s->name : NULL;
+}
+
+bool wire_op_brings_fd(uint16_t op)
+{
+    const struct body_sizes *s = lookup(op);
+    return s && s->brings_fd;
 }
 
 bool wire_op_takes_fd(uint16_t op)

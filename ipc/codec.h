@@ -43,6 +43,8 @@ bool wire_body_ok(uint16_t op, bool is_reply, size_t len);
 /** "CONNECT", or NULL for no operation of ours. */
 const char *wire_op_name(uint16_t op);
 
+/** Does the reply to requests of this kind carry a descriptor? */
+bool wire_op_brings_fd(uint16_t op);
 /** Must requests of this kind carry exactly one descriptor? */
 bool wire_op_takes_fd(uint16_t op);
 

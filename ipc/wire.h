@@ -133,6 +133,11 @@ struct wire_accept {
     struct wire_addr local, remote;
 };
 
+/** RING_ATTACH: how large the first extents shall be at least. */
+struct wire_ring {
+    uint32_t send_size, recv_size; /**< bytes; 0: as the daemon thinks best */
+};
+
 /** What "SIOCOUTQ" answers. */
 struct wire_outq {
     uint64_t unacked; /**< written by the program and not acknowledged by the peer */

@@ -246,7 +246,7 @@ static int receive_one(struct control *c, const struct control_request *rq, uint
         !(hdr->flags & WIRE_REPLY))
         r = -EPROTO;
     ours = r == 0 && hdr->id == id;
-    with_fd = ours && hdr->error == 0 && (rq->op == WIRE_OP_SOCKET || rq->op == WIRE_OP_RENEW);
+    with_fd = ours && hdr->error == 0 && wire_op_brings_fd(rq->op);
     if (r == 0 && !ours)
         r = -EAGAIN; /* an interrupted call's: late */
     else if (ours && hdr->op != rq->op)

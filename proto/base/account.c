@@ -9,18 +9,19 @@ void account_init(struct account *a, struct extent_pool *extents, uint64_t limit
 
 struct extent account_extent_get(struct account *a, uint32_t size)
 {
+    struct account *payer = account_payer(a);
     struct extent none = {0}, e;
 
-    if (size > EXTENT_MIN && !account_has_room(a, size))
+    if (size > EXTENT_MIN && !account_has_room(payer, size))
         return none;
     e = extent_get(a->extents, size);
-    a->used += e.size;
+    payer->used += e.size;
     return e;
 }
 
 void account_extent_put(struct account *a, struct extent e)
 {
     if (e.base)
-        a->used -= e.size;
+        account_payer(a)->used -= e.size;
     extent_put(a->extents, e);
 }

@@ -18,6 +18,7 @@
 
 struct account {
     struct extent_pool *extents;
+    struct account *payer; /**< NULL, or: extents come from here, and are charged there */
     uint64_t used;         /**< bytes charged now */
     uint64_t limit;        /**< 0: none but the stack's */
     uint32_t members;      /**< connections */
@@ -42,6 +43,11 @@ static inline bool account_is_short(const struct account *a)
 static inline bool account_has_room(const struct account *a, uint64_t bytes)
 {
     return !a->limit || a->used + bytes <= a->limit;
+}
+
+static inline struct account *account_payer(struct account *a)
+{
+    return a->payer ? a->payer : a;
 }
 
 /** As extent_get() and extent_put(), on the account. */

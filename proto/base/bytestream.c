@@ -126,6 +126,28 @@ void bytestream_read(const struct bytestream *b, uint64_t off, void *dst, size_t
     }
 }
 
+int bytestream_move(struct bytestream *b, uint64_t occupied_end, struct account *account,
+                    uint32_t least)
+{
+    uint64_t held = bytestream_capacity_end(b) - b->tail, off = b->tail;
+    struct bytestream to = {.account = account, .tail = b->tail, .max_size = b->max_size};
+    struct iovec span[4];
+    int n;
+
+    assert(occupied_end >= b->tail && occupied_end <= b->tail + held);
+    to.ext[0] = account_extent_get(account, bytestream_extent_size(held > least ? held : least));
+    if (!to.ext[0].base)
+        return -ENOMEM;
+    n = bytestream_spans(b, off, (size_t)(occupied_end - off), span);
+    for (int i = 0; i < n; i++) {
+        bytestream_write(&to, off, span[i].iov_base, span[i].iov_len);
+        off += span[i].iov_len;
+    }
+    bytestream_give_back(b);
+    *b = to;
+    return 0;
+}
+
 void bytestream_release(struct bytestream *b, uint64_t upto)
 {
     if (upto <= b->tail)

@@ -47,6 +47,13 @@ uint32_t bytestream_extent_size(uint64_t n);
 uint64_t bytestream_capacity_end(const struct bytestream *b);
 
 /*
+ * Move to extents of another account, that hold what the present ones can and at least `least` bytes.
+ * [tail, occupied_end) is copied. Returns 0, or -ENOMEM with nothing changed.
+ */
+int bytestream_move(struct bytestream *b, uint64_t occupied_end, struct account *account,
+                    uint32_t least);
+
+/*
  * The memory of [off, off + len), which must be reserved, as up to four spans in stream order.
  * Returns their number, 0 when len is 0. They are valid until the stream releases, reserves or
  * gives back.

@@ -27,14 +27,32 @@ void mem_init(struct mem *m, size_t limit)
     *m = (struct mem){.alloc = malloc_alloc, .release = malloc_release, .limit = limit};
 }
 
-static void *within_limit(struct mem *m, size_t size)
+static bool has_room(const struct mem *m, size_t size)
 {
     size_t limit = m->limit ? m->limit : SIZE_MAX;
 
     /* The limit may have been lowered below what is in use. */
-    if (m->used > limit || size > limit - m->used)
-        return NULL;
-    return m->alloc(m->ctx, size);
+    return m->used <= limit && size <= limit - m->used;
+}
+
+static void *within_limit(struct mem *m, size_t size)
+{
+    return has_room(m, size) ? m->alloc(m->ctx, size) : NULL;
+}
+
+bool mem_charge(struct mem *m, size_t size)
+{
+    if (!has_room(m, size) && !(m->reclaim && m->reclaim(m->reclaim_ctx) && has_room(m, size))) {
+        m->failures++;
+        return false;
+    }
+    m->used += size;
+    return true;
+}
+
+void mem_uncharge(struct mem *m, size_t size)
+{
+    m->used -= size;
 }
 
 void *mem_alloc(struct mem *m, size_t size)

@@ -35,6 +35,11 @@ struct mem {
  * replaced. */
 void mem_init(struct mem *m, size_t limit);
 
+/* Count `size` bytes that somebody else allocates for us. False (and a failure counted) when the limit
+ * forbids it; mem_uncharge() takes it back. */
+bool mem_charge(struct mem *m, size_t size);
+void mem_uncharge(struct mem *m, size_t size);
+
 /* `size` (> 0) uninitialised bytes, owned by the caller; NULL (and a failure counted) when there
  * are none. */
 void *mem_alloc(struct mem *m, size_t size);

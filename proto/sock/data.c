@@ -229,7 +229,7 @@ void sock_recv_consume(struct sock *s, size_t n, size_t held, uint64_t now)
     if (tp->urg_offset < tp->read_offset)
         tp->urg_state = TCP_URG_NONE;
     bytestream_release(&tp->rcv, tp->read_offset);
-    if (tp->read_offset == tp->rcv_offset && rb_empty(&tp->ooo))
+    if (tp->read_offset == tp->rcv_offset && rb_empty(&tp->ooo) && !tp->shared)
         bytestream_give_back(&tp->rcv);
     after = tcp_unread(tp);
     if (tp->conn.state == TCPS_CLOSED || after >= before)

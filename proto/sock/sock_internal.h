@@ -50,6 +50,10 @@ struct sock {
 _Static_assert(sizeof(struct tcb) + sizeof(struct sock) + 2 * sizeof(void *) <= 1536,
                "an idle connection fits into 1.5 KiB");
 
+/** sock/share.c: the streams' storage goes back to the host, with what it holds. */
+void tcp_unshare(struct tcb *tp);
+/** Somebody else pays for it from now on. */
+void tcp_share_payer(struct tcb *tp, struct account *payer);
 /** Note an event for stack_next_event() and wake blocked calls. */
 void sock_event(struct sock *s, uint32_t events);
 /** Make a sock around an existing connection (a listener's child). NULL: no memory. */

@@ -230,6 +230,18 @@ int tcp_reserve_send(struct tcb *tp, size_t n)
     return bytestream_reserve(&tp->snd, tp->snd_offset, end);
 }
 
+uint64_t tcp_grant_send(struct tcb *tp, uint64_t granted, uint64_t limit)
+{
+    uint64_t held = bytestream_capacity_end(&tp->snd);
+
+    if (limit <= held)
+        return limit;
+    if (may_take(tp, bytestream_extent_size(limit - tp->snd.tail)) &&
+        bytestream_reserve(&tp->snd, granted, limit) == 0)
+        return limit;
+    return held > granted ? held : granted;
+}
+
 static ssize_t append(struct tcb *tp, struct send_call *c, struct segment *seg, uint32_t room)
 {
     uint32_t n = c->len - c->copied < room ? (uint32_t)(c->len - c->copied) : room;

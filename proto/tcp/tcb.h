@@ -239,6 +239,7 @@ struct tcb {
     bool iw_reduced : 1; /**< it had a loss: restart from RFC 3390's size (RFC 6928 §2) */
     bool eifel_adapt : 1;
     bool eifel_answered : 1; /**< this ACK's data has its place in cwnd already */
+    bool shared : 1;         /**< the streams' bytes lie in the host's storage (sock/share.c) */
     bool orphan : 1;         /**< the program has gone: counted in tcp_table.n_orphans */
 
     uint32_t mdev_us, mdev_max_us, rttvar_us, rtt_seq, min_rtt_us;
@@ -393,7 +394,7 @@ static inline uint32_t tcp_in_flight(const struct tcb *tp)
 /** Who pays for its memory. */
 static inline struct account *tcp_account(const struct tcb *tp)
 {
-    return tp->snd.account;
+    return account_payer(tp->snd.account);
 }
 
 /** What may be in flight: the congestion window, or less while a smaller path MTU's losses are sent

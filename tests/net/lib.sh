@@ -201,12 +201,14 @@ ts_listening() {
     grep -qi listening "$1" 2>/dev/null
 }
 
-# How `peer` is run: kernel (its TCP), run (under tapstack run), lib (by libtapstack).
+# How `peer` is run: kernel (its TCP), run (under tapstack run), lib (by libtapstack), copy and zero (by
+# shared rings, attached after TS_ATTACH bytes).
 ts_peer() {
     case $1 in
     kernel) ${TS_EXEC:-} "$PEER_PROGRAM" -C cubic "${@:2}" ;;
     run) ts_run "$PEER_PROGRAM" "${@:2}" ;;
     lib) ${TS_EXEC:-} "$PEER_PROGRAM" -l "${@:2}" ;;
+    copy | zero) ${TS_EXEC:-} "$PEER_PROGRAM" -R "$1" -A "${TS_ATTACH:-0}" "${@:2}" ;;
     esac
 }
 

@@ -5,7 +5,8 @@
  * Each of -p threads makes or accepts one connection after the other, -n together; each connection
  * sends -s and expects -r bytes at once of the stream in pattern.h, from a place in it that the
  * client's port gives (so two connections' bytes cannot be mistaken for each other), and a clean
- * end behind them. Exit status 0 only if all of that was so.
+ * end behind them. Exit status 0 only if all of that was so. With -R the connection is attached to
+ * its shared rings, after -A bytes of either way.
  */
 #include "client/include/tapstack.h"
 #include "tests/net/pattern.h"
@@ -38,6 +39,8 @@ static struct {
     size_t piece; /* of a write or read */
     long phase;   /* -1: by the client's port */
     const char *congestion;
+    enum { NO_RING, RING_COPY, RING_ZERO } ring; /* by copies, or where the bytes lie */
+    uint64_t attach_at;
 } opt = {.connections = 1, .threads = 1, .piece = 256 * 1024, .phase = -1};
 
 static struct calls {
@@ -61,6 +64,7 @@ struct stream {
     uint64_t out, in;
     bool ended;
     uint8_t *buffer;
+    struct ts_ring *ring;
 };
 
 static int complain(const struct stream *s, const char *what, int error)
@@ -74,7 +78,7 @@ static int complain(const struct stream *s, const char *what, int error)
 /* --- one connection ----------------------------------------------------------------------------
  */
 
-static int take(struct stream *s, ssize_t n)
+static int take(struct stream *s, const uint8_t *data, ssize_t n)
 {
     int64_t wrong;
 
@@ -84,14 +88,14 @@ static int take(struct stream *s, ssize_t n)
     }
     if (s->in + (uint64_t)n > opt.recv)
         return complain(s, "more bytes than expected", 0);
-    wrong = pattern_differs(s->in_phase + s->in, s->buffer, (size_t)n);
+    wrong = pattern_differs(s->in_phase + s->in, data, (size_t)n);
     if (wrong >= 0) {
         fprintf(stderr, "peer: byte %" PRIu64 " is not the one that was sent\n",
                 s->in + (uint64_t)wrong);
         return -1;
     }
     for (ssize_t done = 0; output >= 0 && done < n;) {
-        ssize_t w = write(output, s->buffer + done, (size_t)(n - done));
+        ssize_t w = write(output, data + done, (size_t)(n - done));
         if (w < 0)
             return complain(s, "output", errno);
         done += w;
@@ -100,42 +104,112 @@ static int take(struct stream *s, ssize_t n)
     return 0;
 }
 
+/* From the place where they have arrived. */
+static ssize_t ring_take(struct stream *s, int flags)
+{
+    const void *span;
+    ssize_t n;
+
+    while ((n = ts_ring_peek(s->ring, &span)) < 0 && errno == EAGAIN && !flags) {
+        if (ts_ring_wait(s->ring, POLLIN, -1) < 0)
+            return -1;
+    }
+    if (n < 0)
+        return -1;
+    if (take(s, span, n) < 0)
+        return -2;
+    return ts_ring_consume(s->ring, (size_t)n) < 0 ? -1 : n;
+}
+
 /* Returns 1 when nothing can be done now. */
 static int receive(struct stream *s, int flags)
 {
-    ssize_t n =
-        flags ? recv(s->fd, s->buffer, opt.piece, flags) : read(s->fd, s->buffer, opt.piece);
+    ssize_t n;
 
+    if (s->ring && opt.ring == RING_ZERO)
+        n = ring_take(s, flags);
+    else if (s->ring)
+        n = ts_ring_recv(s->ring, s->buffer, opt.piece, flags);
+    else
+        n = flags ? recv(s->fd, s->buffer, opt.piece, flags) : read(s->fd, s->buffer, opt.piece);
+    if (n == -2)
+        return -1;
     if (n < 0)
         return errno == EAGAIN && flags ? 1 : complain(s, "receive", errno);
-    return take(s, n);
+    return s->ring && opt.ring == RING_ZERO ? 0 : take(s, s->buffer, n);
+}
+
+/* Into the place from which they are sent. */
+static ssize_t ring_give(struct stream *s, const uint8_t *data, size_t len, int flags)
+{
+    void *span;
+    ssize_t n;
+
+    while ((n = ts_ring_reserve(s->ring, len, &span)) < 0 && errno == EAGAIN && !flags) {
+        if (ts_ring_wait(s->ring, POLLOUT, -1) < 0)
+            return -1;
+    }
+    if (n < 0)
+        return -1;
+    memcpy(span, data, (size_t)n);
+    return ts_ring_commit(s->ring, (size_t)n, 0) < 0 ? -1 : n;
+}
+
+static int end_sending(const struct stream *s)
+{
+    return s->ring ? ts_ring_shutdown(s->ring, SHUT_WR) : shutdown(s->fd, SHUT_WR);
 }
 
 static int give(struct stream *s, int flags)
 {
     size_t len = opt.send - s->out < opt.piece ? (size_t)(opt.send - s->out) : opt.piece;
     const uint8_t *data = pattern_at(s->out_phase + s->out, &len);
-    ssize_t n = flags ? send(s->fd, data, len, flags) : write(s->fd, data, len);
+    ssize_t n;
 
+    if (s->ring && opt.ring == RING_ZERO)
+        n = ring_give(s, data, len, flags);
+    else if (s->ring)
+        n = ts_ring_send(s->ring, data, len, flags);
+    else
+        n = flags ? send(s->fd, data, len, flags) : write(s->fd, data, len);
     if (n < 0)
         return errno == EAGAIN && flags ? 1 : complain(s, "send", errno);
     s->out += (uint64_t)n;
-    if (s->out == opt.send && shutdown(s->fd, SHUT_WR) < 0)
+    if (s->out == opt.send && end_sending(s) < 0)
         return complain(s, "shutdown", errno);
     return 0;
+}
+
+static int attach(struct stream *s)
+{
+    if (!opt.ring || s->ring || s->in + s->out < opt.attach_at || s->ended ||
+        (opt.send && s->out == opt.send))
+        return 0;
+    s->ring = ts_ring_attach(s->fd);
+    return s->ring ? 0 : complain(s, "attach", errno);
+}
+
+static int wait_for(struct stream *s, int events)
+{
+    struct pollfd p = {.fd = s->fd, .events = (short)events};
+
+    if (s->ring)
+        return ts_ring_wait(s->ring, events, -1);
+    return poll(&p, 1, -1) < 0 ? -1 : p.revents;
 }
 
 static int both_ways(struct stream *s)
 {
     while (!s->ended || s->out < opt.send) {
-        struct pollfd p = {.fd = s->fd};
-        int r;
+        int r = attach(s), now;
 
-        p.events = (short)((s->ended ? 0 : POLLIN) | (s->out < opt.send ? POLLOUT : 0));
-        if (poll(&p, 1, -1) < 0)
+        if (r < 0)
+            return r;
+        now = wait_for(s, (s->ended ? 0 : POLLIN) | (s->out < opt.send ? POLLOUT : 0));
+        if (now < 0)
             return complain(s, "poll", errno);
-        r = (p.revents & ~POLLOUT) && !s->ended ? receive(s, MSG_DONTWAIT) : 0;
-        if (r >= 0 && (p.revents & ~POLLIN) && s->out < opt.send)
+        r = (now & ~POLLOUT) && !s->ended ? receive(s, MSG_DONTWAIT) : 0;
+        if (r >= 0 && (now & ~POLLIN) && s->out < opt.send)
             r = give(s, MSG_DONTWAIT);
         if (r < 0)
             return r;
@@ -147,12 +221,18 @@ static int one_way(struct stream *s)
 {
     int r = 0;
 
-    if (opt.send == 0 && !opt.server && shutdown(s->fd, SHUT_WR) < 0)
+    if (opt.send == 0 && !opt.server && !opt.ring && shutdown(s->fd, SHUT_WR) < 0)
         return complain(s, "shutdown", errno);
-    while (r == 0 && s->out < opt.send)
-        r = give(s, 0);
-    while (r == 0 && !s->ended)
-        r = receive(s, 0);
+    while (r == 0 && s->out < opt.send) {
+        r = attach(s);
+        if (r == 0)
+            r = give(s, 0);
+    }
+    while (r == 0 && !s->ended) {
+        r = opt.send ? 0 : attach(s);
+        if (r == 0)
+            r = receive(s, 0);
+    }
     return r;
 }
 
@@ -184,6 +264,7 @@ static int serve(int fd, uint8_t *buffer)
         r = opt.send && opt.recv ? both_ways(&s) : one_way(&s);
     sent += s.out;
     received += s.in;
+    ts_ring_detach(s.ring);
     if (close(fd) < 0)
         return complain(&s, "close", errno);
     return r;
@@ -300,9 +381,10 @@ static int usage(void)
 {
     fprintf(stderr, "Usage: peer -c ADDRESS:PORT | -a PORT  [-n CONNECTIONS] [-p THREADS]\n"
                     "            [-s BYTES] [-r BYTES] [-w PIECE] [-P PHASE] [-C CONGESTION]\n"
-                    "            [-o] [-t SECONDS] [-l] [-q]\n"
+                    "            [-o] [-t SECONDS] [-l] [-q] [-R copy|zero [-A BYTES]]\n"
                     "       peer -g BYTES [-P PHASE]   (write the stream to standard output)\n"
-                    "  -l: by libtapstack; -o: what is received goes to standard output\n");
+                    "  -l: by libtapstack; -R: by shared rings; -o: what is received goes to "
+                    "standard output\n");
     return 2;
 }
 
@@ -356,7 +438,7 @@ int main(int argc, char **argv)
 
     signal(SIGPIPE, SIG_IGN);
     pattern_init();
-    while ((c = getopt(argc, argv, "c:a:n:p:s:r:w:P:C:ot:g:lq")) != -1) {
+    while ((c = getopt(argc, argv, "c:a:n:p:s:r:w:P:C:ot:g:lqR:A:")) != -1) {
         switch (c) {
         case 'c':
         case 'a':
@@ -396,6 +478,13 @@ int main(int argc, char **argv)
             break;
         case 'l':
             library = true;
+            break;
+        case 'R':
+            opt.ring = optarg[0] == 'z' ? RING_ZERO : RING_COPY;
+            library = true;
+            break;
+        case 'A':
+            opt.attach_at = bytes(optarg);
             break;
         case 'q':
             opt.quiet = true;

@@ -99,7 +99,10 @@ static void move(struct tcb *tp, struct account *to)
     from->members--;
     to->used += cost;
     to->members++;
-    tp->snd.account = tp->rcv.account = to;
+    if (tp->shared)
+        tcp_share_payer(tp, to);
+    else
+        tp->snd.account = tp->rcv.account = to;
     forget_if_empty(tp->st, from);
 }
 

@@ -116,6 +116,7 @@ void tcb_free(struct tcb *tp)
     tcp_cc_stop(tp);
     tcp_accecn_free(tp);
     list_del(&tp->dirty);
+    tcp_unshare(tp);
     bytestream_destroy(&tp->rcv);
     bytestream_destroy(&tp->snd);
     tcp_ooo_purge(tp);

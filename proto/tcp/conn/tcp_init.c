@@ -90,6 +90,7 @@ static void destroy_buffers(struct hash_node *n, void *ctx)
     struct tcb *tp = container_of(n, struct tcb, id_node);
 
     (void)ctx;
+    tcp_unshare(tp);
     bytestream_destroy(&tp->snd);
     bytestream_destroy(&tp->rcv);
 }

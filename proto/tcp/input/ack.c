@@ -111,7 +111,7 @@ static void release_bytes(struct tcb *tp)
     uint32_t upto = seq_lt(tp->snd_una, data_end) ? tp->snd_una : data_end;
 
     bytestream_release(&tp->snd, tcp_snd_offset(tp, upto));
-    if (upto == data_end)
+    if (upto == data_end && !tp->shared)
         bytestream_give_back(&tp->snd);
 }
 

@@ -93,9 +93,14 @@ static bool prune(struct tcb *tp, uint32_t floor)
     return dropped;
 }
 
+uint64_t tcp_rcv_occupied(const struct tcb *tp)
+{
+    return tcp_rcv_offset(tp, occupied_end(tp));
+}
+
 static bool reserve(struct tcb *tp, uint64_t end_off)
 {
-    uint64_t occupied = tcp_rcv_offset(tp, occupied_end(tp));
+    uint64_t occupied = tcp_rcv_occupied(tp);
 
     if (bytestream_capacity_end(&tp->rcv) >= end_off)
         return true;

@@ -32,6 +32,8 @@ bool tcp_ack(struct tcb *tp, const struct tcp_seg *seg);
 void tcp_tell_writer(struct tcb *tp);
 /* input/data.c: text in and out of order; rcv_nxt moves here and nowhere else. */
 void tcp_data_queue(struct tcb *tp, const struct tcp_seg *seg);
+/** Where in the stream the last byte ends that is held, in order or not. */
+uint64_t tcp_rcv_occupied(const struct tcb *tp);
 /** Forget what is held beyond holes. */
 void tcp_ooo_purge(struct tcb *tp);
 /* input/icmp.c: the "too big" that waited for a time-out is believed now */

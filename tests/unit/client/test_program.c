@@ -84,7 +84,7 @@ static void elf_files_are_told_apart(void **state)
 #ifdef __x86_64__
     elf.head.e_machine = EM_386;
     assert_int_equal(program_kind(file("compat", &elf, sizeof(elf), 0755)), PROGRAM_COMPAT);
-    elf.head.e_machine = self.e_machine;
+    elf.head.e_machine = EM_X86_64;
 #endif
     elf.head.e_phnum = 0xffff;
     elf.head.e_ident[EI_CLASS] = ELFCLASS64;

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A connection whose bytes lie in storage that the host shares with the program (the rings). The
+ * streams are moved into extents from there, with everything that they hold, and take all later
+ * ones from there; nothing else in the core knows the difference. Each extent is charged to the
+ * stack's memory as any other.
+ *
+ * The program writes into what sock_send_grant() has granted, also while a larger extent takes
+ * over: what was granted counts as occupied, so it stays where it is.
+ */
+#include "proto/sock/sock_internal.h"
+
+#include <errno.h>
+
+struct shared_way {
+    struct sock_shared *all;
+    enum sock_way way;
+    struct mem mem;
+    struct extent_pool pool;
+    struct account account; /**< leads to who pays */
+};
+
+struct sock_shared {
+    struct stack *st;
+    struct sock_storage storage;
+    struct shared_way ways[2];
+};
+
+static void *get(void *ctx, size_t size)
+{
+    struct shared_way *w = ctx;
+    struct sock_shared *all = w->all;
+    void *base;
+
+    if (!mem_charge(&all->st->mem, size))
+        return NULL;
+    base = all->storage.get(all->storage.ctx, w->way, (uint32_t)size);
+    if (!base)
+        mem_uncharge(&all->st->mem, size);
+    return base;
+}
+
+static void put(void *ctx, void *base, size_t size)
+{
+    struct shared_way *w = ctx;
+    struct sock_shared *all = w->all;
+
+    mem_uncharge(&all->st->mem, size);
+    all->storage.put(all->storage.ctx, w->way, base, (uint32_t)size);
+}
+
+static struct sock_shared *make(struct stack *st, const struct sock_storage *storage,
+                                struct account *payer)
+{
+    struct sock_shared *all = mem_zalloc(&st->mem, sizeof(*all));
+
+    if (!all)
+        return NULL;
+    all->st = st;
+    all->storage = *storage;
+    for (int i = 0; i < 2; i++) {
+        struct shared_way *w = &all->ways[i];
+
+        w->all = all;
+        w->way = (enum sock_way)i;
+        mem_init(&w->mem, 0);
+        w->mem.alloc = get;
+        w->mem.release = put;
+        w->mem.ctx = w;
+        /* nothing is kept idle: the list would lie in memory that the program can write */
+        extent_pool_init(&w->pool, &w->mem, 0);
+        account_init(&w->account, &w->pool, 0);
+        w->account.payer = payer;
+    }
+    return all;
+}
+
+static struct shared_way *way_of(const struct bytestream *b)
+{
+    return container_of(b->account, struct shared_way, account);
+}
+
+void tcp_unshare(struct tcb *tp)
+{
+    struct account *payer = tcp_account(tp);
+    struct stack *st = tp->st;
+    struct sock_shared *all;
+
+    if (!tp->shared)
+        return;
+    all = way_of(&tp->snd)->all;
+    bytestream_destroy(&tp->snd);
+    bytestream_destroy(&tp->rcv);
+    tp->snd.account = tp->rcv.account = payer;
+    tp->shared = false;
+    all->storage.done(all->storage.ctx);
+    mem_free(&st->mem, all, sizeof(*all));
+}
+
+void tcp_share_payer(struct tcb *tp, struct account *payer)
+{
+    way_of(&tp->snd)->account.payer = payer;
+    way_of(&tp->rcv)->account.payer = payer;
+}
+
+int sock_share(struct sock *s, const struct sock_storage *storage, const uint32_t least[2])
+{
+    struct tcb *tp = s->tcb;
+    struct account *before = tcp_account(tp);
+    struct sock_shared *all;
+    int err;
+
+    if (tp->shared)
+        return -EALREADY;
+    if (tp->conn.state != TCPS_ESTABLISHED && tp->conn.state != TCPS_CLOSE_WAIT)
+        return -ENOTCONN;
+    all = make(s->st, storage, before);
+    if (!all)
+        return -ENOMEM;
+    err = bytestream_move(&tp->snd, tp->snd_offset, &all->ways[SOCK_SENDS].account, least[SOCK_SENDS]);
+    if (err == 0)
+        err = bytestream_move(&tp->rcv, tcp_rcv_occupied(tp), &all->ways[SOCK_RECEIVES].account,
+                              least[SOCK_RECEIVES]);
+    if (err == 0) {
+        tp->shared = true;
+        return 0;
+    }
+    if (tp->snd.account != before) {
+        /* there is memory for what it had, since it gave that back */
+        (void)bytestream_move(&tp->snd, tp->snd_offset, before, EXTENT_MIN);
+    }
+    mem_free(&s->st->mem, all, sizeof(*all));
+    return err;
+}
+
+uint64_t sock_position(const struct sock *s, enum sock_way way)
+{
+    return way == SOCK_SENDS ? s->tcb->snd_offset : s->tcb->read_offset;
+}
+
+uint64_t sock_arrived(const struct sock *s)
+{
+    return s->tcb->rcv_offset;
+}
+
+uint64_t sock_acked(const struct sock *s)
+{
+    return s->tcb->snd.tail;
+}
+
+void sock_extents(const struct sock *s, enum sock_way way, struct sock_extents *out)
+{
+    const struct bytestream *b = way == SOCK_SENDS ? &s->tcb->snd : &s->tcb->rcv;
+
+    *out = (struct sock_extents){.size = {b->ext[0].size, b->ext[1].size}};
+    out->boundary = b->ext[1].base ? b->boundary : UINT64_MAX;
+}
+
+uint64_t sock_send_grant(struct sock *s, uint64_t granted)
+{
+    struct tcb *tp = s->tcb;
+    uint64_t limit = tp->snd_offset + sock_send_space(s);
+
+    if (!tp->shared || !wqueue_have_spare(tp))
+        return granted;
+    if (limit > granted)
+        limit = tcp_grant_send(tp, granted, limit);
+    if (limit <= tp->snd_offset) {
+        s->want_write = true;
+        tp->nospace = true;
+        tcp_stop(tp, TCP_STOP_sndbuf);
+    }
+    return limit > granted ? limit : granted;
+}
+
+bool sock_send_ready(struct sock *s)
+{
+    if (wqueue_have_spare(s->tcb))
+        return true;
+    s->want_write = s->tcb->nospace = true;
+    tcp_timer_set(s->tcb, TCP_TIMER_retry, s->st->now + 10000);
+    return false;
+}
+
+size_t sock_recv_room(const struct sock *s)
+{
+    return tcp_receive_window(s->tcb) + tcp_unread(s->tcb);
+}
+
+bool sock_idle(struct sock *s)
+{
+    struct tcb *tp = s->tcb;
+
+    return tp->shared && tp->read_offset == tp->rcv_offset && rb_empty(&tp->ooo) &&
+           !tcp_wmem_queued(tp);
+}
+
+void sock_give_back(struct sock *s)
+{
+    if (!sock_idle(s))
+        return;
+    bytestream_give_back(&s->tcb->rcv);
+    bytestream_give_back(&s->tcb->snd);
+}
