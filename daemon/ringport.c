@@ -328,7 +328,6 @@ int ringport_attach(struct stream *s, const struct wire_ring *want)
     }
     r->stored = true;
     s->ring = r;
-    s->hup_checked = true; /* an unread wake-up is no unread byte: the core knows what is unread */
     /* a plain write is EPIPE from here on; with the peer's end passed on, our end would be shut
      * both ways, and its hang-up say nothing any more */
     if (!s->eof_done)

@@ -405,8 +405,9 @@ static bool nothing_readable(struct stream *s)
 
 static void work_open(struct stream *s)
 {
-    /* Bytes that were left unread make closing a reset (RFC 1122 §4.2.2.13), as close(2) does. */
-    if (s->hup && s->hup_error && !s->hup_checked) {
+    /* Bytes that were left unread make closing a reset (RFC 1122 §4.2.2.13), as close(2) does. With
+     * rings the core knows what is unread; in the pair are but wake-ups. */
+    if (s->hup && s->hup_error && !s->hup_checked && !s->ring) {
         abandon(s);
         return;
     }
