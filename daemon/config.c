@@ -29,6 +29,7 @@ void config_init(struct config *c)
 {
     memset(c, 0, sizeof(*c));
     c->mtu = 1500;
+    c->busy_poll_us = 50;
     c->offload = true;
     c->socket_mode = 0666;
     snprintf(c->socket, sizeof(c->socket), "%s", WIRE_SOCKET_PATH);
@@ -165,6 +166,16 @@ static int set_max_sockets(struct config *c, const char *value, char *error)
     return 0;
 }
 
+static int set_busy_poll(struct config *c, const char *value, char *error)
+{
+    uint64_t n;
+
+    if (!number_parse(value, false, NUMBER_BUSY_POLL_MAX, &n))
+        return fail(error, "busy-poll must be a number of microseconds up to 10000, not %s", value);
+    c->busy_poll_us = (uint32_t)n;
+    return 0;
+}
+
 static int set_socket(struct config *c, const char *value, char *error)
 {
     return copy_text(c->socket, sizeof(c->socket), value, "socket", error);
@@ -219,7 +230,7 @@ static int set_user(struct config *c, const char *value, char *error)
 static int (*const setters[])(struct config *, const char *, char *) = {
     set_tap,    set_address,     set_host_address, set_gateway,      set_mac,
     set_mtu,    set_socket,      set_capture,      set_offload,      set_user,
-    set_memory, set_max_sockets, set_socket_mode,  set_socket_group, set_except,
+    set_memory, set_max_sockets, set_busy_poll, set_socket_mode,  set_socket_group, set_except,
 };
 _Static_assert(sizeof(setters) / sizeof(setters[0]) ==
                    sizeof(config_names) / sizeof(config_names[0]) - 1,

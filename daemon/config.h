@@ -38,6 +38,7 @@ struct config {
     char user[64];
     uint64_t memory;
     uint32_t max_sockets;
+    uint32_t busy_poll_us;
     char except[WIRE_EXCEPT_ROOM]; /**< for `tapstack run`, ipc/scope.h */
     bool verbose;
     bool has_address;

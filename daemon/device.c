@@ -45,6 +45,7 @@ bool device_input(struct device *d, struct stack *st, uint64_t now)
         if (rc == 0) {
             if (d->capture)
                 capture_frame(d->capture, &f);
+            d->frames++;
             stack_input(st, &f, now);
         } else if (rc == -EPROTO) {
             stats_add(STAT_device_bad_offload, 1);

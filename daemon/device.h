@@ -16,6 +16,7 @@ struct device {
     struct netdev *dev;
     struct capture *capture; /**< or NULL */
     bool blocked;            /**< back-pressure: wait until the device is writable */
+    uint64_t frames;         /**< read */
     bool sent; /**< a frame went out since the loop last looked: an answer may already be there */
     bool gone; /**< the interface was deleted */
     struct log_limit limit;

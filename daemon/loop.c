@@ -16,8 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Rounds of one wake-up; then libuv has its turn (signals). */
+/* Rounds with work of one wake-up; then libuv has its turn (signals). */
 #define ROUNDS    16
+#define LOOKS     1000 /* and of those that only look */
 #define SLOW_MS   1000
 #define PAUSED_MS 50
 
@@ -80,21 +81,43 @@ static void output(struct loop *l, uint64_t now)
 /* Returns whether there is more to do right away. */
 static bool one_round(struct loop *l)
 {
-    uint64_t now = loop_now();
+    uint64_t now = loop_now(), before = l->device->frames + l->poller->events;
+    unsigned rings;
     bool ready;
 
     l->streams->now = now;
     l->device->sent = false;
     input(l, now);
     ready = streams_run(l->streams);
-    ringports_run(l->streams);
+    rings = ringports_run(l->streams);
     output(l, now);
     poller_bury(l->poller);
     stats_add(STAT_loop_rounds, 1);
     /* Telling programs made the core do something, or streams asked for another turn. */
     ready |= !TAILQ_EMPTY(&l->streams->ready) || stack_next_deadline(l->stack) <= now;
     l->device_due |= l->device->sent;
+    if (rings || l->device->frames + l->poller->events != before)
+        spin_useful(&l->spin, now);
     return ready || l->device_due || l->poller_due;
+}
+
+/* Rounds until there is nothing more to do, some of them only to look. True: there is more, but it
+ * is libuv's turn. */
+static bool rounds(struct loop *l)
+{
+    bool more = true;
+
+    for (int i = 0, looks = 0; i < ROUNDS && more; i++) {
+        more = one_round(l);
+        while (!more && !l->stopping && spin_again(&l->spin, loop_now())) {
+            if (looks++ == LOOKS)
+                return true;
+            l->device_due = l->poller_due = true;
+            more = one_round(l);
+        }
+        more = more || ringports_sleep(l->streams);
+    }
+    return more;
 }
 
 static void watch_device(struct loop *l);
@@ -157,13 +180,12 @@ static void on_busy(uv_idle_t *h)
 static void work(uv_check_t *h)
 {
     struct loop *l = h->data;
-    bool more = true;
+    bool more;
 
     if (!l->device_due && !l->poller_due && !l->timer_due && !uv_is_active((uv_handle_t *)&l->busy))
         return;
     stats_add(STAT_loop_wakeups, 1);
-    for (int i = 0; i < ROUNDS && more; i++)
-        more = one_round(l) || ringports_sleep(l->streams);
+    more = rounds(l);
     if (l->device->gone && l->status == 0) {
         log_error("the interface is gone");
         l->status = 1;

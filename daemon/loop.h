@@ -13,6 +13,7 @@
 #include "daemon/device.h"
 #include "daemon/poller.h"
 #include "daemon/sockfile.h"
+#include "daemon/spin.h"
 #include "daemon/stream.h"
 #include "daemon/trim.h"
 #include "proto/stack.h"
@@ -38,6 +39,7 @@ struct loop {
     uv_timer_t stones; /**< until the oldest tombstone expires; not while there is none */
     uv_timer_t rest;   /**< runs while memory is to be given back */
     struct trim trim;
+    struct spin spin;
     uv_signal_t on_term, on_int, on_usr1;
     int timer_fd;
     uint64_t armed; /**< when the timerfd fires; UINT64_MAX: it does not */

@@ -164,6 +164,7 @@ static int start_loop(struct daemon *d)
     int rc;
 
     d->loop.stack = d->stack;
+    d->loop.spin.budget_us = d->config.busy_poll_us;
     d->loop.device = &d->device;
     d->loop.poller = &d->poller;
     d->loop.streams = &d->streams;

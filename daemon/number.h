@@ -8,6 +8,8 @@
 
 /** Least `memory`, of the daemon or of one user. */
 #define NUMBER_MEMORY_MIN (1ull << 20)
+/** The longest moment of busy polling, in microseconds. */
+#define NUMBER_BUSY_POLL_MAX 10000u
 
 /** A decimal number and nothing else; with `suffixes` K, M or G may follow. */
 bool number_parse(const char *text, bool suffixes, uint64_t max, uint64_t *out);

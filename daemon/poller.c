@@ -9,6 +9,7 @@
 int poller_init(struct poller *p)
 {
     p->retired = NULL;
+    p->events = 0;
     p->fd = epoll_create1(EPOLL_CLOEXEC);
     return p->fd < 0 ? -errno : 0;
 }
@@ -56,6 +57,7 @@ bool poller_run(struct poller *p)
     struct epoll_event events[POLLER_BATCH];
     int n = epoll_wait(p->fd, events, POLLER_BATCH, 0);
 
+    p->events += n > 0 ? (uint64_t)n : 0;
     for (int pass = 0; pass < 2; pass++) {
         for (int i = 0; i < n; i++) {
             struct watch *w = events[i].data.ptr;

@@ -24,6 +24,7 @@ struct watch {
 struct poller {
     int fd;
     struct watch *retired;
+    uint64_t events; /**< handled */
 };
 
 /** Returns 0 or a negative errno value. */

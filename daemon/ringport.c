@@ -541,9 +541,10 @@ static bool has_work(const struct ringport *r)
            ((LOAD(w->ask) & RING_SHUT_RD) && !s->deaf);
 }
 
-void ringports_run(struct streams *all)
+unsigned ringports_run(struct streams *all)
 {
     struct ringport *r, *next;
+    unsigned n = 0;
 
     for (r = TAILQ_FIRST(&all->awake); r; r = next) {
         next = TAILQ_NEXT(r, link);
@@ -553,7 +554,9 @@ void ringports_run(struct streams *all)
             continue;
         r->stream->news = true;
         stream_work(r->stream);
+        n++;
     }
+    return n;
 }
 
 bool ringports_sleep(struct streams *all)

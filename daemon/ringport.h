@@ -47,8 +47,8 @@ void ringport_die(struct stream *s, int error);
 /** The stream ends. */
 void ringport_end(struct stream *s, int error);
 
-/** Look at all that are awake. */
-void ringports_run(struct streams *all);
+/** Look at all that are awake. Returns how many had something to do. */
+unsigned ringports_run(struct streams *all);
 /** Before the loop sleeps: put them to sleep. True: one has work after all. */
 bool ringports_sleep(struct streams *all);
 /** From time to time: idle rings give their storage back. True: there are some to come back for. */
