@@ -3,8 +3,10 @@
 #include "tests/bench/link.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,4 +90,108 @@ void link_write(int fd, const void *data, size_t len)
             link_fail("write");
         done += (size_t)n;
     }
+}
+
+/* --- rings -------------------------------------------------------------------------------------
+ */
+
+enum link_way link_way(const char *name)
+{
+    if (!strcmp(name, "copy"))
+        return LINK_COPY;
+    return !strcmp(name, "zero") ? LINK_ZERO : LINK_PLAIN;
+}
+
+static int connect_ours(const char *address, const char *port)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
+    int on = 1, fd = ts_socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        link_fail("ts_socket");
+    if (inet_pton(AF_INET, address, &a.sin_addr) != 1 ||
+        ts_setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0 ||
+        ts_connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
+        link_fail("ts_connect");
+    return fd;
+}
+
+struct link link_open(const char *address, const char *port, enum link_way way)
+{
+    struct link l = {.zero = way == LINK_ZERO};
+
+    if (way == LINK_PLAIN) {
+        l.fd = link_connect(address, port);
+        return l;
+    }
+    l.fd = connect_ours(address, port);
+    l.ring = ts_ring_attach(l.fd);
+    if (!l.ring)
+        link_fail("ts_ring_attach");
+    return l;
+}
+
+static size_t reserve(const struct link *l, size_t n)
+{
+    void *span;
+    ssize_t got;
+
+    while ((got = ts_ring_reserve(l->ring, n, &span)) < 0) {
+        if (errno != EAGAIN || ts_ring_wait(l->ring, POLLOUT, -1) < 0)
+            link_fail("ts_ring_reserve");
+    }
+    return (size_t)got;
+}
+
+void link_send(const struct link *l, const void *data, size_t n)
+{
+    if (!l->ring) {
+        link_write(l->fd, data, n);
+    } else if (!l->zero) {
+        if (ts_ring_send(l->ring, data, n, 0) != (ssize_t)n)
+            link_fail("ts_ring_send");
+    } else {
+        for (size_t done = 0, got; done < n; done += got) {
+            got = reserve(l, n - done);
+            if (ts_ring_commit(l->ring, got, 0) < 0)
+                link_fail("ts_ring_commit");
+        }
+    }
+}
+
+static ssize_t take_in_place(const struct link *l, size_t most)
+{
+    const void *span;
+    ssize_t n;
+
+    while ((n = ts_ring_peek(l->ring, &span)) < 0) {
+        if (errno != EAGAIN || ts_ring_wait(l->ring, POLLIN, -1) < 0)
+            return -1;
+    }
+    if ((size_t)n > most)
+        n = (ssize_t)most;
+    return ts_ring_consume(l->ring, (size_t)n) < 0 ? -1 : n;
+}
+
+size_t link_recv(const struct link *l, void *data, size_t n)
+{
+    ssize_t got;
+
+    if (!l->ring)
+        got = read(l->fd, data, n);
+    else if (l->zero)
+        got = take_in_place(l, n);
+    else
+        got = ts_ring_recv(l->ring, data, n, 0);
+    if (got < 0)
+        link_fail("receive");
+    return (size_t)got;
+}
+
+void link_end(const struct link *l)
+{
+    int rc = l->ring ? ts_ring_shutdown(l->ring, SHUT_WR) : shutdown(l->fd, SHUT_WR);
+
+    if (rc < 0)
+        link_fail("shutdown");
 }

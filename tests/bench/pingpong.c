@@ -2,7 +2,7 @@
 /*
  * pingpong: how long a small message and its answer take on one connection.
  *   pingpong serve PORT
- *   pingpong measure ADDRESS PORT SECONDS [BYTES]
+ *   pingpong measure ADDRESS PORT SECONDS [BYTES [copy]]      (copy: by shared rings)
  * Prints the median, the 99th percentile (both in microseconds), and round trips a second.
  */
 #include "tests/bench/link.h"
@@ -37,27 +37,28 @@ int main(int argc, char **argv)
     size_t size = 64, n = 0;
     double begin, end;
     float *trips;
-    int fd;
+    struct link l;
 
     signal(SIGPIPE, SIG_IGN);
     if (argc == 3 && !strcmp(argv[1], "serve"))
         link_serve(argv[2], serve);
-    if (argc < 5 || argc > 6 || strcmp(argv[1], "measure") != 0) {
+    if (argc < 5 || argc > 7 || strcmp(argv[1], "measure") != 0) {
         fprintf(stderr, "Usage: pingpong serve PORT\n"
-                        "       pingpong measure ADDRESS PORT SECONDS [BYTES]\n");
+                        "       pingpong measure ADDRESS PORT SECONDS [BYTES [copy]]\n");
         return 2;
     }
-    if (argc == 6)
+    if (argc >= 6)
         size = (size_t)atoi(argv[5]);
     trips = malloc(TRIPS_MAX * sizeof(*trips));
     if (!trips || size == 0 || size > sizeof(data))
         return 2;
-    fd = link_connect(argv[2], argv[3]);
+    l = link_open(argv[2], argv[3], link_way(argc == 7 ? argv[6] : ""));
     begin = link_now();
     end = begin + atof(argv[4]);
     for (double t = begin, u; t < end && n < TRIPS_MAX; t = u) {
-        link_write(fd, data, size);
-        link_read(fd, data, size);
+        link_send(&l, data, size);
+        for (size_t got = 0; got < size;)
+            got += link_recv(&l, data + got, size - got);
         u = link_now();
         trips[n++] = (float)((u - t) * 1e6);
     }
