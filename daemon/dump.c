@@ -204,12 +204,8 @@ void dump_begin(struct client *cl, const struct wire_header *h)
     d->id = h->id;
     d->moved = c->streams->now;
     if (h->op == WIRE_OP_LIST) {
-        struct stream *s;
-
-        TAILQ_FOREACH(s, &c->streams->list, link)
-        {
+        for (struct stream *s = TAILQ_FIRST(&c->streams->list); s; s = TAILQ_NEXT(s, link))
             stream_refresh(s);
-        }
         stack_each(c->streams->stack, collect, d, c->streams->now);
     } else {
         stack_usage(c->streams->stack, &d->usage);

@@ -251,12 +251,21 @@ static bool both_ended(const struct stream *s)
     return s->hup || (s->eof_done && s->fin_seen);
 }
 
+/* Its place among the user's sockets, when its descriptor is free again. */
+static void give_back(struct stream *s)
+{
+    policy_give_socket(s->all->policy, s->owner.uid);
+    streams_feed_starved(s->all);
+}
+
 static void stream_release(struct watch *w)
 {
     struct stream *s = (struct stream *)w;
 
-    if (s->fd >= 0)
+    if (s->fd >= 0) {
         close(s->fd);
+        give_back(s);
+    }
     free(s->marks);
     free(s);
 }
@@ -266,12 +275,12 @@ static void stream_release(struct watch *w)
  * waits for it: it comes last in the round, with all others, because each close(2) of an AF_UNIX
  * socket wakes the kernel's garbage collector while any descriptor is under way anywhere.
  */
-static void close_end(struct stream *s)
+static void close_end(struct stream *s, enum stream_end how)
 {
     if (stream_holds_rights(s)) {
         poller_remove(s->all->poller, s->fd);
         reaper_close(s->all->reaper, s->fd, s->owner.uid);
-    } else if (both_ended(s)) {
+    } else if (how == STREAM_END_CLEAN && both_ended(s)) {
         return;
     } else {
         close(s->fd);
@@ -337,15 +346,15 @@ void stream_end(struct stream *s, enum stream_end how, int error)
     s->state = STREAM_ENDED;
     cookies_remove(&all->cookies, s->cookie);
     bury(s, error);
-    close_end(s);
+    close_end(s, how);
     if (s->sock) {
         sock_set_user(s->sock, NULL);
         sock_close(s->sock, all->now);
         s->sock = NULL;
     }
-    policy_give_socket(all->policy, s->owner.uid);
+    if (s->fd < 0)
+        give_back(s);
     poller_retire(all->poller, &s->watch, stream_release);
-    streams_feed_starved(all);
 }
 
 void stream_reset(struct stream *s)

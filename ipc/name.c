@@ -126,26 +126,42 @@ static char *put_hex(char *p, uint64_t v)
     return p;
 }
 
-static char *put_port(char *p, uint16_t port)
+static char *put_decimal(char *p, unsigned v)
 {
-    char digits[5];
+    char digits[5]; /* of 16 bits */
     int n = 0;
 
     do {
-        digits[n++] = (char)('0' + port % 10);
-        port /= 10;
-    } while (port);
-    *p++ = ':';
+        digits[n++] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v);
     while (n > 0)
         *p++ = digits[--n];
+    return p;
+}
+
+static char *put_port(char *p, uint16_t port)
+{
+    *p++ = ':';
+    return put_decimal(p, port);
+}
+
+/* inet_ntop() goes through printf, and this is done for each connection. */
+static char *put_v4(char *p, const uint8_t bytes[4])
+{
+    for (int i = 0; i < 4; i++) {
+        p = put_decimal(p, bytes[i]);
+        if (i < 3)
+            *p++ = '.';
+    }
     return p;
 }
 
 static char *put_addr(char *p, const struct wire_addr *a, bool digits)
 {
     if (wire_addr_is_v4(a)) {
-        inet_ntop(AF_INET, a->addr + 12, p, INET_ADDRSTRLEN);
-        return put_port(p + strlen(p), a->port);
+        p = put_v4(p, a->addr + 12);
+        return put_port(p, a->port);
     }
     *p++ = '[';
     if (digits) {

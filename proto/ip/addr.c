@@ -69,8 +69,7 @@ bool ip_prefix_broadcast(const struct ip_prefix *p, struct ip_addr *out)
     if (!ip_addr_is_v4(&p->addr) || p->len < IP_V4_PREFIX_BASE || p->len >= 127)
         return false;
     *out = p->addr;
-    for (unsigned bit = p->len; bit < 128; bit++)
-        out->b[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+    out->w[3] |= htonl(UINT32_MAX >> (p->len - IP_V4_PREFIX_BASE));
     return true;
 }
 

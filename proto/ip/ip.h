@@ -92,6 +92,7 @@ struct ip_state {
     struct hash_table neighbours;
     struct siphash_key neigh_key; /**< strangers choose what is hashed; paths use it too */
     struct pool neigh_pool;
+    struct neigh_entry *neigh_last; /**< found last: mostly all packets go to one */
     struct list
         neigh_lru; /**< least recently used first; entries with waiting packets are not in it */
     uint64_t neigh_queued_bytes; /**< waiting for all neighbours together */

@@ -17,6 +17,7 @@ int neigh_init(struct stack *st)
     struct ip_state *ip = &st->ip;
 
     list_init(&ip->neigh_lru);
+    ip->neigh_last = NULL;
     ip->neigh_queued_bytes = 0;
     ip->neigh_key.k[0] = rng_u64(&st->rng);
     ip->neigh_key.k[1] = rng_u64(&st->rng);
@@ -34,13 +35,19 @@ static uint64_t neigh_hash(const struct stack *st, const struct ip_addr *addr)
 
 struct neigh_entry *neigh_find(struct stack *st, const struct ip_addr *addr)
 {
-    struct hash_node *n = hash_first(&st->ip.neighbours, neigh_hash(st, addr));
+    struct neigh_entry *last = st->ip.neigh_last;
+    struct hash_node *n;
 
+    if (last && ip_addr_equal(&last->addr, addr))
+        return last;
+    n = hash_first(&st->ip.neighbours, neigh_hash(st, addr));
     for (; n; n = hash_next_same(n)) {
         struct neigh_entry *e = container_of(n, struct neigh_entry, node);
 
-        if (ip_addr_equal(&e->addr, addr))
+        if (ip_addr_equal(&e->addr, addr)) {
+            st->ip.neigh_last = e;
             return e;
+        }
     }
     return NULL;
 }
@@ -67,6 +74,8 @@ static void neigh_remove(struct stack *st, struct neigh_entry *e)
 {
     struct held_packet *h;
 
+    if (st->ip.neigh_last == e)
+        st->ip.neigh_last = NULL;
     while ((h = neigh_unqueue(st, e)))
         held_free(st, h);
     stack_timer_stop(st, &e->timer);
@@ -124,6 +133,7 @@ void neigh_destroy(struct stack *st)
     hash_destroy(&st->ip.neighbours);
     pool_destroy(&st->ip.neigh_pool);
     list_init(&st->ip.neigh_lru);
+    st->ip.neigh_last = NULL;
 }
 
 /* --- states
