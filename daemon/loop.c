@@ -145,21 +145,23 @@ static void stop_when_drained(struct loop *l)
     }
 }
 
-static uint64_t memory_used(const struct loop *l)
+static uint64_t memory_needed(const struct loop *l)
 {
     struct stack_usage usage;
 
     stack_usage(l->stack, &usage);
-    return usage.memory_used;
+    return usage.memory_used - usage.memory_kept;
 }
 
 static void rest_event(uv_timer_t *h)
 {
     struct loop *l = h->data;
-    uint64_t used = memory_used(l);
+    uint64_t used = memory_needed(l);
 
-    if (trim_due(&l->trim, used))
-        trim_now(&l->trim, used);
+    if (!trim_due(&l->trim, used))
+        return;
+    stack_give_back(l->stack);
+    trim_now(&l->trim, used);
 }
 
 /* At most once in a second, however many there are. */
@@ -195,7 +197,7 @@ static void work(uv_check_t *h)
         watch_device(l);
     if ((l->control->paused || l->control->held) && uv_timer_get_due_in(&l->slow) > PAUSED_MS)
         uv_timer_start(&l->slow, l->slow.timer_cb, PAUSED_MS, SLOW_MS);
-    if (trim_due(&l->trim, memory_used(l)) && !uv_is_active((uv_handle_t *)&l->rest))
+    if (trim_due(&l->trim, memory_needed(l)) && !uv_is_active((uv_handle_t *)&l->rest))
         uv_timer_start(&l->rest, rest_event, TRIM_REST_MS, 0);
     if (l->streams->tombs.count > 0 && !uv_is_active((uv_handle_t *)&l->stones))
         uv_timer_start(&l->stones, stones_event, TOMBSTONE_US / 1000, 0);

@@ -186,6 +186,7 @@ void stack_usage(const struct stack *st, struct stack_usage *out)
     memset(out, 0, sizeof(*out));
     out->memory_used = st->mem.used;
     out->memory_limit = st->mem.limit;
+    out->memory_kept = st->extents.cached;
     out->sockets = st->n_sockets;
     out->connections = st->tcp.n_tcbs;
     out->orphans = st->tcp.n_orphans;
@@ -193,6 +194,11 @@ void stack_usage(const struct stack *st, struct stack_usage *out)
     out->time_wait = st->tcp.n_timewait;
     out->tx_frames = st->counters.v[CNT_eth_out];
     out->rx_frames = st->counters.v[CNT_eth_in];
+}
+
+void stack_give_back(struct stack *st)
+{
+    (void)extent_pool_reclaim(&st->extents);
 }
 
 /* --- the way out

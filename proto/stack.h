@@ -100,6 +100,7 @@ void stack_announce(struct stack *st, uint64_t now);
 
 struct stack_usage {
     uint64_t memory_used, memory_limit;
+    uint64_t memory_kept; /**< of what is used, kept for speed only: stack_give_back() frees it */
     uint32_t sockets;     /**< with a program's handle */
     uint32_t connections; /**< full connections, orphans included */
     uint32_t orphans;
@@ -108,6 +109,7 @@ struct stack_usage {
     uint64_t tx_frames, rx_frames;
 };
 void stack_usage(const struct stack *st, struct stack_usage *out);
+void stack_give_back(struct stack *st);
 
 /**
  * Describe every connection, listener, half-open request and TIME-WAIT record.

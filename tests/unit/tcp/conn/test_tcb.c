@@ -230,6 +230,10 @@ TEST(usage_counts_what_there_is)
     assert_int_equal(u.connections, 2);
     assert_int_equal(u.requests, 1);
     assert_int_equal(u.memory_used, fx.st->mem.used);
+    stack_give_back(fx.st);
+    stack_usage(fx.st, &u);
+    assert_int_equal(u.memory_kept, 0);
+    assert_int_equal(u.memory_used, fx.st->mem.used);
     assert_true(u.tx_frames > 0 && u.rx_frames > 0);
 }
 
