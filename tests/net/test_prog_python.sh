@@ -32,7 +32,8 @@ serving
 # ---------------------------------------------------------------------- the clients
 # client PROGRAM CHECK [ARGUMENT...]: CHECK of python_PROGRAM.py
 client() {
-    on "$CLIENT_AT" timeout 90 "$PYTHON" "$P/python_$1.py" "$2" "$TO" "$TO_PORT" "${@:3}" >"$TS_DIR/said"
+    on "$CLIENT_AT" timeout 90 "$PYTHON" "$P/python_$1.py" "$2" "$TO" "$TO_PORT" "${@:3}" >"$TS_DIR/said" ||
+        { tail -n 30 "$TS_DIR/$SERVER-$SERVER_AT" | sed 's/^/server: /' && return 1; }
 }
 asyncio() { client asyncio "$1" "$FILE"; }
 # says TEXT COMMAND...: that is all it says
@@ -44,6 +45,7 @@ seen() { says "$SEEN" "$@"; }
 
 # row PROGRAM SERVER WHAT COMMAND...
 row() {
+    SERVER=$2
     by_side "$MODE" "$SIDE" "${PORT[$2]}"
     works "Python $1" "$MODE" "$SIDE" "${@:3}"
 }
