@@ -222,11 +222,12 @@ int tcp_reserve_send(struct tcb *tp, size_t n)
         reserve_least(tp);
         return -ENOMEM;
     }
-    while (most > end && !may_take(tp, bytestream_extent_size(most - tail)))
-        most = tail + bytestream_extent_size(most - tail) / 2;
-    if (bytestream_footprint(&tp->snd) && most > end &&
-        bytestream_reserve(&tp->snd, tp->snd_offset, most) == 0)
-        return 0;
+    if (bytestream_footprint(&tp->snd)) {
+        while (most > end && !may_take(tp, bytestream_extent_size(most - tail)))
+            most = tail + bytestream_extent_size(most - tail) / 2;
+        if (most > end && bytestream_reserve(&tp->snd, tp->snd_offset, most) == 0)
+            return 0;
+    }
     return bytestream_reserve(&tp->snd, tp->snd_offset, end);
 }
 

@@ -140,7 +140,12 @@ if [ -x "$WORD32" ]; then
     ring32() { "${R[@]}" -- "$WORD32" $PEER 8000 ring; }
     same "a 32-bit program finds no io_uring" 38 "$(ring32; echo $?)"
 fi
-ring() { "$@" "$PYTHON" -c 'import ctypes; print(ctypes.CDLL(None, use_errno=True).syscall(425, 4, ctypes.create_string_buffer(256)) >= 0 or ctypes.get_errno())'; }
+ring() { # ring COMMAND...: what io_uring_setup(2) says to a program that is run by it
+    "$@" "$PYTHON" -c '
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+print(libc.syscall(425, 4, ctypes.create_string_buffer(256)) >= 0 or ctypes.get_errno())'
+}
 same "a supervised program finds no io_uring (ENOSYS)" 38 "$(ring "${R[@]}" --seccomp --)"
 same "others find what the kernel has" "$(ring)" "$(ring "${R[@]}" --)"
 

@@ -35,8 +35,23 @@ void quota_release(struct tcb *tp);
 /** What this connection is charged. */
 uint64_t quota_cost(const struct tcb *tp);
 /** NULL: the stack has no memory. */
-struct segment *segment_new(struct tcb *tp);
-void segment_free(struct tcb *tp, struct segment *seg);
+static inline struct segment *segment_new(struct tcb *tp)
+{
+    struct segment *seg = pool_get(&tp->st->tcp.segment_pool);
+
+    if (seg)
+        tcp_account(tp)->used += sizeof(*seg);
+    return seg;
+}
+
+static inline void segment_free(struct tcb *tp, struct segment *seg)
+{
+    if (!seg)
+        return;
+    tcp_account(tp)->used -= sizeof(*seg);
+    pool_put(&tp->st->tcp.segment_pool, seg);
+}
+
 /** NULL: no memory, in all or of the owner. */
 struct ooo_range *range_new(struct tcb *tp);
 void range_free(struct tcb *tp, struct ooo_range *r);

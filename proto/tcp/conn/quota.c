@@ -130,25 +130,8 @@ void quota_release(struct tcb *tp)
         move(tp, &tp->st->tcp.common);
 }
 
-/* --- segments and ranges -----------------------------------------------------------------------
+/* --- ranges out of order -----------------------------------------------------------------------
  */
-
-struct segment *segment_new(struct tcb *tp)
-{
-    struct segment *seg = pool_get(&tp->st->tcp.segment_pool);
-
-    if (seg)
-        tcp_account(tp)->used += sizeof(*seg);
-    return seg;
-}
-
-void segment_free(struct tcb *tp, struct segment *seg)
-{
-    if (!seg)
-        return;
-    tcp_account(tp)->used -= sizeof(*seg);
-    pool_put(&tp->st->tcp.segment_pool, seg);
-}
 
 struct ooo_range *range_new(struct tcb *tp)
 {

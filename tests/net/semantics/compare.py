@@ -3,8 +3,8 @@
 """compare.py KERNEL HERE DIFFERENCES.md [MODE]: the outputs of the suite, line by line, as "ok<TAB>name<TAB>why".
 
 A line that differs is good when its row stands in the document with both values; a row whose values
-are not what was seen is not. "`name` (MODE)" is a row of that mode only, and goes before one without; "`group.*` (MODE)"
-is for all checks of a group, whatever the kernel says.
+are not what was seen is not. "`name` (MODE)" is a row of that mode only, and goes before one without;
+"`group.*` (MODE)" is for all checks of a group, whatever the kernel says.
 """
 
 import re
