@@ -228,9 +228,9 @@ static int set_user(struct config *c, const char *value, char *error)
 
 /* In the order of config.def. */
 static int (*const setters[])(struct config *, const char *, char *) = {
-    set_tap,    set_address,     set_host_address, set_gateway,      set_mac,
-    set_mtu,    set_socket,      set_capture,      set_offload,      set_user,
-    set_memory, set_max_sockets, set_busy_poll, set_socket_mode,  set_socket_group, set_except,
+    set_tap,       set_address,     set_host_address, set_gateway, set_mac,    set_mtu,
+    set_socket,    set_capture,     set_offload,      set_user,    set_memory, set_max_sockets,
+    set_busy_poll, set_socket_mode, set_socket_group, set_except,
 };
 _Static_assert(sizeof(setters) / sizeof(setters[0]) ==
                    sizeof(config_names) / sizeof(config_names[0]) - 1,

@@ -18,7 +18,8 @@ struct body_sizes {
     bool brings_fd;
 };
 
-/* request min, request max, reply min, reply max, may the reply be empty as well; a descriptor in it */
+/* request min, request max, reply min, reply max, may the reply be empty as well; a descriptor in
+ * it */
 #define FIXED(type)       sizeof(type), sizeof(type)
 #define NOTHING           0, 0
 #define OPTION            WIRE_OPTION_HEAD, sizeof(struct wire_option)

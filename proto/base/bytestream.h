@@ -47,8 +47,8 @@ uint32_t bytestream_extent_size(uint64_t n);
 uint64_t bytestream_capacity_end(const struct bytestream *b);
 
 /*
- * Move to extents of another account, that hold what the present ones can and at least `least` bytes.
- * [tail, occupied_end) is copied. Returns 0, or -ENOMEM with nothing changed.
+ * Move to extents of another account, that hold what the present ones can and at least `least`
+ * bytes. [tail, occupied_end) is copied. Returns 0, or -ENOMEM with nothing changed.
  */
 int bytestream_move(struct bytestream *b, uint64_t occupied_end, struct account *account,
                     uint32_t least);

@@ -35,8 +35,8 @@ struct mem {
  * replaced. */
 void mem_init(struct mem *m, size_t limit);
 
-/* Count `size` bytes that somebody else allocates for us. False (and a failure counted) when the limit
- * forbids it; mem_uncharge() takes it back. */
+/* Count `size` bytes that somebody else allocates for us. False (and a failure counted) when the
+ * limit forbids it; mem_uncharge() takes it back. */
 bool mem_charge(struct mem *m, size_t size);
 void mem_uncharge(struct mem *m, size_t size);
 

@@ -117,7 +117,8 @@ int sock_share(struct sock *s, const struct sock_storage *storage, const uint32_
     all = make(s->st, storage, before);
     if (!all)
         return -ENOMEM;
-    err = bytestream_move(&tp->snd, tp->snd_offset, &all->ways[SOCK_SENDS].account, least[SOCK_SENDS]);
+    err = bytestream_move(&tp->snd, tp->snd_offset, &all->ways[SOCK_SENDS].account,
+                          least[SOCK_SENDS]);
     if (err == 0)
         err = bytestream_move(&tp->rcv, tcp_rcv_occupied(tp), &all->ways[SOCK_RECEIVES].account,
                               least[SOCK_RECEIVES]);

@@ -24,8 +24,8 @@ bool tcp_stream_memory_free(const struct tcb *tp);
 bool tcp_is_writable(const struct tcb *tp);
 /** Storage for n more bytes behind what is written. 0, -ENOBUFS, -ENOMEM. */
 int tcp_reserve_send(struct tcb *tp, size_t n);
-/** Storage up to `limit` for who writes into the stream beyond `granted` by himself; where it really
- * ends, at least `granted`. */
+/** Storage up to `limit` for who writes into the stream beyond `granted` by himself; where it
+ * really ends, at least `granted`. */
 uint64_t tcp_grant_send(struct tcb *tp, uint64_t granted, uint64_t limit);
 /* output/sendmsg parts and mss.c */
 uint32_t tcp_current_mss(struct tcb *tp);
