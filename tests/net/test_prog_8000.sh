@@ -88,6 +88,8 @@ serve() {
     BEFORE="$(descriptors "$TS_DAEMON") $(descriptors "$WORKER")"
 }
 
+# The address sanitizer keeps what was freed: a little of it will do here.
+export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}quarantine_size_mb=4
 ts_start
 START=$(descriptors "$TS_DAEMON")
 serve preload run_by --

@@ -7,6 +7,8 @@
 ts_enter prog-go "$@"
 
 export no_proxy='*'
+# With sanitizers: the cgo program is dynamic, and what goes into it comes before the runtime.
+export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0
 FILE=$TS_DIR/file WEB=$BUILD/tests/net/web NET_PROGRAM=$BUILD/tests/net/gonet
 head -c 20000000 /dev/urandom >"$FILE"
 ts_start
