@@ -127,26 +127,33 @@ void bytestream_read(const struct bytestream *b, uint64_t off, void *dst, size_t
     }
 }
 
-int bytestream_move(struct bytestream *b, uint64_t occupied_end, struct extent_pool *pool,
-                    uint32_t least)
+uint32_t bytestream_move_size(const struct bytestream *b, uint32_t least)
 {
-    uint64_t held = bytestream_capacity_end(b) - b->tail, off = b->tail;
-    struct bytestream to = {.pool = pool, .tail = b->tail, .max_size = b->max_size};
+    uint64_t n = bytestream_capacity_end(b) - b->tail;
+
+    if (n < least)
+        n = least;
+    /* two extents may hold more, but nothing is ever reserved beyond that */
+    return size_for(n < EXTENT_MAX ? n : EXTENT_MAX);
+}
+
+void bytestream_move(struct bytestream *b, uint64_t occupied_end, struct extent_pool *pool,
+                     struct extent to)
+{
+    struct bytestream moved = {.pool = pool, .tail = b->tail, .max_size = b->max_size};
     struct iovec span[4];
+    uint64_t off = b->tail;
     int n;
 
-    assert(occupied_end >= b->tail && occupied_end <= b->tail + held);
-    to.ext[0] = extent_get(pool, size_for(held > least ? held : least));
-    if (!to.ext[0].base)
-        return -ENOMEM;
+    assert(occupied_end >= b->tail && occupied_end - b->tail <= to.size);
+    moved.ext[0] = to;
     n = bytestream_spans(b, off, (size_t)(occupied_end - off), span);
     for (int i = 0; i < n; i++) {
-        bytestream_write(&to, off, span[i].iov_base, span[i].iov_len);
+        bytestream_write(&moved, off, span[i].iov_base, span[i].iov_len);
         off += span[i].iov_len;
     }
     bytestream_give_back(b);
-    *b = to;
-    return 0;
+    *b = moved;
 }
 
 void bytestream_release(struct bytestream *b, uint64_t upto)

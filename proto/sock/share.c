@@ -92,11 +92,26 @@ void tcp_unshare(struct tcb *tp)
     mem_free(&st->mem, all, sizeof(*all));
 }
 
+/* Both or none: once one stream has moved, there may be no memory to move it back. */
+static bool get_both(struct tcb *tp, struct sock_shared *all, const uint32_t least[2],
+                     struct extent out[2])
+{
+    const struct bytestream *streams[2] = {&tp->snd, &tp->rcv};
+
+    for (int i = 0; i < 2; i++)
+        out[i] = extent_get(&all->ways[i].pool, bytestream_move_size(streams[i], least[i]));
+    if (out[0].base && out[1].base)
+        return true;
+    for (int i = 0; i < 2; i++)
+        extent_put(&all->ways[i].pool, out[i]);
+    return false;
+}
+
 int sock_share(struct sock *s, const struct sock_storage *storage, const uint32_t least[2])
 {
     struct tcb *tp = s->tcb;
     struct sock_shared *all;
-    int err;
+    struct extent to[2];
 
     if (tp->shared)
         return -EALREADY;
@@ -105,20 +120,15 @@ int sock_share(struct sock *s, const struct sock_storage *storage, const uint32_
     all = make(s->st, storage);
     if (!all)
         return -ENOMEM;
-    err = bytestream_move(&tp->snd, tp->snd_offset, &all->ways[SOCK_SENDS].pool, least[SOCK_SENDS]);
-    if (err == 0)
-        err = bytestream_move(&tp->rcv, tcp_rcv_occupied(tp), &all->ways[SOCK_RECEIVES].pool,
-                              least[SOCK_RECEIVES]);
-    if (err == 0) {
-        tp->shared = true;
-        return 0;
+    if (!get_both(tp, all, least, to)) {
+        mem_free(&s->st->mem, all, sizeof(*all));
+        return -ENOMEM;
     }
-    if (tp->snd.pool != &s->st->extents) {
-        /* there is memory for what it had, since it gave that back */
-        (void)bytestream_move(&tp->snd, tp->snd_offset, &s->st->extents, EXTENT_MIN);
-    }
-    mem_free(&s->st->mem, all, sizeof(*all));
-    return err;
+    bytestream_move(&tp->snd, tp->snd_offset, &all->ways[SOCK_SENDS].pool, to[SOCK_SENDS]);
+    bytestream_move(&tp->rcv, tcp_rcv_occupied(tp), &all->ways[SOCK_RECEIVES].pool,
+                    to[SOCK_RECEIVES]);
+    tp->shared = true;
+    return 0;
 }
 
 uint64_t sock_position(const struct sock *s, enum sock_way way)
