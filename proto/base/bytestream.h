@@ -43,12 +43,12 @@ int bytestream_reserve(struct bytestream *b, uint64_t occupied_end, uint64_t end
  * without storage. */
 uint64_t bytestream_capacity_end(const struct bytestream *b);
 
-/* The extent that bytestream_move() needs: for all that the stream may use of its present ones, and at
- * least `least` bytes. */
+/* The extent that bytestream_move() needs: for all that the stream may use of its present ones, and
+ * at least `least` bytes. */
 uint32_t bytestream_move_size(const struct bytestream *b, uint32_t least);
 
-/* Move to another pool, into `to` from there, of bytestream_move_size() or more. [tail, occupied_end)
- * is copied. */
+/* Move to another pool, into `to` from there, of bytestream_move_size() or more. [tail,
+ * occupied_end) is copied. */
 void bytestream_move(struct bytestream *b, uint64_t occupied_end, struct extent_pool *pool,
                      struct extent to);
 

@@ -12,6 +12,9 @@
 
 #include <errno.h>
 
+/** Memory is short: try again so much later. */
+#define RETRY_US 10000
+
 struct shared_way {
     struct sock_shared *all;
     enum sock_way way;
@@ -154,12 +157,17 @@ void sock_extents(const struct sock *s, enum sock_way way, struct sock_extents *
     out->boundary = b->ext[1].base ? b->boundary : UINT64_MAX;
 }
 
+bool sock_peer_closed(const struct sock *s)
+{
+    return s->tcb->peer_fin;
+}
+
 uint64_t sock_send_grant(struct sock *s, uint64_t granted)
 {
     struct tcb *tp = s->tcb;
-    uint64_t limit = tp->snd_offset + sock_send_space(s);
+    uint64_t wanted = tp->snd_offset + sock_send_space(s), limit = wanted;
 
-    if (!tp->shared || !wqueue_have_spare(tp))
+    if (!tp->shared || !sock_send_ready(s))
         return granted;
     if (limit > granted)
         limit = tcp_grant_send(tp, granted, limit);
@@ -167,16 +175,23 @@ uint64_t sock_send_grant(struct sock *s, uint64_t granted)
         s->want_write = true;
         tp->nospace = true;
         tcp_stop(tp, TCP_STOP_sndbuf);
+        if (wanted > limit && !tp->packets_out) /* want of memory, and no ACK will come */
+            tcp_timer_set(tp, TCP_TIMER_retry, s->st->now + RETRY_US);
     }
     return limit > granted ? limit : granted;
 }
 
 bool sock_send_ready(struct sock *s)
 {
-    if (wqueue_have_spare(s->tcb))
+    struct tcb *tp = s->tcb;
+
+    if (tp->send_shutdown ||
+        !(tp->conn.state == TCPS_ESTABLISHED || tp->conn.state == TCPS_CLOSE_WAIT))
+        return false;
+    if (wqueue_have_spare(tp))
         return true;
-    s->want_write = s->tcb->nospace = true;
-    tcp_timer_set(s->tcb, TCP_TIMER_retry, s->st->now + 10000);
+    s->want_write = tp->nospace = true;
+    tcp_timer_set(tp, TCP_TIMER_retry, s->st->now + RETRY_US);
     return false;
 }
 

@@ -238,8 +238,8 @@ enum sock_way { SOCK_SENDS, SOCK_RECEIVES };
 
 /** Where such a connection's bytes lie, one set of functions for both ways. */
 struct sock_storage {
-    /** `size` bytes (a power of two, 4 KiB to 16 MiB), aligned to 4096, or NULL. No two of one way have
-     * one size at a time. Each belongs to the core until put(). */
+    /** `size` bytes (a power of two, 4 KiB to 16 MiB), aligned to 4096, or NULL. No two of one way
+     * have one size at a time. Each belongs to the core until put(). */
     void *(*get)(void *ctx, enum sock_way way, uint32_t size);
     void (*put)(void *ctx, enum sock_way way, void *base, uint32_t size);
     /** Nothing is left and nothing will be asked for; may come long after the handle is gone. */
@@ -248,14 +248,15 @@ struct sock_storage {
 };
 
 /**
- * Move both streams into such storage, of at least `least` bytes each way (SOCK_SENDS, SOCK_RECEIVES).
- * From now on the positions below may be used, and an idle connection keeps its storage until
- * sock_give_back(). -EALREADY, -ENOTCONN (not established), -ENOMEM: nothing has changed.
+ * Move both streams into such storage, of at least `least` bytes each way (SOCK_SENDS,
+ * SOCK_RECEIVES). From now on the positions below may be used, and an idle connection keeps its
+ * storage until sock_give_back(). -EALREADY, -ENOTCONN (not established), -ENOMEM: nothing has
+ * changed.
  */
 int sock_share(struct sock *s, const struct sock_storage *storage, const uint32_t least[2]);
 
-/** What lies where: offsets of the stream below `boundary` in the extent of size[0], the others in that
- * of size[1], each at offset & (size - 1). Alone, the first has all (boundary: UINT64_MAX). */
+/** What lies where: offsets of the stream below `boundary` in the extent of size[0], the others in
+ * that of size[1], each at offset & (size - 1). Alone, the first has all (boundary: UINT64_MAX). */
 struct sock_extents {
     uint64_t boundary;
     uint32_t size[2];
@@ -266,17 +267,20 @@ void sock_extents(const struct sock *s, enum sock_way way, struct sock_extents *
 uint64_t sock_position(const struct sock *s, enum sock_way way);
 /** Bytes below this offset are here, in order. */
 uint64_t sock_arrived(const struct sock *s);
+/** Nothing will come behind them: the peer's FIN is here. */
+bool sock_peer_closed(const struct sock *s);
 /** Bytes below this offset have been acknowledged by the peer. */
 uint64_t sock_acked(const struct sock *s);
 
 /**
- * The program may put bytes to send at offsets below the result, which is never less than `granted`,
- * the result of last time (at first: sock_position()). They are sent by sock_send_commit(). When it
- * leaves no room, SOCK_EV_WRITABLE will come.
+ * The program may put bytes to send at offsets below the result, which is never less than
+ * `granted`, the result of last time (at first: sock_position()). They are sent by
+ * sock_send_commit(). When it leaves no room, SOCK_EV_WRITABLE will come.
  */
 uint64_t sock_send_grant(struct sock *s, uint64_t granted);
 
-/** sock_send_commit() will take all that was granted; false: want of memory, SOCK_EV_WRITABLE will come. */
+/** sock_send_commit() will take all that was granted; false: the connection is over or shut, as an
+ * event says, or want of memory, and SOCK_EV_WRITABLE will come. */
 bool sock_send_ready(struct sock *s);
 
 /** Bytes that the peer may have under way or unread with us. */
