@@ -351,12 +351,6 @@ int ringport_bell(const struct ringport *r)
     return r->bell_fd;
 }
 
-void ringport_die(struct stream *s, int error)
-{
-    set_state(s->ring, RING_ERROR, error);
-    wake(s->ring, RING_FOR_DATA | RING_FOR_SPACE);
-}
-
 void ringport_end(struct stream *s, int error)
 {
     if (!(s->ring->state & RING_ERROR))
@@ -489,7 +483,7 @@ static void show(struct ringport *r)
 {
     struct stream *s = r->stream;
     uint64_t before = r->shown;
-    bool eof = (sock_poll(s->sock) & POLLRDHUP) != 0 && !(r->state & RING_EOF);
+    bool eof = sock_peer_closed(s->sock) && !(r->state & RING_EOF);
 
     r->shown = sock_arrived(s->sock);
     publish(r, SOCK_RECEIVES, r->shown);
@@ -502,6 +496,15 @@ static void show(struct ringport *r)
         stats_add(STAT_streams_pushed_bytes, r->shown - before);
     if (eof || (r->shown != before && sock_readable(s->sock)))
         wake(r, RING_FOR_DATA);
+}
+
+/* Who sees the error has seen the limit before: it is shown first. */
+void ringport_die(struct stream *s, int error)
+{
+    if (!s->deaf)
+        show(s->ring);
+    set_state(s->ring, RING_ERROR, error);
+    wake(s->ring, RING_FOR_DATA | RING_FOR_SPACE);
 }
 
 void ringport_push(struct stream *s)
