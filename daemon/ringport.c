@@ -417,11 +417,13 @@ void ringport_take(struct stream *s)
     struct ringport *r = s->ring;
     size_t n;
 
-    if (!opened(r))
+    if (s->fin_seen || !opened(r)) /* behind the end there is nothing */
         return;
     s->send_blocked = !sock_send_ready(s->sock);
-    if (s->send_blocked)
+    if (s->send_blocked) {
+        s->news = true; /* the end must wait for what is committed */
         return;
+    }
     n = news(r, sock_position(s->sock, SOCK_SENDS));
     if (n == SIZE_MAX) {
         violation(r);
@@ -533,16 +535,15 @@ static bool has_work(const struct ringport *r)
     const struct stream *s = r->stream;
     uint64_t consumed;
 
-    if (s->state == STREAM_OPEN && r->open && !s->send_blocked &&
-        LOAD(w->committed) != sock_position(s->sock, SOCK_SENDS))
+    bool takes = s->state == STREAM_OPEN && r->open && !s->send_blocked && !s->fin_seen;
+
+    if (takes &&
+        (LOAD(w->committed) != sock_position(s->sock, SOCK_SENDS) || (LOAD(w->ask) & RING_SHUT_WR)))
         return true;
     consumed = LOAD(w->consumed);
     if (consumed >= r->tell_at && consumed != sock_position(s->sock, SOCK_RECEIVES) && !s->deaf)
         return true;
-    if (s->state != STREAM_OPEN)
-        return false;
-    return ((LOAD(w->ask) & RING_SHUT_WR) && !s->fin_seen && r->open) ||
-           ((LOAD(w->ask) & RING_SHUT_RD) && !s->deaf);
+    return s->state == STREAM_OPEN && (LOAD(w->ask) & RING_SHUT_RD) && !s->deaf;
 }
 
 void ringports_run(struct streams *all)
