@@ -305,6 +305,14 @@ static uint32_t size_for(uint32_t want, uint32_t otherwise)
     return size;
 }
 
+/* The program has shut down its writing, or closed; the event of that may still be under way. */
+static bool is_shut(const struct stream *s)
+{
+    struct pollfd p = {.fd = s->fd, .events = POLLRDHUP};
+
+    return s->hup || s->fin_seen || poll(&p, 1, 0) != 0;
+}
+
 int ringport_attach(struct stream *s, const struct wire_ring *want)
 {
     const uint32_t least[2] = {size_for(want->send_size, SEND_SIZE),
@@ -315,7 +323,7 @@ int ringport_attach(struct stream *s, const struct wire_ring *want)
 
     if (s->ring)
         return 0;
-    if (s->state != STREAM_OPEN || s->hup || s->fin_seen)
+    if (s->state != STREAM_OPEN || is_shut(s))
         return -ENOTCONN;
     r = make(s, &rc);
     if (!r)
