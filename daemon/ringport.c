@@ -531,6 +531,8 @@ void ringport_push(struct stream *s)
         stream_drop_all(s);
     else
         show(r);
+    if (!r->awake) /* it has storage again */
+        rest(r, true);
 }
 
 /* --- all of them -------------------------------------------------------------------------------
@@ -595,36 +597,46 @@ bool ringports_sleep(struct streams *all)
  * The storage of an idle ring goes back. What was granted is taken back first; a program that is
  * just about to use it has said so in `held`, or sees that the grant has gone.
  */
-static void give_back(struct ringport *r)
+static bool give_back(struct ringport *r)
 {
     struct stream *s = r->stream;
     uint64_t at = sock_position(s->sock, SOCK_SENDS);
     struct ring_words *w = r->words;
 
-    if (!r->open || s->state != STREAM_OPEN || !take_back(r) || !sock_idle(s->sock))
-        return;
+    if (!r->open || !sock_idle(s->sock) || LOAD(w->held) != at)
+        return false;
     publish(r, SOCK_SENDS, at);
     FULL_FENCE();
     if (LOAD(w->held) != at || LOAD(w->committed) != at) {
         publish(r, SOCK_SENDS, r->granted);
-        return;
+        wake(r, RING_FOR_SPACE); /* who has looked meanwhile saw none */
+        return false;
     }
     sock_give_back(s->sock);
     r->granted = at;
     stats_add(STAT_rings_given_back, 1);
     publish(r, SOCK_SENDS, at);
     publish(r, SOCK_RECEIVES, r->shown);
+    return true;
+}
+
+/* It has not moved for a while: give its storage back now, or look again later. */
+static void rested(struct ringport *r)
+{
+    struct stream *s = r->stream;
+
+    rest(r, false);
+    if (!s->sock || s->state != STREAM_OPEN || (!s->deaf && !take_back(r)))
+        return;
+    if (!give_back(r) && sock_holds_storage(s->sock))
+        rest(r, true);
 }
 
 bool ringports_tick(struct streams *all)
 {
     struct ringport *r;
 
-    while ((r = TAILQ_FIRST(&all->resting)) != NULL &&
-           all->now - r->rest_since >= RINGPORT_IDLE_US) {
-        rest(r, false);
-        if (r->stream->sock)
-            give_back(r);
-    }
+    while ((r = TAILQ_FIRST(&all->resting)) != NULL && all->now - r->rest_since >= RINGPORT_IDLE_US)
+        rested(r);
     return !TAILQ_EMPTY(&all->resting);
 }

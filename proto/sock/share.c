@@ -208,6 +208,11 @@ bool sock_idle(struct sock *s)
            !tcp_wmem_queued(tp);
 }
 
+bool sock_holds_storage(const struct sock *s)
+{
+    return bytestream_footprint(&s->tcb->snd) || bytestream_footprint(&s->tcb->rcv);
+}
+
 void sock_give_back(struct sock *s)
 {
     if (!sock_idle(s))

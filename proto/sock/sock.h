@@ -288,6 +288,8 @@ size_t sock_recv_room(const struct sock *s);
 
 /** Nothing is unread, nothing is unacknowledged. */
 bool sock_idle(struct sock *s);
+/** Is there any to give back? */
+bool sock_holds_storage(const struct sock *s);
 /** An idle connection's storage goes back; nothing that was granted may be in use. */
 void sock_give_back(struct sock *s);
 
