@@ -146,7 +146,6 @@ static void put(void *ctx, enum sock_way way, void *base, uint32_t size)
 static void destroy(struct ringport *r)
 {
     munmap(r->map, RING_FILE_SIZE);
-    close(r->file);
     free(r);
 }
 
@@ -251,6 +250,7 @@ static struct ringport *make(struct stream *s, int *error)
         return r;
     if (r->bell_fd >= 0)
         close(r->bell_fd);
+    close(r->file);
     destroy(r);
     return NULL;
 }
@@ -275,6 +275,8 @@ static void detach(struct ringport *r)
     r->awake = r->resting = false;
     poller_remove(all->poller, r->bell_fd);
     close(r->bell_fd);
+    close(r->file); /* nobody can ask for it any more; the map stays */
+    policy_give_ring(all->policy, r->stream->owner.uid);
     poller_retire(all->poller, &r->bell, release);
 }
 
@@ -325,9 +327,14 @@ int ringport_attach(struct stream *s, const struct wire_ring *want)
         return 0;
     if (s->state != STREAM_OPEN || is_shut(s))
         return -ENOTCONN;
-    r = make(s, &rc);
-    if (!r)
+    rc = policy_take_ring(s->all->policy, s->owner.uid);
+    if (rc < 0)
         return rc;
+    r = make(s, &rc);
+    if (!r) {
+        policy_give_ring(s->all->policy, s->owner.uid);
+        return rc;
+    }
     storage.ctx = r;
     rc = sock_share(s->sock, &storage, least);
     if (rc < 0) {
