@@ -343,7 +343,6 @@ int ringport_attach(struct stream *s, const struct wire_ring *want)
     }
     r->stored = true;
     s->ring = r;
-    s->hup_checked = true; /* an unread wake-up is no unread byte: the core knows what is unread */
     /* a plain write is EPIPE from here on; with the peer's end passed on, our end would be shut
      * both ways, and its hang-up say nothing any more */
     if (!s->eof_done)
@@ -364,6 +363,11 @@ int ringport_file(const struct ringport *r)
 int ringport_bell(const struct ringport *r)
 {
     return r->bell_fd;
+}
+
+uint32_t ringport_early(const struct stream *s)
+{
+    return LOAD(s->ring->words->begun);
 }
 
 void ringport_end(struct stream *s, int error)

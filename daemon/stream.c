@@ -308,12 +308,14 @@ void stream_reset(struct stream *s)
  * does. */
 static bool closed_in_order(struct stream *s)
 {
+    /* with a ring an unread wake-up is no unread byte: the core knows what is unread */
+    uint32_t early = s->ring ? ringport_early(s) : 0;
     int error = 0;
     socklen_t len = sizeof(error);
 
-    if (s->hup_checked)
+    if (s->hup_checked || early == RING_EARLY_DONE)
         return true;
-    if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error == 0 &&
+    if (early != RING_EARLY_MOVED && getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error == 0 &&
         !stream_never_accepted(s)) {
         s->hup_checked = true;
         return true;
