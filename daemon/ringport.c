@@ -460,6 +460,7 @@ void ringport_take(struct stream *s)
                 return;
             }
             s->fin_seen = true;
+            stream_again(s); /* a request may have been in front of the stream's turn */
         }
     }
     if (n && !commit(r, n))

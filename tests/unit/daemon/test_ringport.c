@@ -13,6 +13,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -655,6 +657,31 @@ static void our_end_comes_behind_what_is_committed(void **state)
     assert_int_equal(r->streams.count, 0);
 }
 
+/* A request acts behind what is committed, so it looks at the words as well. */
+static void an_end_that_a_request_comes_upon_is_passed_on(void **state)
+{
+    struct rig *r = *state;
+    struct rig_reply reply;
+    struct ring g;
+    int fds[2];
+
+    attached_pair(r, fds, &g);
+    assert_int_equal(put(&g, 100), 100);
+    ring_it(&g);
+    poller_run(&r->poller);
+    assert_int_equal(g.w->sleeps, 0); /* no bell is needed */
+    assert_int_equal(put(&g, 100), 100);
+    g.w->ask = RING_SHUT_WR;
+    rig_send(r, r->client, WIRE_OP_OUTQ, 0, fds[0], NULL, 0);
+    rig_run(r);
+    rig_receive(r->client, &reply);
+    assert_int_equal(reply.error, 0);
+    assert_int_equal(plain_read(fds[1], 0, 65536), 200);
+    expect_eof(fds[1]);
+    end(&g);
+    close(fds[1]);
+}
+
 /* write(2) after shutdown(2) is EPIPE: such bytes do not exist. */
 static void hostile_36_bytes_committed_behind_our_end_are_never_sent(void **state)
 {
@@ -1230,6 +1257,94 @@ static void hostile_36_random_words_while_another_ring_transfers(void **state)
     assert_int_equal(maps_of_rings(), maps);
 }
 
+/* The same by a thread, in the midst of the daemon's rounds: what was checked may be another value
+ * when it is used. */
+struct racer {
+    _Atomic(struct ring_words *) words;
+    atomic_bool stop;
+    atomic_uint idle; /* times that it saw no words */
+};
+
+static void *race(void *arg)
+{
+    struct racer *x = arg;
+    uint64_t n = 88172645463325252u;
+
+    while (!x->stop) {
+        struct ring_words *w = x->words;
+
+        if (!w) {
+            x->idle++;
+            continue;
+        }
+        for (int i = 0; i < 100; i++) {
+            n ^= n << 13;
+            n ^= n >> 7;
+            n ^= n << 17;
+            /* mostly what could be true, and one moment later could not */
+            __atomic_store_n(&w->committed, n % 16 ? w->send.limit - n % 5000 : n,
+                             __ATOMIC_RELAXED);
+            __atomic_store_n(&w->consumed, n % 32 ? w->recv.limit : n, __ATOMIC_RELAXED);
+            __atomic_store_n(&w->ask, n % 512 ? 0 : (uint32_t)n, __ATOMIC_RELAXED);
+            __atomic_store_n(&w->ticket, (uint32_t)n, __ATOMIC_RELAXED);
+        }
+    }
+    return NULL;
+}
+
+/* It does not touch the words any more. */
+static void rein_in(struct racer *x)
+{
+    unsigned before;
+
+    x->words = NULL;
+    before = x->idle;
+    while (x->idle - before < 2)
+        ;
+}
+
+static void hostile_36_values_that_change_between_check_and_use(void **state)
+{
+    struct scribbler s = {.lives = 0};
+    struct rig *r = *state;
+    struct racer x = {.words = NULL};
+    pthread_t thread;
+    struct ring g;
+    uint64_t read = 0;
+    char waste[65536];
+    int fds[2];
+
+    attached_pair(r, fds, &g);
+    live(r, &s);
+    assert_int_equal(pthread_create(&thread, NULL, race, &x), 0);
+    for (int i = 0; i < 3000; i++) {
+        x.words = s.g.w;
+        (void)send(s.peer, waste, 3000, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ring_it(&s.g);
+        (void)put(&g, 5000);
+        rig_round(r);
+        assert_null(stack_check(r->stack));
+        while (recv(s.peer, waste, sizeof(waste), MSG_DONTWAIT) > 0)
+            ;
+        read += plain_read(fds[1], read, 65536);
+        if (r->streams.count < 4) {
+            rein_in(&x);
+            end(&s.g);
+            close(s.peer);
+            live(r, &s);
+        }
+    }
+    x.stop = true;
+    pthread_join(thread, NULL);
+    read_all(r, fds[1], read, g.committed);
+    assert_true(g.committed > 100000);
+    assert_true(s.lives > 20);
+    end(&s.g);
+    close(s.peer);
+    end(&g);
+    close(fds[1]);
+}
+
 /* --- want of everything ------------------------------------------------------------------------
  */
 
@@ -1383,6 +1498,7 @@ int main(void)
         RING_TEST(bells_without_end_change_nothing),
         RING_TEST(the_peers_end_comes_behind_its_bytes),
         RING_TEST(our_end_comes_behind_what_is_committed),
+        RING_TEST(an_end_that_a_request_comes_upon_is_passed_on),
         RING_TEST(hostile_36_bytes_committed_behind_our_end_are_never_sent),
         RING_TEST(a_reset_is_an_error_behind_the_unread_bytes_and_never_an_end),
         RING_TEST(what_is_committed_after_a_reset_goes_nowhere),
@@ -1401,6 +1517,7 @@ int main(void)
         RING_TEST(hostile_36_nonsense_resets_its_own_connection_only),
         RING_TEST(hostile_36_what_was_consumed_cannot_be_had_back),
         RING_TEST(hostile_36_random_words_while_another_ring_transfers),
+        RING_TEST(hostile_36_values_that_change_between_check_and_use),
         RING_TEST(without_memory_the_descriptor_stays_plain),
         RING_TEST(without_descriptors_the_descriptor_stays_plain),
         RING_TEST(a_rings_descriptors_are_counted),
