@@ -491,14 +491,22 @@ static bool take_back(struct ringport *r)
 static void set_tell_at(struct ringport *r)
 {
     struct stream *s = r->stream;
-    uint64_t at = sock_position(s->sock, SOCK_RECEIVES), tell_at = at;
+    uint64_t at = sock_position(s->sock, SOCK_RECEIVES), tell_at = at, consumed;
+    bool lower;
 
     if (!(r->state & (RING_EOF | RING_ERROR)))
         tell_at = at + sock_recv_room(s->sock) / 4 + 1;
     if (r->tell_at == tell_at)
         return;
+    lower = tell_at < r->tell_at;
     r->tell_at = tell_at;
     STORE(r->words->tell_at, tell_at);
+    if (!lower)
+        return;
+    FULL_FENCE(); /* the program may just have come to the new one, and looked at the old one */
+    consumed = LOAD(r->words->consumed);
+    if (consumed >= tell_at && consumed != at)
+        stream_again(s);
 }
 
 static void show(struct ringport *r)
