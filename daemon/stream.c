@@ -315,8 +315,8 @@ static bool closed_in_order(struct stream *s)
 
     if (s->hup_checked || early == RING_EARLY_DONE)
         return true;
-    if (early != RING_EARLY_MOVED && getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error == 0 &&
-        !stream_never_accepted(s)) {
+    if (early != RING_EARLY_MOVED && getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 &&
+        error == 0 && !stream_never_accepted(s)) {
         s->hup_checked = true;
         return true;
     }

@@ -67,16 +67,16 @@ int ts_is_ours(int fd);
  *
  * The connection's own buffers, mapped: bytes are written where they are sent from, and read where
  * they have arrived, without a system call for each message. An established connection is attached
- * once; from then on read(2) and write(2) on its descriptor are not for bytes any more (a write gives
- * EPIPE), and shutdown(2) is ts_ring_shutdown(). The descriptor still polls: it becomes readable when
- * what ts_ring_wait() or a call that gave EAGAIN was waiting for is here; the next call that gives
- * EAGAIN, or ts_ring_wait(), takes the wake-up away. It also tells of the connection's death, and close(2)
- * ends the connection. (If the peer's end was read before the attach, the descriptor stays readable for
- * ever and wakes nobody: use ts_ring_wait().)
+ * once; from then on read(2) and write(2) on its descriptor are not for bytes any more (a write
+ * gives EPIPE), and shutdown(2) is ts_ring_shutdown(). The descriptor still polls: it becomes
+ * readable when what ts_ring_wait() or a call that gave EAGAIN was waiting for is here; the next
+ * call that gives EAGAIN, or ts_ring_wait(), takes the wake-up away. It also tells of the
+ * connection's death, and close(2) ends the connection. (If the peer's end was read before the
+ * attach, the descriptor stays readable for ever and wakes nobody: use ts_ring_wait().)
  *
- * One thread may send while another receives, and both may wait by ts_ring_wait() or the calls that do;
- * only one may poll the descriptor itself. A ring belongs to one process at a time. The span that reserve
- * or peek gave is valid until the matching commit or consume.
+ * One thread may send while another receives, and both may wait by ts_ring_wait() or the calls that
+ * do; only one may poll the descriptor itself. A ring belongs to one process at a time. The span
+ * that reserve or peek gave is valid until the matching commit or consume.
  */
 struct ts_ring;
 
@@ -89,39 +89,40 @@ struct ts_ring *ts_ring_attach(int fd);
 void ts_ring_detach(struct ts_ring *ring);
 
 /**
- * Room for bytes to send: *span, contiguous. Returns its length in bytes, at most `want`, or -1: EAGAIN
- * (no room now), EPIPE (shut down, or the connection is over), ECONNRESET, ETIMEDOUT … (why).
+ * Room for bytes to send: *span, contiguous. Returns its length in bytes, at most `want`, or -1:
+ * EAGAIN (no room now), EPIPE (shut down, or the connection is over), ECONNRESET, ETIMEDOUT …
+ * (why).
  */
 ssize_t ts_ring_reserve(struct ts_ring *ring, size_t want, void **span);
 
-/** Send the first n bytes of the reserved span. flags: MSG_MORE (more follows soon). 0, or -1: EINVAL
- * (n is more than was reserved), EPIPE (shut down since). */
+/** Send the first n bytes of the reserved span. flags: MSG_MORE (more follows soon). 0, or -1:
+ * EINVAL (n is more than was reserved), EPIPE (shut down since). */
 int ts_ring_commit(struct ts_ring *ring, size_t n, int flags);
 
-/** Bytes that have arrived: *span, contiguous. Returns their number, 0 at the end of the stream, or -1:
- * EAGAIN (none now), ECONNRESET, ETIMEDOUT …. */
+/** Bytes that have arrived: *span, contiguous. Returns their number, 0 at the end of the stream, or
+ * -1: EAGAIN (none now), ECONNRESET, ETIMEDOUT …. */
 ssize_t ts_ring_peek(struct ts_ring *ring, const void **span);
 
 /** The first n bytes of what peek gave are done with. 0, or -1: EINVAL (n is more than that). */
 int ts_ring_consume(struct ts_ring *ring, size_t n);
 
 /** send(2) and recv(2), by one copy. They wait unless flags has MSG_DONTWAIT or the descriptor is
- * non-blocking; MSG_MORE, and for recv MSG_PEEK and MSG_WAITALL, are understood, others are EOPNOTSUPP.
- * MSG_NOSIGNAL is always so. */
+ * non-blocking; MSG_MORE, and for recv MSG_PEEK and MSG_WAITALL, are understood, others are
+ * EOPNOTSUPP. MSG_NOSIGNAL is always so. */
 ssize_t ts_ring_send(struct ts_ring *ring, const void *data, size_t len, int flags);
 ssize_t ts_ring_recv(struct ts_ring *ring, void *data, size_t len, int flags);
 
 /** Wait until POLLIN (bytes, the end, an error) or POLLOUT (room, or no use waiting for any) holds.
- * timeout in milliseconds, -1: for ever. Returns those of `events` that hold, 0 after the time, or -1:
- * EINTR. */
+ * timeout in milliseconds, -1: for ever. Returns those of `events` that hold, 0 after the time, or
+ * -1: EINTR. */
 int ts_ring_wait(struct ts_ring *ring, int events, int timeout);
 
-/** shutdown(2): SHUT_WR sends a FIN behind what is committed; after SHUT_RD there is nothing more to read.
- * 0, or -1: EINVAL. */
+/** shutdown(2): SHUT_WR sends a FIN behind what is committed; after SHUT_RD there is nothing more
+ * to read. 0, or -1: EINVAL. */
 int ts_ring_shutdown(struct ts_ring *ring, int how);
 
-/** Bytes committed that the peer has not acknowledged yet: what is not among them has left the buffer
- * (the completion that MSG_ZEROCOPY tells of on a kernel socket). */
+/** Bytes committed that the peer has not acknowledged yet: what is not among them has left the
+ * buffer (the completion that MSG_ZEROCOPY tells of on a kernel socket). */
 uint64_t ts_ring_unacked(const struct ts_ring *ring);
 
 /** What a connection is doing; more in tapstack(1), `tapstack ss`. */
