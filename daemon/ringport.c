@@ -551,8 +551,10 @@ void ringport_push(struct stream *s)
         stream_drop_all(s);
     else
         show(r);
-    if (!r->awake) /* it has storage again */
+    if (!r->awake) { /* it has storage again, and its time begins anew */
+        rest(r, false);
         rest(r, true);
+    }
 }
 
 /* --- all of them -------------------------------------------------------------------------------

@@ -905,6 +905,32 @@ static void the_core_sends_on_when_the_program_and_its_stream_are_gone(void **st
     close(fds[1]);
 }
 
+/* Then our end cannot refuse them, and they have no place in the ring. */
+static void a_plain_write_behind_the_peers_end_resets_rather_than_lies(void **state)
+{
+    struct rig *r = *state;
+    struct ring g;
+    int fds[2];
+
+    rig_pair(r, fds);
+    assert_int_equal(plain_write(fds[1], 0, 10), 10);
+    assert_int_equal(shutdown(fds[1], SHUT_WR), 0);
+    rig_run(r);
+    assert_int_equal(plain_read(fds[0], 0, 10), 10);
+    expect_eof(fds[0]);
+    assert_int_equal(attach(r, fds[0], &g), 0);
+    assert_int_equal(g.w->state, RING_EOF);
+    send_all(r, &g, fds[1], 0, 300000);
+    (void)plain_write(fds[0], 300000, 1000);
+    rig_run(r);
+    (void)put(&g, 1000);
+    rig_run(r);
+    assert_true(plain_read(fds[1], 300000, 65536) <= 1000);
+    expect_reset(fds[1]);
+    end(&g);
+    close(fds[1]);
+}
+
 static void shutdown_of_reading_discards_what_comes_later(void **state)
 {
     struct rig *r = *state;
@@ -1014,6 +1040,25 @@ static void a_ring_that_was_read_late_gives_its_storage_back_late(void **state)
     assert_int_equal(get(&g, 100), 100);
     rig_sleep(r, 3 * RINGPORT_IDLE_US);
     assert_int_equal(stat_of(rings_given_back), 1);
+    end(&g);
+    close(fds[1]);
+}
+
+static void a_ring_in_use_keeps_its_storage(void **state)
+{
+    struct rig *r = *state;
+    struct ring g;
+    int fds[2];
+
+    attached_pair(r, fds, &g);
+    for (int i = 0; i < 20; i++) { /* four times in its time, and idle at each look */
+        assert_int_equal(plain_write(fds[1], g.consumed, 100), 100);
+        rig_run(r);
+        assert_int_equal(get(&g, 100), 100);
+        rig_sleep(r, RINGPORT_IDLE_US / 4);
+        ringports_tick(&r->streams);
+    }
+    assert_int_equal(stat_of(rings_given_back), 0);
     end(&g);
     close(fds[1]);
 }
@@ -1509,11 +1554,13 @@ int main(void)
         RING_TEST(bytes_from_before_the_ring_count_as_unread_until_the_program_has_them),
         RING_TEST(bytes_committed_before_close_are_sent_also_when_memory_is_short),
         RING_TEST(the_core_sends_on_when_the_program_and_its_stream_are_gone),
+        RING_TEST(a_plain_write_behind_the_peers_end_resets_rather_than_lies),
         RING_TEST(shutdown_of_reading_discards_what_comes_later),
         RING_TEST(a_stopping_daemon_says_why),
         RING_TEST(an_idle_ring_gives_its_storage_back_and_works_again),
         RING_TEST(a_ring_that_only_receives_gives_its_storage_back_each_time),
         RING_TEST(a_ring_that_was_read_late_gives_its_storage_back_late),
+        RING_TEST(a_ring_in_use_keeps_its_storage),
         RING_TEST(storage_that_the_program_is_writing_into_is_kept),
         RING_TEST(hostile_36_nonsense_resets_its_own_connection_only),
         RING_TEST(hostile_36_what_was_consumed_cannot_be_had_back),
