@@ -82,7 +82,8 @@ struct ts_ring;
 
 /** Attach to a connection. What arrived before is received first. The ring is to be freed by
  * ts_ring_detach(). NULL with errno: ENOTCONN (not established, shut for writing, or over), ENOMEM,
- * EMFILE, ENFILE (the daemon's limits), EBADF, ENOTSOCK. Source: client/lib/ring.c. */
+ * EMFILE, ENFILE (the daemon's limits), EBUSY (who attached before has not consumed that yet),
+ * EBADF, ENOTSOCK. Source: client/lib/ring.c. */
 struct ts_ring *ts_ring_attach(int fd);
 
 /** Unmap. The descriptor stays, to be closed by close(2) or attached again. */

@@ -77,10 +77,11 @@ static int ask_fd(uint16_t op, int fd, const void *body, size_t len)
 /* The bytes that were in the descriptor: no wake-up can be among them yet. */
 static int read_early(struct ts_ring *r)
 {
+    uint32_t begun = LOAD(r->words->begun);
     int n = 0;
 
-    if (LOAD(r->words->begun))
-        return 0;
+    if (begun) /* another holder has them, in memory of its own */
+        return begun == RING_EARLY_MOVED ? -EBUSY : 0;
     if (ioctl(r->fd, FIONREAD, &n) < 0)
         return -errno;
     if (n > 0) {
@@ -155,6 +156,8 @@ void ts_ring_detach(struct ts_ring *r)
 {
     if (!r)
         return;
+    if (r->reserved) /* else an idle ring's storage would be kept for it */
+        STORE(r->words->held, r->committed);
     if (r->map)
         munmap(r->map, RING_FILE_SIZE);
     if (r->bell >= 0)

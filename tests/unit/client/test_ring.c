@@ -261,6 +261,8 @@ static void early_bytes_are_said_to_be_moved_and_then_done(void **state)
     t.ring = ts_ring_attach(t.fd);
     assert_non_null(t.ring);
     assert_int_equal(W(begun), RING_EARLY_MOVED);
+    assert_null(ts_ring_attach(t.fd)); /* who came second would never see them */
+    assert_int_equal(errno, EBUSY);
     arrive(1);
     assert_int_equal(ts_ring_recv(t.ring, b, 3, 0), 3);
     assert_int_equal(W(begun), RING_EARLY_MOVED);
@@ -268,6 +270,22 @@ static void early_bytes_are_said_to_be_moved_and_then_done(void **state)
     assert_memory_equal(b, "ly", 3);
     assert_int_equal(W(begun), RING_EARLY_DONE);
     assert_int_equal(W(consumed), 1);
+}
+
+static void what_was_reserved_is_let_go_by_detaching(void **state)
+{
+    void *span;
+
+    (void)state;
+    SET(send.limit, 1000);
+    assert_int_equal(ts_ring_send(t.ring, "abc", 3, 0), 3);
+    assert_int_equal(ts_ring_reserve(t.ring, 500, &span), 500);
+    assert_int_equal(W(held), 503);
+    ts_ring_detach(t.ring);
+    assert_int_equal(W(held), 3);
+    t.ring = ts_ring_attach(t.fd);
+    assert_non_null(t.ring);
+    assert_int_equal(ts_ring_unacked(t.ring), 3);
 }
 
 /* --- wake-ups ----------------------------------------------------------------------------------
@@ -490,6 +508,7 @@ int main(void)
         RING_TEST(bytes_then_the_error),
         RING_TEST(shut_for_reading_there_is_nothing_more),
         RING_TEST(early_bytes_are_said_to_be_moved_and_then_done),
+        RING_TEST(what_was_reserved_is_let_go_by_detaching),
         RING_TEST(the_call_that_finds_nothing_takes_the_wake_up_away),
         RING_TEST(waiting_ends_with_its_time),
         RING_TEST(a_signal_ends_waiting_with_eintr),
