@@ -99,10 +99,13 @@ void tcp_unshare(struct tcb *tp)
 static bool get_both(struct tcb *tp, struct sock_shared *all, const uint32_t least[2],
                      struct extent out[2])
 {
-    const struct bytestream *streams[2] = {&tp->snd, &tp->rcv};
+    const uint32_t size[2] = {bytestream_move_size(&tp->snd, least[SOCK_SENDS]),
+                              bytestream_move_size(&tp->rcv, least[SOCK_RECEIVES])};
 
+    if (!tcp_may_take(tp->st, (uint64_t)size[0] + size[1])) /* most of it holds nothing yet */
+        return false;
     for (int i = 0; i < 2; i++)
-        out[i] = extent_get(&all->ways[i].pool, bytestream_move_size(streams[i], least[i]));
+        out[i] = extent_get(&all->ways[i].pool, size[i]);
     if (out[0].base && out[1].base)
         return true;
     for (int i = 0; i < 2; i++)

@@ -192,7 +192,7 @@ static void drop_empty_tail(struct tcb *tp)
  * What is to be sent may take three quarters of the memory. The rest is for what arrives: else two
  * hosts that are both full of bytes to send would wait for each other until they give up.
  */
-static bool may_take(const struct stack *st, uint64_t bytes)
+bool tcp_may_take(const struct stack *st, uint64_t bytes)
 {
     uint64_t limit = st->mem.limit;
 
@@ -207,9 +207,9 @@ int tcp_reserve_send(struct tcb *tp, size_t n)
 
     if (bytestream_capacity_end(&tp->snd) >= end)
         return 0;
-    if (!may_take(tp->st, end - tp->snd.tail))
+    if (!tcp_may_take(tp->st, end - tp->snd.tail))
         return -ENOMEM;
-    if (most > end && !may_take(tp->st, most - tp->snd.tail))
+    if (most > end && !tcp_may_take(tp->st, most - tp->snd.tail))
         most = end;
     if (bytestream_footprint(&tp->snd) && most > end &&
         bytestream_reserve(&tp->snd, tp->snd_offset, most) == 0)
@@ -223,7 +223,7 @@ uint64_t tcp_grant_send(struct tcb *tp, uint64_t granted, uint64_t limit)
 
     if (limit <= held)
         return limit;
-    if (may_take(tp->st, limit - tp->snd.tail) &&
+    if (tcp_may_take(tp->st, limit - tp->snd.tail) &&
         bytestream_reserve(&tp->snd, granted, limit) == 0)
         return limit;
     return held > granted ? held : granted;

@@ -501,6 +501,19 @@ TEST(sharing_beyond_the_limit_changes_nothing)
     assert_int_equal(share(8192, 8192), 0);
 }
 
+/* A quarter of the memory is for what arrives; storage that holds nothing yet must not take it. */
+TEST(sharing_leaves_memory_for_what_arrives)
+{
+    fresh_host();
+    passive();
+    fx.st->extents.cache_limit = 0;
+    fx.st->mem.limit = fx.st->mem.used + (2 << 20);
+    assert_int_equal(share(1 << 20, 512 << 10), -ENOMEM);
+    assert_int_equal(host.out + host.done, 0);
+    assert_int_equal(share(512 << 10, 512 << 10), 0);
+    fx.st->mem.limit = 0;
+}
+
 /* No ACK will come to say that there is memory again. */
 TEST(who_gets_no_storage_for_want_of_memory_is_told_in_ten_milliseconds)
 {
@@ -577,6 +590,7 @@ int main(void)
         T(all_memory_is_counted_and_comes_back),
         T(hostile_40_each_allocation_of_sharing_may_fail),
         T(sharing_beyond_the_limit_changes_nothing),
+        T(sharing_leaves_memory_for_what_arrives),
         T(who_gets_no_storage_for_want_of_memory_is_told_in_ten_milliseconds),
         T(who_gets_no_segment_for_want_of_memory_is_told_as_well),
     };
