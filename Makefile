@@ -429,7 +429,7 @@ FUZZ_QUIET    := $(addprefix tests/fuzz/,world.c peer.c receiver.c seeds.c) prot
 FUZZ_WORLD    := $(addprefix tests/fuzz/,world.c peer.c receiver.c)
 
 fuzz_frame_src    := $(PROTO_SRC) $(FUZZ_WORLD) tests/fuzz/fuzz_frame.c
-fuzz_sequence_src := $(PROTO_SRC) $(FUZZ_WORLD) $(addprefix tests/fuzz/,calls.c settings.c segments.c acks.c fuzz_sequence.c)
+fuzz_sequence_src := $(PROTO_SRC) $(FUZZ_WORLD) $(addprefix tests/fuzz/,calls.c settings.c segments.c acks.c shared.c fuzz_sequence.c)
 fuzz_wire_src     := $(IPC_SRC) tests/fuzz/fuzz_wire.c
 fuzz_seeds_src    := $(PROTO_SRC) $(IPC_SRC) $(FUZZ_WORLD) tests/fuzz/seeds.c
 FUZZ_SRC          := $(sort $(foreach t,$(FUZZ_TARGETS) fuzz_seeds,$($(t)_src)))

@@ -16,6 +16,10 @@
 #define OWN_DESCRIPTORS 64
 /* Groups of a process that are looked at. */
 #define GROUPS_MAX 256
+/* A ring's memory file and its eventfd. */
+#define RING_DESCRIPTORS 2
+/* Each is a map of ours: half of what the kernel gives a process by default (vm.max_map_count). */
+#define RINGS_MAX 32768
 /* Two control messages full of descriptors, and what waits for the reaper (control.c's limit). */
 #define RECEIVED_DESCRIPTORS (2 * 253 + 1024)
 
@@ -149,6 +153,36 @@ bool policy_has_room(struct policy *p, const struct policy_owner *o)
 void policy_give_socket(struct policy *p, uid_t uid)
 {
     give(p, uid, sockets_of);
+}
+
+int policy_take_ring(struct policy *p, uid_t uid)
+{
+    struct policy_user *u = find(p, uid);
+    int rc = 0;
+
+    if (!u || u->rings >= RINGS_MAX / 2)
+        rc = -EMFILE;
+    else if (p->rings >= RINGS_MAX || p->descriptors + RING_DESCRIPTORS > p->max_descriptors)
+        rc = -ENFILE;
+    if (rc < 0) {
+        stats_add(STAT_policy_refused, 1);
+        return rc;
+    }
+    u->rings++;
+    p->rings++;
+    p->descriptors += RING_DESCRIPTORS;
+    return 0;
+}
+
+void policy_give_ring(struct policy *p, uid_t uid)
+{
+    struct policy_user *u = find(p, uid);
+
+    if (!u || !u->rings)
+        return;
+    u->rings--;
+    p->rings--;
+    p->descriptors -= RING_DESCRIPTORS;
 }
 
 int policy_take_client(struct policy *p, uid_t uid)

@@ -17,12 +17,14 @@ struct policy_user {
     uid_t uid;
     uint32_t sockets;
     uint32_t clients;
+    uint32_t rings;
     struct policy_user *next;
 };
 
 struct policy {
     uint32_t descriptors, max_descriptors; /**< of streams and clients */
     uint32_t max_user_sockets, max_user_clients;
+    uint32_t rings;
     uid_t own;                   /**< whom the daemon was started as, before it dropped anything */
     const struct rights *rights; /**< the table */
     struct policy_user *users;
@@ -46,6 +48,9 @@ int policy_take_socket(struct policy *p, const struct policy_owner *o);
 /** Would it succeed? */
 bool policy_has_room(struct policy *p, const struct policy_owner *o);
 void policy_give_socket(struct policy *p, uid_t uid);
+/** A ring for one of this user's sockets: two descriptors and a map more. 0, -EMFILE, -ENFILE. */
+int policy_take_ring(struct policy *p, uid_t uid);
+void policy_give_ring(struct policy *p, uid_t uid);
 /** One more control connection of this user. */
 int policy_take_client(struct policy *p, uid_t uid);
 void policy_give_client(struct policy *p, uid_t uid);

@@ -146,7 +146,6 @@ static void put(void *ctx, enum sock_way way, void *base, uint32_t size)
 static void destroy(struct ringport *r)
 {
     munmap(r->map, RING_FILE_SIZE);
-    close(r->file);
     free(r);
 }
 
@@ -251,6 +250,7 @@ static struct ringport *make(struct stream *s, int *error)
         return r;
     if (r->bell_fd >= 0)
         close(r->bell_fd);
+    close(r->file);
     destroy(r);
     return NULL;
 }
@@ -275,6 +275,8 @@ static void detach(struct ringport *r)
     r->awake = r->resting = false;
     poller_remove(all->poller, r->bell_fd);
     close(r->bell_fd);
+    close(r->file); /* nobody can ask for it any more; the map stays */
+    policy_give_ring(all->policy, r->stream->owner.uid);
     poller_retire(all->poller, &r->bell, release);
 }
 
@@ -305,6 +307,14 @@ static uint32_t size_for(uint32_t want, uint32_t otherwise)
     return size;
 }
 
+/* The program has shut down its writing, or closed; the event of that may still be under way. */
+static bool is_shut(const struct stream *s)
+{
+    struct pollfd p = {.fd = s->fd, .events = POLLRDHUP};
+
+    return s->hup || s->fin_seen || poll(&p, 1, 0) != 0;
+}
+
 int ringport_attach(struct stream *s, const struct wire_ring *want)
 {
     const uint32_t least[2] = {size_for(want->send_size, SEND_SIZE),
@@ -315,11 +325,16 @@ int ringport_attach(struct stream *s, const struct wire_ring *want)
 
     if (s->ring)
         return 0;
-    if (s->state != STREAM_OPEN || s->hup || s->fin_seen)
+    if (s->state != STREAM_OPEN || is_shut(s))
         return -ENOTCONN;
-    r = make(s, &rc);
-    if (!r)
+    rc = policy_take_ring(s->all->policy, s->owner.uid);
+    if (rc < 0)
         return rc;
+    r = make(s, &rc);
+    if (!r) {
+        policy_give_ring(s->all->policy, s->owner.uid);
+        return rc;
+    }
     storage.ctx = r;
     rc = sock_share(s->sock, &storage, least);
     if (rc < 0) {
@@ -350,10 +365,9 @@ int ringport_bell(const struct ringport *r)
     return r->bell_fd;
 }
 
-void ringport_die(struct stream *s, int error)
+uint32_t ringport_early(const struct stream *s)
 {
-    set_state(s->ring, RING_ERROR, error);
-    wake(s->ring, RING_FOR_DATA | RING_FOR_SPACE);
+    return LOAD(s->ring->words->begun);
 }
 
 void ringport_end(struct stream *s, int error)
@@ -422,11 +436,13 @@ void ringport_take(struct stream *s)
     struct ringport *r = s->ring;
     size_t n;
 
-    if (!opened(r))
+    if (s->fin_seen || !opened(r)) /* behind the end there is nothing */
         return;
     s->send_blocked = !sock_send_ready(s->sock);
-    if (s->send_blocked)
+    if (s->send_blocked) {
+        s->news = true; /* the end must wait for what is committed */
         return;
+    }
     n = news(r, sock_position(s->sock, SOCK_SENDS));
     if (n == SIZE_MAX) {
         violation(r);
@@ -444,6 +460,7 @@ void ringport_take(struct stream *s)
                 return;
             }
             s->fin_seen = true;
+            stream_again(s); /* a request may have been in front of the stream's turn */
         }
     }
     if (n && !commit(r, n))
@@ -474,21 +491,29 @@ static bool take_back(struct ringport *r)
 static void set_tell_at(struct ringport *r)
 {
     struct stream *s = r->stream;
-    uint64_t at = sock_position(s->sock, SOCK_RECEIVES), tell_at = at;
+    uint64_t at = sock_position(s->sock, SOCK_RECEIVES), tell_at = at, consumed;
+    bool lower;
 
     if (!(r->state & (RING_EOF | RING_ERROR)))
         tell_at = at + sock_recv_room(s->sock) / 4 + 1;
     if (r->tell_at == tell_at)
         return;
+    lower = tell_at < r->tell_at;
     r->tell_at = tell_at;
     STORE(r->words->tell_at, tell_at);
+    if (!lower)
+        return;
+    FULL_FENCE(); /* the program may just have come to the new one, and looked at the old one */
+    consumed = LOAD(r->words->consumed);
+    if (consumed >= tell_at && consumed != at)
+        stream_again(s);
 }
 
 static void show(struct ringport *r)
 {
     struct stream *s = r->stream;
     uint64_t before = r->shown;
-    bool eof = (sock_poll(s->sock) & POLLRDHUP) != 0 && !(r->state & RING_EOF);
+    bool eof = sock_peer_closed(s->sock) && !(r->state & RING_EOF);
 
     r->shown = sock_arrived(s->sock);
     publish(r, SOCK_RECEIVES, r->shown);
@@ -501,6 +526,15 @@ static void show(struct ringport *r)
         stats_add(STAT_streams_pushed_bytes, r->shown - before);
     if (eof || (r->shown != before && sock_readable(s->sock)))
         wake(r, RING_FOR_DATA);
+}
+
+/* Who sees the error has seen the limit before: it is shown first. */
+void ringport_die(struct stream *s, int error)
+{
+    if (!s->deaf)
+        show(s->ring);
+    set_state(s->ring, RING_ERROR, error);
+    wake(s->ring, RING_FOR_DATA | RING_FOR_SPACE);
 }
 
 void ringport_push(struct stream *s)
@@ -517,6 +551,10 @@ void ringport_push(struct stream *s)
         stream_drop_all(s);
     else
         show(r);
+    if (!r->awake) { /* it has storage again, and its time begins anew */
+        rest(r, false);
+        rest(r, true);
+    }
 }
 
 /* --- all of them -------------------------------------------------------------------------------
@@ -529,16 +567,15 @@ static bool has_work(const struct ringport *r)
     const struct stream *s = r->stream;
     uint64_t consumed;
 
-    if (s->state == STREAM_OPEN && r->open && !s->send_blocked &&
-        LOAD(w->committed) != sock_position(s->sock, SOCK_SENDS))
+    bool takes = s->state == STREAM_OPEN && r->open && !s->send_blocked && !s->fin_seen;
+
+    if (takes &&
+        (LOAD(w->committed) != sock_position(s->sock, SOCK_SENDS) || (LOAD(w->ask) & RING_SHUT_WR)))
         return true;
     consumed = LOAD(w->consumed);
     if (consumed >= r->tell_at && consumed != sock_position(s->sock, SOCK_RECEIVES) && !s->deaf)
         return true;
-    if (s->state != STREAM_OPEN)
-        return false;
-    return ((LOAD(w->ask) & RING_SHUT_WR) && !s->fin_seen && r->open) ||
-           ((LOAD(w->ask) & RING_SHUT_RD) && !s->deaf);
+    return s->state == STREAM_OPEN && (LOAD(w->ask) & RING_SHUT_RD) && !s->deaf;
 }
 
 unsigned ringports_run(struct streams *all)
@@ -585,36 +622,46 @@ bool ringports_sleep(struct streams *all)
  * The storage of an idle ring goes back. What was granted is taken back first; a program that is
  * just about to use it has said so in `held`, or sees that the grant has gone.
  */
-static void give_back(struct ringport *r)
+static bool give_back(struct ringport *r)
 {
     struct stream *s = r->stream;
     uint64_t at = sock_position(s->sock, SOCK_SENDS);
     struct ring_words *w = r->words;
 
-    if (!r->open || s->state != STREAM_OPEN || !take_back(r) || !sock_idle(s->sock))
-        return;
+    if (!r->open || !sock_idle(s->sock) || LOAD(w->held) != at)
+        return false;
     publish(r, SOCK_SENDS, at);
     FULL_FENCE();
     if (LOAD(w->held) != at || LOAD(w->committed) != at) {
         publish(r, SOCK_SENDS, r->granted);
-        return;
+        wake(r, RING_FOR_SPACE); /* who has looked meanwhile saw none */
+        return false;
     }
     sock_give_back(s->sock);
     r->granted = at;
     stats_add(STAT_rings_given_back, 1);
     publish(r, SOCK_SENDS, at);
     publish(r, SOCK_RECEIVES, r->shown);
+    return true;
+}
+
+/* It has not moved for a while: give its storage back now, or look again later. */
+static void rested(struct ringport *r)
+{
+    struct stream *s = r->stream;
+
+    rest(r, false);
+    if (!s->sock || s->state != STREAM_OPEN || (!s->deaf && !take_back(r)))
+        return;
+    if (!give_back(r) && sock_holds_storage(s->sock))
+        rest(r, true);
 }
 
 bool ringports_tick(struct streams *all)
 {
     struct ringport *r;
 
-    while ((r = TAILQ_FIRST(&all->resting)) != NULL &&
-           all->now - r->rest_since >= RINGPORT_IDLE_US) {
-        rest(r, false);
-        if (r->stream->sock)
-            give_back(r);
-    }
+    while ((r = TAILQ_FIRST(&all->resting)) != NULL && all->now - r->rest_since >= RINGPORT_IDLE_US)
+        rested(r);
     return !TAILQ_EMPTY(&all->resting);
 }

@@ -38,6 +38,9 @@ int ringport_attach(struct stream *s, const struct wire_ring *want);
 int ringport_file(const struct ringport *r);
 int ringport_bell(const struct ringport *r);
 
+/** How far the program is with what came by the descriptor before: RING_EARLY_, or 0. */
+uint32_t ringport_early(const struct stream *s);
+
 /** Give the core what is committed, and the program room for more. The stream may end. */
 void ringport_take(struct stream *s);
 /** Take back what was consumed, and show what is here. The stream may end. */

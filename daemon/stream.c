@@ -403,11 +403,18 @@ static bool nothing_readable(struct stream *s)
     return !s->sock || sock_recv_spans(s->sock, spans, &n) == 0;
 }
 
+/* In the pair; with a ring an unread wake-up is no unread byte. */
+static bool left_unread(struct stream *s)
+{
+    uint32_t early = s->ring ? ringport_early(s) : 0;
+
+    return early != RING_EARLY_DONE && (early == RING_EARLY_MOVED || s->hup_error);
+}
+
 static void work_open(struct stream *s)
 {
-    /* Bytes that were left unread make closing a reset (RFC 1122 §4.2.2.13), as close(2) does. With
-     * rings the core knows what is unread; in the pair are but wake-ups. */
-    if (s->hup && s->hup_error && !s->hup_checked && !s->ring) {
+    /* Bytes that were left unread make closing a reset (RFC 1122 §4.2.2.13), as close(2) does. */
+    if (s->hup && !s->hup_checked && left_unread(s)) {
         abandon(s);
         return;
     }

@@ -43,6 +43,10 @@
 #define RING_EOF   (1u << 0) /**< nothing comes after the receive limit */
 #define RING_ERROR (1u << 1) /**< the connection is dead: `error` */
 
+/* ring_words.begun */
+#define RING_EARLY_MOVED 1u /**< what came by the descriptor before has been taken out of it */
+#define RING_EARLY_DONE  2u /**< and the program has it: it does not count as unread any more */
+
 /* ring_words.ask */
 #define RING_SHUT_WR (1u << 0) /**< after what is committed: FIN */
 #define RING_SHUT_RD (1u << 1) /**< what comes is not wanted */
@@ -69,7 +73,7 @@ struct ring_words {
     uint32_t ask;  /**< RING_SHUT_ */
     _Alignas(64) uint64_t consumed;
     uint32_t ticket;
-    uint32_t begun; /**< what came by the descriptor before has been read */
+    uint32_t begun; /**< RING_EARLY_ */
 
     /* the daemon's */
     _Alignas(64) struct ring_way send;

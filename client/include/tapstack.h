@@ -70,17 +70,20 @@ int ts_is_ours(int fd);
  * once; from then on read(2) and write(2) on its descriptor are not for bytes any more (a write
  * gives EPIPE), and shutdown(2) is ts_ring_shutdown(). The descriptor still polls: it becomes
  * readable when what ts_ring_wait() or a call that gave EAGAIN was waiting for is here; the next
- * ts_ring_ call then takes the wake-up away. It also tells of the connection's death, and close(2)
- * ends the connection.
+ * call that gives EAGAIN, or ts_ring_wait(), takes the wake-up away. It also tells of the
+ * connection's death, and close(2) ends the connection. (If the peer's end was read before the
+ * attach, the descriptor stays readable for ever and wakes nobody: use ts_ring_wait().)
  *
- * One thread may send while another receives. The span that reserve or peek gave is valid until the
- * matching commit or consume.
+ * One thread may send while another receives, and both may wait by ts_ring_wait() or the calls that
+ * do; only one may poll the descriptor itself. A ring belongs to one process at a time. The span
+ * that reserve or peek gave is valid until the matching commit or consume.
  */
 struct ts_ring;
 
 /** Attach to a connection. What arrived before is received first. The ring is to be freed by
- * ts_ring_detach(). NULL with errno: ENOTCONN (not established, or over), ENOMEM, EMFILE, EBADF,
- * ENOTSOCK. Source: client/lib/ring.c. */
+ * ts_ring_detach(). NULL with errno: ENOTCONN (not established, shut for writing, or over), ENOMEM,
+ * EMFILE, ENFILE (the daemon's limits), EBUSY (who attached before has not consumed that yet),
+ * EBADF, ENOTSOCK. Source: client/lib/ring.c. */
 struct ts_ring *ts_ring_attach(int fd);
 
 /** Unmap. The descriptor stays, to be closed by close(2) or attached again. */
@@ -94,7 +97,7 @@ void ts_ring_detach(struct ts_ring *ring);
 ssize_t ts_ring_reserve(struct ts_ring *ring, size_t want, void **span);
 
 /** Send the first n bytes of the reserved span. flags: MSG_MORE (more follows soon). 0, or -1:
- * EINVAL (n is more than was reserved). */
+ * EINVAL (n is more than was reserved), EPIPE (shut down since). */
 int ts_ring_commit(struct ts_ring *ring, size_t n, int flags);
 
 /** Bytes that have arrived: *span, contiguous. Returns their number, 0 at the end of the stream, or
@@ -115,7 +118,8 @@ ssize_t ts_ring_recv(struct ts_ring *ring, void *data, size_t len, int flags);
  * -1: EINTR. */
 int ts_ring_wait(struct ts_ring *ring, int events, int timeout);
 
-/** shutdown(2): SHUT_WR sends a FIN behind what is committed. 0, or -1: EINVAL. */
+/** shutdown(2): SHUT_WR sends a FIN behind what is committed; after SHUT_RD there is nothing more
+ * to read. 0, or -1: EINVAL. */
 int ts_ring_shutdown(struct ts_ring *ring, int how);
 
 /** Bytes committed that the peer has not acknowledged yet: what is not among them has left the

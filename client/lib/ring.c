@@ -2,6 +2,9 @@
 /*
  * The program's side of a shared ring; ipc/ring.h says what the words mean. Nothing here is secret
  * from the daemon or hidden from it: what we get wrong is our own connection.
+ *
+ * Wake-ups come by the descriptor, and whoever reads them takes them from the others. So one thread
+ * at a time watches it (`watched`); the others wait for the next `turn`, and look again then.
  */
 #include "ipc/ring.h"
 
@@ -11,12 +14,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -46,6 +52,14 @@ struct ts_ring {
     uint8_t *early; /**< what had come by the descriptor before */
     size_t early_at, early_len;
     bool deaf;
+    /* waiting: */
+    uint32_t wanted; /**< RING_FOR_: what our tickets ask for */
+    bool asked;      /**< there may be a wake-up in the descriptor */
+    bool ended;      /**< no wake-up can come by it: the peer's end came before the ring */
+    bool gone;       /**< the daemon has let go of it */
+    bool torn;       /**< in the middle of saying something */
+    pid_t pid;       /**< whose threads the following are about */
+    uint32_t watched, turn, waiting;
 };
 
 /* --- attaching ---------------------------------------------------------------------------------
@@ -63,10 +77,11 @@ static int ask_fd(uint16_t op, int fd, const void *body, size_t len)
 /* The bytes that were in the descriptor: no wake-up can be among them yet. */
 static int read_early(struct ts_ring *r)
 {
+    uint32_t begun = LOAD(r->words->begun);
     int n = 0;
 
-    if (LOAD(r->words->begun))
-        return 0;
+    if (begun) /* another holder has them, in memory of its own */
+        return begun == RING_EARLY_MOVED ? -EBUSY : 0;
     if (ioctl(r->fd, FIONREAD, &n) < 0)
         return -errno;
     if (n > 0) {
@@ -83,7 +98,7 @@ static int read_early(struct ts_ring *r)
             break;
         r->early_len += (size_t)got;
     }
-    STORE(r->words->begun, 1);
+    STORE(r->words->begun, r->early_len ? RING_EARLY_MOVED : RING_EARLY_DONE);
     return 0;
 }
 
@@ -126,6 +141,7 @@ struct ts_ring *ts_ring_attach(int fd)
         return NULL;
     r->fd = fd;
     r->bell = -1;
+    r->pid = getpid();
     rc = control_kind(fd);
     if (rc >= 0)
         rc = attach(r);
@@ -140,6 +156,8 @@ void ts_ring_detach(struct ts_ring *r)
 {
     if (!r)
         return;
+    if (r->reserved) /* else an idle ring's storage would be kept for it */
+        STORE(r->words->held, r->committed);
     if (r->map)
         munmap(r->map, RING_FILE_SIZE);
     if (r->bell >= 0)
@@ -152,7 +170,7 @@ void ts_ring_detach(struct ts_ring *r)
  */
 
 /* After a word has moved. The daemon needs to be told once: who tells it clears the word. */
-static void ring_bell(struct ts_ring *r)
+static void ring_bell(const struct ts_ring *r)
 {
     static const uint64_t one = 1;
 
@@ -161,32 +179,114 @@ static void ring_bell(struct ts_ring *r)
         (void)!write(r->bell, &one, sizeof(one));
 }
 
-/* Wake-ups of before. */
+static void look_for_the_daemon(struct ts_ring *r)
+{
+    struct pollfd p = {.fd = r->fd};
+
+    if (poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR | POLLNVAL)))
+        STORE(r->gone, true);
+}
+
+/* Wake-ups of before are taken away. */
 static void drain(struct ts_ring *r)
 {
     char waste[64];
     struct iovec iov = {waste, sizeof(waste)};
     struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+    ssize_t n;
 
-    while (native_recvmsg(r->fd, &msg, MSG_DONTWAIT) == (ssize_t)sizeof(waste))
+    STORE(r->asked, false);
+    while ((n = native_recvmsg(r->fd, &msg, MSG_DONTWAIT)) == (ssize_t)sizeof(waste))
         ;
+    if (n > 0 || (n < 0 && errno == EAGAIN))
+        return;
+    STORE(r->ended, true);
+    look_for_the_daemon(r);
 }
 
-/* Ask for a wake-up: from here on, what becomes true is told. */
+/* Ask for a wake-up: from here on, what becomes true is told. Another thread's wish stays. */
 static void take_ticket(struct ts_ring *r, uint32_t what)
 {
-    uint32_t next = (LOAD(r->words->ticket) >> RING_FOR_BITS) + 1;
+    uint32_t old, next;
 
-    STORE(r->words->ticket, (next << RING_FOR_BITS) | what);
+    __atomic_or_fetch(&r->wanted, what, __ATOMIC_SEQ_CST);
+    STORE(r->asked, true);
+    old = LOAD(r->words->ticket);
+    do
+        next = (((old >> RING_FOR_BITS) + 1) << RING_FOR_BITS) | LOAD(r->wanted);
+    while (!__atomic_compare_exchange_n(&r->words->ticket, &old, next, false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST));
     FULL_FENCE();
+}
+
+/* It is here. */
+static void satisfied(struct ts_ring *r, uint32_t what)
+{
+    if (LOAD(r->wanted) & what)
+        __atomic_and_fetch(&r->wanted, ~what, __ATOMIC_SEQ_CST);
+}
+
+static long futex(uint32_t *word, int op, uint32_t value, const struct timespec *timeout)
+{
+    return syscall(SYS_futex, word, op | FUTEX_PRIVATE_FLAG, value, timeout, NULL, 0);
+}
+
+/* The others look again. */
+static void next_turn(struct ts_ring *r)
+{
+    __atomic_add_fetch(&r->turn, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&r->waiting, __ATOMIC_SEQ_CST))
+        futex(&r->turn, FUTEX_WAKE, INT32_MAX, NULL);
+}
+
+/* True: the descriptor is ours, until stop_watching(). */
+static bool watch(struct ts_ring *r)
+{
+    if (r->pid != getpid()) { /* a fork: the thread that had it is not here */
+        r->pid = getpid();
+        r->waiting = 0;
+        STORE(r->watched, 0);
+    }
+    return __atomic_exchange_n(&r->watched, 1, __ATOMIC_SEQ_CST) == 0;
+}
+
+static void stop_watching(struct ts_ring *r)
+{
+    STORE(r->watched, 0);
+    next_turn(r);
+}
+
+/* For who polls the descriptor by himself: it is readable from here on only by what is to come. */
+static void ask(struct ts_ring *r, uint32_t what)
+{
+    bool ours = watch(r);
+
+    if (ours && LOAD(r->asked))
+        drain(r);
+    take_ticket(r, what);
+    if (ours)
+        stop_watching(r);
 }
 
 /* --- where bytes lie ---------------------------------------------------------------------------
  */
 
-static void read_layout(const struct ring_way *w, struct layout *out)
+#define LAYOUT_TRIES 1000
+
+/* False: the daemon died while it wrote it. */
+static bool read_layout(struct ts_ring *r, const struct ring_way *w, struct layout *out)
 {
+    unsigned tries = 0;
+
     do {
+        if (++tries % LAYOUT_TRIES == 0) {
+            look_for_the_daemon(r);
+            if (LOAD(r->gone)) {
+                r->torn = true;
+                return false;
+            }
+            sched_yield();
+        }
         out->generation = LOAD(w->generation);
         out->size[0] = w->size[0];
         out->size[1] = w->size[1];
@@ -194,6 +294,7 @@ static void read_layout(const struct ring_way *w, struct layout *out)
         out->limit = LOAD(w->limit);
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
     } while ((out->generation & 1) || LOAD(w->generation) != out->generation);
+    return true;
 }
 
 /* The contiguous part of [off, off + n). */
@@ -228,11 +329,32 @@ static int fail(int error)
 
 static int send_error(const struct ts_ring *r)
 {
+    bool gone = LOAD(r->gone);
     uint32_t state = LOAD(r->words->state);
 
     if (state & RING_ERROR)
         return LOAD(r->words->error) ? LOAD(r->words->error) : EPIPE;
-    return r->shut ? EPIPE : 0;
+    if (gone && !(state & RING_EOF))
+        return ECONNRESET;
+    return r->shut || gone ? EPIPE : 0;
+}
+
+/* As much of `want` as there is room for, held against being given back. */
+static size_t hold(struct ts_ring *r, size_t want, struct layout *l)
+{
+    size_t n;
+
+    do {
+        if (!read_layout(r, &r->words->send, l))
+            return 0;
+        /* an idle ring's limit falls for a moment, and what we have committed since may be above it
+         */
+        n = l->limit > r->committed ? (size_t)(l->limit - r->committed) : 0;
+        n = n < want ? n : want;
+        STORE(r->words->held, r->committed + n);
+        FULL_FENCE();
+    } while (LOAD(r->words->send.generation) != l->generation);
+    return n;
 }
 
 ssize_t ts_ring_reserve(struct ts_ring *r, size_t want, void **span)
@@ -241,28 +363,30 @@ ssize_t ts_ring_reserve(struct ts_ring *r, size_t want, void **span)
     int error = send_error(r);
     size_t n;
 
+    r->reserved = 0;
     if (error)
         return fail(error);
-    do {
-        read_layout(&r->words->send, &l);
-        n = l.limit - r->committed < want ? (size_t)(l.limit - r->committed) : want;
-        /* an idle ring's storage may be about to go: what we hold stays */
-        STORE(r->words->held, r->committed + n);
-        FULL_FENCE();
-    } while (LOAD(r->words->send.generation) != l.generation);
+    n = hold(r, want, &l);
+    if (!n && want) {
+        ask(r, RING_FOR_SPACE);
+        ring_bell(r);
+        n = hold(r, want, &l); /* once more, behind the ticket */
+        error = send_error(r);
+        if (!n)
+            return fail(error ? error : EAGAIN);
+    }
+    satisfied(r, RING_FOR_SPACE);
     *span = n ? locate(r, RING_SEND_AREA, &l, r->committed, &n) : NULL;
     r->reserved = n;
-    if (n)
-        return (ssize_t)n;
-    take_ticket(r, RING_FOR_SPACE | (LOAD(r->words->ticket) & RING_FOR_DATA));
-    ring_bell(r);
-    return want ? fail(EAGAIN) : 0;
+    return (ssize_t)n;
 }
 
 int ts_ring_commit(struct ts_ring *r, size_t n, int flags)
 {
     if (n > r->reserved)
         return fail(EINVAL);
+    if (n && r->shut)
+        return fail(EPIPE);
     r->reserved = 0;
     r->committed += n;
     STORE(r->words->held, r->committed);
@@ -276,24 +400,30 @@ uint64_t ts_ring_unacked(const struct ts_ring *r)
 {
     uint64_t acked = LOAD(r->words->send.acked);
 
-    return acked < r->committed ? r->committed - acked : 0;
+    if (acked >= r->committed)
+        return 0;
+    ring_bell(r); /* a daemon that sleeps does not say what was acknowledged */
+    return r->committed - acked;
 }
 
 /* --- receiving ---------------------------------------------------------------------------------
  */
 
+enum { LOOK_AGAIN = 1 };
+
 static ssize_t nothing_there(struct ts_ring *r)
 {
+    bool gone = LOAD(r->gone);
     uint32_t state = LOAD(r->words->state);
 
-    if (r->deaf)
-        return 0;
+    /* the state was read first: what it ends is below the limit that is read now */
+    if (LOAD(r->words->recv.limit) != r->consumed && !r->torn)
+        return LOOK_AGAIN;
     if (state & RING_EOF)
-        return LOAD(r->words->recv.limit) == r->consumed ? 0 : fail(EAGAIN);
+        return 0;
     if (state & RING_ERROR)
         return fail(LOAD(r->words->error) ? LOAD(r->words->error) : ECONNRESET);
-    take_ticket(r, RING_FOR_DATA | (LOAD(r->words->ticket) & RING_FOR_SPACE));
-    return fail(EAGAIN);
+    return fail(gone ? ECONNRESET : EAGAIN);
 }
 
 static size_t peek_ring(struct ts_ring *r, const void **span)
@@ -301,7 +431,8 @@ static size_t peek_ring(struct ts_ring *r, const void **span)
     struct layout l;
     size_t n;
 
-    read_layout(&r->words->recv, &l);
+    if (!read_layout(r, &r->words->recv, &l))
+        return 0;
     n = (size_t)(l.limit - r->consumed);
     *span = n ? locate(r, RING_RECV_AREA, &l, r->consumed, &n) : NULL;
     return n;
@@ -309,24 +440,35 @@ static size_t peek_ring(struct ts_ring *r, const void **span)
 
 ssize_t ts_ring_peek(struct ts_ring *r, const void **span)
 {
+    bool asked = false;
     ssize_t end;
 
+    r->peeked = 0;
+    if (r->deaf)
+        return 0;
     if (r->early_at < r->early_len) {
         *span = r->early + r->early_at;
         r->peeked = r->early_len - r->early_at;
         return (ssize_t)r->peeked;
     }
-    r->peeked = peek_ring(r, span);
-    if (r->peeked)
-        return (ssize_t)r->peeked;
-    end = nothing_there(r);
-    if (end == 0 || errno != EAGAIN)
-        return end;
-    /* once more, behind the ticket */
-    r->peeked = peek_ring(r, span);
-    if (r->peeked)
-        return (ssize_t)r->peeked;
-    return nothing_there(r);
+    while ((r->peeked = peek_ring(r, span)) == 0) {
+        end = nothing_there(r);
+        if (end == LOOK_AGAIN)
+            continue;
+        if (end == 0 || errno != EAGAIN || asked)
+            return end;
+        ask(r, RING_FOR_DATA); /* and once more, behind the ticket */
+        asked = true;
+    }
+    satisfied(r, RING_FOR_DATA);
+    return (ssize_t)r->peeked;
+}
+
+static void consume_early(struct ts_ring *r, size_t n)
+{
+    r->early_at += n;
+    if (r->early_at == r->early_len)
+        STORE(r->words->begun, RING_EARLY_DONE);
 }
 
 int ts_ring_consume(struct ts_ring *r, size_t n)
@@ -335,11 +477,12 @@ int ts_ring_consume(struct ts_ring *r, size_t n)
         return fail(EINVAL);
     r->peeked = 0;
     if (r->early_at < r->early_len) {
-        r->early_at += n;
+        consume_early(r, n);
         return 0;
     }
     r->consumed += n;
     STORE(r->words->consumed, r->consumed);
+    FULL_FENCE();
     if (r->consumed >= LOAD(r->words->tell_at))
         ring_bell(r);
     return 0;
@@ -348,17 +491,21 @@ int ts_ring_consume(struct ts_ring *r, size_t n)
 /* --- waiting -----------------------------------------------------------------------------------
  */
 
+static bool has_bytes(const struct ts_ring *r)
+{
+    return r->early_at < r->early_len || LOAD(r->words->recv.limit) != r->consumed;
+}
+
 static int ready(struct ts_ring *r, int events)
 {
+    bool gone = LOAD(r->gone);
     uint32_t state = LOAD(r->words->state);
     int now = 0;
 
-    if ((events & POLLIN) &&
-        (r->early_at < r->early_len || r->deaf || LOAD(r->words->recv.limit) != r->consumed ||
-         (state & (RING_EOF | RING_ERROR))))
+    if ((events & POLLIN) && (r->deaf || gone || (state & (RING_EOF | RING_ERROR)) || has_bytes(r)))
         now |= POLLIN;
     if ((events & POLLOUT) &&
-        (r->shut || (state & RING_ERROR) || LOAD(r->words->send.limit) > r->committed))
+        (r->shut || gone || (state & RING_ERROR) || LOAD(r->words->send.limit) > r->committed))
         now |= POLLOUT;
     return now;
 }
@@ -371,35 +518,75 @@ static int64_t now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* No wake-up comes by a descriptor that has its end already: look again so often. */
+#define BLIND_MS 1
+
+/* Until the descriptor says something, or the time is over. */
+static int watch_it(struct ts_ring *r, int events, uint32_t what, int left)
+{
+    struct pollfd p = {.fd = r->fd, .events = POLLIN};
+
+    drain(r);
+    take_ticket(r, what);
+    if (what & RING_FOR_SPACE)
+        ring_bell(r);
+    if (__atomic_load_n(&r->waiting, __ATOMIC_SEQ_CST))
+        next_turn(r); /* that may have been another's wake-up */
+    if (ready(r, events))
+        return 0;
+    if (LOAD(r->ended)) {
+        p.events = 0;
+        left = left < 0 || left > BLIND_MS ? BLIND_MS : left;
+    }
+    if (poll(&p, 1, left) < 0)
+        return -1;
+    if (p.revents & (POLLHUP | POLLERR | POLLNVAL))
+        STORE(r->gone, true);
+    return 0;
+}
+
+/* Another thread watches: until it is the next one's turn. */
+static int wait_for_turn(struct ts_ring *r, uint32_t turn, int events, uint32_t what, int left)
+{
+    struct timespec t = {left / 1000, left % 1000 * 1000000L};
+    long rc = 0;
+
+    __atomic_add_fetch(&r->waiting, 1, __ATOMIC_SEQ_CST);
+    take_ticket(r, what);
+    if (what & RING_FOR_SPACE)
+        ring_bell(r);
+    if (!ready(r, events))
+        rc = futex(&r->turn, FUTEX_WAIT, turn, left < 0 ? NULL : &t);
+    __atomic_sub_fetch(&r->waiting, 1, __ATOMIC_SEQ_CST);
+    return rc < 0 && errno == EINTR ? -1 : 0;
+}
+
 int ts_ring_wait(struct ts_ring *r, int events, int timeout)
 {
-    int64_t until = timeout < 0 ? 0 : now_ms() + timeout;
-    int now = ready(r, events);
+    uint32_t what =
+        ((events & POLLIN) ? RING_FOR_DATA : 0) | ((events & POLLOUT) ? RING_FOR_SPACE : 0);
+    int64_t until = timeout < 0 ? INT64_MAX : now_ms() + timeout;
+    int now, left = timeout, rc;
 
-    while (!now) {
-        struct pollfd p = {.fd = r->fd, .events = POLLIN};
-        int64_t left = timeout < 0 ? -1 : until - now_ms();
+    while (!(now = ready(r, events))) {
+        uint32_t turn = __atomic_load_n(&r->turn, __ATOMIC_SEQ_CST);
 
-        drain(r);
-        take_ticket(r, ((events & POLLIN) ? RING_FOR_DATA : 0) |
-                           ((events & POLLOUT) ? RING_FOR_SPACE : 0));
-        if (events & POLLOUT)
-            ring_bell(r);
-        now = ready(r, events);
-        if (now || (timeout >= 0 && left <= 0))
-            break;
-        if (poll(&p, 1, (int)left) < 0)
-            return -1;
-        now = ready(r, events);
-        /* the daemon has gone without a word */
-        if (!now && (p.revents & (POLLHUP | POLLERR))) {
-            if (!(LOAD(r->words->state) & (RING_ERROR | RING_EOF))) {
-                STORE(r->words->error, ECONNRESET);
-                STORE(r->words->state, LOAD(r->words->state) | RING_ERROR);
-            }
-            now = events & (POLLIN | POLLOUT);
+        if (watch(r)) {
+            rc = watch_it(r, events, what, left);
+            stop_watching(r);
+        } else {
+            rc = wait_for_turn(r, turn, events, what, left);
         }
+        if (rc < 0)
+            return -1;
+        if (timeout < 0)
+            continue;
+        if (now_ms() >= until)
+            return ready(r, events);
+        left = (int)(until - now_ms());
+        left = left < 0 ? 0 : left;
     }
+    satisfied(r, ((now & POLLIN) ? RING_FOR_DATA : 0) | ((now & POLLOUT) ? RING_FOR_SPACE : 0));
     return now;
 }
 
@@ -422,13 +609,14 @@ ssize_t ts_ring_send(struct ts_ring *r, const void *data, size_t len, int flags)
         ssize_t n = ts_ring_reserve(r, len - done, &span);
 
         if (n > 0) {
-            memcpy(span, (const uint8_t *)data + done, (size_t)n);
-            done += (size_t)n;
+            size_t sent = (size_t)n;
             /* the rest follows at once where only the end of an extent came between */
-            (void)ts_ring_commit(r, (size_t)n,
-                                 done < len && LOAD(r->words->send.limit) > r->committed + (size_t)n
-                                     ? MSG_MORE
-                                     : flags);
+            bool more = done + sent < len && LOAD(r->words->send.limit) > r->committed + sent;
+
+            memcpy(span, (const uint8_t *)data + done, sent);
+            if (ts_ring_commit(r, sent, more ? MSG_MORE : flags) < 0)
+                return done ? (ssize_t)done : -1;
+            done += sent;
         } else if (errno != EAGAIN || !waits(r, flags) || ts_ring_wait(r, POLLOUT, -1) < 0) {
             return done ? (ssize_t)done : -1;
         }
@@ -444,7 +632,11 @@ ssize_t ts_ring_recv(struct ts_ring *r, void *data, size_t len, int flags)
         return fail(EOPNOTSUPP);
     while (done < len) {
         const void *span;
-        ssize_t n = ts_ring_peek(r, &span);
+        ssize_t n;
+
+        if (done && !(flags & MSG_WAITALL) && !has_bytes(r))
+            break;
+        n = ts_ring_peek(r, &span);
 
         if (n > 0) {
             size_t take = (size_t)n < len - done ? (size_t)n : len - done;
@@ -454,7 +646,7 @@ ssize_t ts_ring_recv(struct ts_ring *r, void *data, size_t len, int flags)
                 return (ssize_t)take;
             (void)ts_ring_consume(r, take);
             done += take;
-        } else if (n == 0 || (done && !(flags & MSG_WAITALL))) {
+        } else if (n == 0) {
             break;
         } else if (errno != EAGAIN || !waits(r, flags) || ts_ring_wait(r, POLLIN, -1) < 0) {
             return done ? (ssize_t)done : -1;

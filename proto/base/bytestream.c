@@ -126,26 +126,33 @@ void bytestream_read(const struct bytestream *b, uint64_t off, void *dst, size_t
     }
 }
 
-int bytestream_move(struct bytestream *b, uint64_t occupied_end, struct account *account,
-                    uint32_t least)
+uint32_t bytestream_move_size(const struct bytestream *b, uint32_t least)
 {
-    uint64_t held = bytestream_capacity_end(b) - b->tail, off = b->tail;
-    struct bytestream to = {.account = account, .tail = b->tail, .max_size = b->max_size};
+    uint64_t n = bytestream_capacity_end(b) - b->tail;
+
+    if (n < least)
+        n = least;
+    /* two extents may hold more, but nothing is ever reserved beyond that */
+    return bytestream_extent_size(n < EXTENT_MAX ? n : EXTENT_MAX);
+}
+
+void bytestream_move(struct bytestream *b, uint64_t occupied_end, struct account *account,
+                     struct extent to)
+{
+    struct bytestream moved = {.account = account, .tail = b->tail, .max_size = b->max_size};
     struct iovec span[4];
+    uint64_t off = b->tail;
     int n;
 
-    assert(occupied_end >= b->tail && occupied_end <= b->tail + held);
-    to.ext[0] = account_extent_get(account, bytestream_extent_size(held > least ? held : least));
-    if (!to.ext[0].base)
-        return -ENOMEM;
+    assert(occupied_end >= b->tail && occupied_end - b->tail <= to.size);
+    moved.ext[0] = to;
     n = bytestream_spans(b, off, (size_t)(occupied_end - off), span);
     for (int i = 0; i < n; i++) {
-        bytestream_write(&to, off, span[i].iov_base, span[i].iov_len);
+        bytestream_write(&moved, off, span[i].iov_base, span[i].iov_len);
         off += span[i].iov_len;
     }
     bytestream_give_back(b);
-    *b = to;
-    return 0;
+    *b = moved;
 }
 
 void bytestream_release(struct bytestream *b, uint64_t upto)

@@ -46,12 +46,14 @@ uint32_t bytestream_extent_size(uint64_t n);
  * without storage. */
 uint64_t bytestream_capacity_end(const struct bytestream *b);
 
-/*
- * Move to extents of another account, that hold what the present ones can and at least `least`
- * bytes. [tail, occupied_end) is copied. Returns 0, or -ENOMEM with nothing changed.
- */
-int bytestream_move(struct bytestream *b, uint64_t occupied_end, struct account *account,
-                    uint32_t least);
+/* The extent that bytestream_move() needs: for all that the stream may use of its present ones, and
+ * at least `least` bytes. */
+uint32_t bytestream_move_size(const struct bytestream *b, uint32_t least);
+
+/* Move to another account, into `to` from there, of bytestream_move_size() or more. [tail,
+ * occupied_end) is copied. */
+void bytestream_move(struct bytestream *b, uint64_t occupied_end, struct account *account,
+                     struct extent to);
 
 /*
  * The memory of [off, off + len), which must be reserved, as up to four spans in stream order.

@@ -12,6 +12,9 @@
 
 #include <errno.h>
 
+/** Memory is short: try again so much later. */
+#define RETRY_US 10000
+
 struct shared_way {
     struct sock_shared *all;
     enum sock_way way;
@@ -103,12 +106,30 @@ void tcp_share_payer(struct tcb *tp, struct account *payer)
     way_of(&tp->rcv)->account.payer = payer;
 }
 
+/* Both or none: once one stream has moved, there may be no memory to move it back. */
+static bool get_both(struct tcb *tp, struct sock_shared *all, const uint32_t least[2],
+                     struct extent out[2])
+{
+    const uint32_t size[2] = {bytestream_move_size(&tp->snd, least[SOCK_SENDS]),
+                              bytestream_move_size(&tp->rcv, least[SOCK_RECEIVES])};
+
+    if (!tcp_may_take(tp, (uint64_t)size[0] + size[1])) /* most of it holds nothing yet */
+        return false;
+    for (int i = 0; i < 2; i++)
+        out[i] = account_extent_get(&all->ways[i].account, size[i]);
+    if (out[0].base && out[1].base)
+        return true;
+    for (int i = 0; i < 2; i++)
+        account_extent_put(&all->ways[i].account, out[i]);
+    return false;
+}
+
 int sock_share(struct sock *s, const struct sock_storage *storage, const uint32_t least[2])
 {
     struct tcb *tp = s->tcb;
     struct account *before = tcp_account(tp);
     struct sock_shared *all;
-    int err;
+    struct extent to[2];
 
     if (tp->shared)
         return -EALREADY;
@@ -117,21 +138,15 @@ int sock_share(struct sock *s, const struct sock_storage *storage, const uint32_
     all = make(s->st, storage, before);
     if (!all)
         return -ENOMEM;
-    err = bytestream_move(&tp->snd, tp->snd_offset, &all->ways[SOCK_SENDS].account,
-                          least[SOCK_SENDS]);
-    if (err == 0)
-        err = bytestream_move(&tp->rcv, tcp_rcv_occupied(tp), &all->ways[SOCK_RECEIVES].account,
-                              least[SOCK_RECEIVES]);
-    if (err == 0) {
-        tp->shared = true;
-        return 0;
+    if (!get_both(tp, all, least, to)) {
+        mem_free(&s->st->mem, all, sizeof(*all));
+        return -ENOMEM;
     }
-    if (tp->snd.account != before) {
-        /* there is memory for what it had, since it gave that back */
-        (void)bytestream_move(&tp->snd, tp->snd_offset, before, EXTENT_MIN);
-    }
-    mem_free(&s->st->mem, all, sizeof(*all));
-    return err;
+    bytestream_move(&tp->snd, tp->snd_offset, &all->ways[SOCK_SENDS].account, to[SOCK_SENDS]);
+    bytestream_move(&tp->rcv, tcp_rcv_occupied(tp), &all->ways[SOCK_RECEIVES].account,
+                    to[SOCK_RECEIVES]);
+    tp->shared = true;
+    return 0;
 }
 
 uint64_t sock_position(const struct sock *s, enum sock_way way)
@@ -157,12 +172,17 @@ void sock_extents(const struct sock *s, enum sock_way way, struct sock_extents *
     out->boundary = b->ext[1].base ? b->boundary : UINT64_MAX;
 }
 
+bool sock_peer_closed(const struct sock *s)
+{
+    return s->tcb->peer_fin;
+}
+
 uint64_t sock_send_grant(struct sock *s, uint64_t granted)
 {
     struct tcb *tp = s->tcb;
-    uint64_t limit = tp->snd_offset + sock_send_space(s);
+    uint64_t wanted = tp->snd_offset + sock_send_space(s), limit = wanted;
 
-    if (!tp->shared || !wqueue_have_spare(tp))
+    if (!tp->shared || !sock_send_ready(s))
         return granted;
     if (limit > granted)
         limit = tcp_grant_send(tp, granted, limit);
@@ -170,16 +190,23 @@ uint64_t sock_send_grant(struct sock *s, uint64_t granted)
         s->want_write = true;
         tp->nospace = true;
         tcp_stop(tp, TCP_STOP_sndbuf);
+        if (wanted > limit && !tp->packets_out) /* want of memory, and no ACK will come */
+            tcp_timer_set(tp, TCP_TIMER_retry, s->st->now + RETRY_US);
     }
     return limit > granted ? limit : granted;
 }
 
 bool sock_send_ready(struct sock *s)
 {
-    if (wqueue_have_spare(s->tcb))
+    struct tcb *tp = s->tcb;
+
+    if (tp->send_shutdown ||
+        !(tp->conn.state == TCPS_ESTABLISHED || tp->conn.state == TCPS_CLOSE_WAIT))
+        return false;
+    if (wqueue_have_spare(tp))
         return true;
-    s->want_write = s->tcb->nospace = true;
-    tcp_timer_set(s->tcb, TCP_TIMER_retry, s->st->now + 10000);
+    s->want_write = tp->nospace = true;
+    tcp_timer_set(tp, TCP_TIMER_retry, s->st->now + RETRY_US);
     return false;
 }
 
@@ -194,6 +221,11 @@ bool sock_idle(struct sock *s)
 
     return tp->shared && tp->read_offset == tp->rcv_offset && rb_empty(&tp->ooo) &&
            !tcp_wmem_queued(tp);
+}
+
+bool sock_holds_storage(const struct sock *s)
+{
+    return bytestream_footprint(&s->tcb->snd) || bytestream_footprint(&s->tcb->rcv);
 }
 
 void sock_give_back(struct sock *s)

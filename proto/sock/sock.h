@@ -280,6 +280,8 @@ void sock_extents(const struct sock *s, enum sock_way way, struct sock_extents *
 uint64_t sock_position(const struct sock *s, enum sock_way way);
 /** Bytes below this offset are here, in order. */
 uint64_t sock_arrived(const struct sock *s);
+/** Nothing will come behind them: the peer's FIN is here. */
+bool sock_peer_closed(const struct sock *s);
 /** Bytes below this offset have been acknowledged by the peer. */
 uint64_t sock_acked(const struct sock *s);
 
@@ -290,8 +292,8 @@ uint64_t sock_acked(const struct sock *s);
  */
 uint64_t sock_send_grant(struct sock *s, uint64_t granted);
 
-/** sock_send_commit() will take all that was granted; false: want of memory, SOCK_EV_WRITABLE will
- * come. */
+/** sock_send_commit() will take all that was granted; false: the connection is over or shut, as an
+ * event says, or want of memory, and SOCK_EV_WRITABLE will come. */
 bool sock_send_ready(struct sock *s);
 
 /** Bytes that the peer may have under way or unread with us. */
@@ -299,6 +301,8 @@ size_t sock_recv_room(const struct sock *s);
 
 /** Nothing is unread, nothing is unacknowledged. */
 bool sock_idle(struct sock *s);
+/** Is there any to give back? */
+bool sock_holds_storage(const struct sock *s);
 /** An idle connection's storage goes back; nothing that was granted may be in use. */
 void sock_give_back(struct sock *s);
 

@@ -192,7 +192,7 @@ static void drop_empty_tail(struct tcb *tp)
  * What is to be sent may take three quarters of the memory. The rest is for what arrives: else two
  * hosts that are both full of bytes to send would wait for each other until they give up.
  */
-static bool may_take(const struct tcb *tp, uint64_t bytes)
+bool tcp_may_take(const struct tcb *tp, uint64_t bytes)
 {
     const struct stack *st = tp->st;
     uint64_t limit = st->mem.limit;
@@ -206,7 +206,7 @@ static bool may_take(const struct tcb *tp, uint64_t bytes)
 /* Less than was asked for, so that each connection can go on whatever its owner's others hold. */
 static void reserve_least(struct tcb *tp)
 {
-    if (!bytestream_footprint(&tp->snd) && may_take(tp, EXTENT_MIN))
+    if (!bytestream_footprint(&tp->snd) && tcp_may_take(tp, EXTENT_MIN))
         (void)bytestream_reserve(&tp->snd, tp->snd_offset, tp->snd_offset + EXTENT_MIN);
 }
 
@@ -218,12 +218,12 @@ int tcp_reserve_send(struct tcb *tp, size_t n)
 
     if (bytestream_capacity_end(&tp->snd) >= end)
         return 0;
-    if (!may_take(tp, bytestream_extent_size(end - tail))) {
+    if (!tcp_may_take(tp, bytestream_extent_size(end - tail))) {
         reserve_least(tp);
         return -ENOMEM;
     }
     if (bytestream_footprint(&tp->snd)) {
-        while (most > end && !may_take(tp, bytestream_extent_size(most - tail)))
+        while (most > end && !tcp_may_take(tp, bytestream_extent_size(most - tail)))
             most = tail + bytestream_extent_size(most - tail) / 2;
         if (most > end && bytestream_reserve(&tp->snd, tp->snd_offset, most) == 0)
             return 0;
@@ -237,7 +237,7 @@ uint64_t tcp_grant_send(struct tcb *tp, uint64_t granted, uint64_t limit)
 
     if (limit <= held)
         return limit;
-    if (may_take(tp, bytestream_extent_size(limit - tp->snd.tail)) &&
+    if (tcp_may_take(tp, bytestream_extent_size(limit - tp->snd.tail)) &&
         bytestream_reserve(&tp->snd, granted, limit) == 0)
         return limit;
     return held > granted ? held : granted;

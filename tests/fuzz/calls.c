@@ -210,6 +210,9 @@ static void data_call(struct sock *s, uint8_t what, uint8_t slot, struct input *
     case CALL_SPANS_IN:
         spans_in(s, in);
         break;
+    case CALL_SHARED:
+        op_shared(s, slot, in);
+        break;
     case CALL_SHUTDOWN:
         sock_shutdown(s, input_u8(in) % 4, world.now);
         break;

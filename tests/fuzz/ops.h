@@ -94,6 +94,7 @@ enum call {
     CALL_ERROR,
     CALL_OWNER,
     CALL_USAGE,
+    CALL_SHARED, /**< share, write, read, give back; then its arguments */
     CALL_COUNT
 };
 
@@ -129,6 +130,8 @@ void op_option(struct input *in);
 /** One tunable at a place, or at the one that the input names (place: TUNABLE_COUNT). */
 void op_tunable(struct input *in, unsigned place);
 void op_blocking(struct input *in);
+/** CALL_SHARED (shared.c). */
+void op_shared(struct sock *s, uint8_t slot, struct input *in);
 void op_deliver(struct input *in);
 void op_sack(struct input *in);
 

@@ -43,6 +43,7 @@ static void write_seed(const char *target, const char *name, const uint8_t *byte
 #define SEND(s, n)          OP_CALL, CALL_SEND, s, n, 0
 #define RECV(s, n)          OP_CALL, CALL_RECV, s, n, 0
 #define CLOSE(s)            OP_CALL, CALL_CLOSE, s
+#define SHARED(s, what)     OP_CALL, CALL_SHARED, s, what
 #define DATA(f, n)          OP_DATA, f, n
 #define WAIT_MS(n)          OP_TIME, 10, n
 #define WAIT_S(n)           OP_TIME, 20, n
@@ -92,6 +93,10 @@ static const struct sequence sequences[] = {
     SEQUENCE("cork", ACTIVE, OPTION(0, TCP_CORK, 1), SEND(0, 90), WAIT_MS(250),
              OPTION(0, TCP_CORK, 0)),
     SEQUENCE("icmp", ACTIVE, SEND(0, 255), OP_ICMP, 0x43, 2, 100, OP_ICMP, 0x13, 0, 0, ANSWER(0)),
+    SEQUENCE("shared", PASSIVE, DATA(0, 99), SEND(1, 255), SHARED(1, 0), 16, 4, SHARED(1, 1), 255,
+             128, DATA(0, 99), SHARED(1, 2), 3, SHARED(1, 2), 255, ANSWER(0), SHARED(1, 3),
+             SHARED(1, 1), 9, 1, OPTION(1, SO_SNDBUF, 90), SHARED(1, 1), 255, 128, ANSWER(0),
+             ANSWER(0), CLOSE(1), ANSWER(0)),
     SEQUENCE("blocking", HEADER, LISTEN(0), OP_BLOCKING, 0, SOCK_CALL_ACCEPT, 0, SEGMENT(TH_SYN),
              ANSWER(0), OP_BLOCKING, 1, SOCK_CALL_RECV | 4, 50, DATA(0, 99), OP_BLOCKING, 1,
              SOCK_CALL_SEND | 64, 255),

@@ -22,6 +22,8 @@ void tcp_push_pending_frames(struct tcb *tp);
 void tcp_output_touched(struct tcb *tp);
 bool tcp_stream_memory_free(const struct tcb *tp);
 bool tcp_is_writable(const struct tcb *tp);
+/** May what is to be sent take so much more memory? */
+bool tcp_may_take(const struct tcb *tp, uint64_t bytes);
 /** Storage for n more bytes behind what is written. 0, -ENOBUFS, -ENOMEM. */
 int tcp_reserve_send(struct tcb *tp, size_t n);
 /** Storage up to `limit` for who writes into the stream beyond `granted` by himself; where it

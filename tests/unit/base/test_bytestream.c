@@ -255,6 +255,125 @@ static void an_empty_stream_grows_by_replacement(void **state)
     assert_int_equal(m.used, 0);
 }
 
+/* --- moving ------------------------------------------------------------------------------------
+ */
+
+static uint8_t byte_at(uint64_t off)
+{
+    return (uint8_t)(off * 131 + (off >> 8) * 7);
+}
+
+static void fill(struct bytestream *b, uint64_t from, uint64_t to)
+{
+    for (uint64_t off = from; off < to; off++) {
+        uint8_t c = byte_at(off);
+
+        bytestream_write(b, off, &c, 1);
+    }
+}
+
+static void expect_filled(const struct bytestream *b, uint64_t from, uint64_t to)
+{
+    for (uint64_t off = from; off < to; off++) {
+        uint8_t c;
+
+        bytestream_read(b, off, &c, 1);
+        assert_int_equal(c, byte_at(off));
+    }
+}
+
+static void move(struct bytestream *b, uint64_t occupied, struct account *to, uint32_t least)
+{
+    struct extent e = account_extent_get(to, bytestream_move_size(b, least));
+
+    assert_non_null(e.base);
+    bytestream_move(b, occupied, to, e);
+}
+
+static void a_move_takes_live_bytes_of_both_extents_to_the_other_pool(void **state)
+{
+    struct mem m;
+    struct extent_pool from_pool, to_pool;
+    struct account from, to;
+    struct bytestream b;
+
+    (void)state;
+    mem_init(&m, 0);
+    extent_pool_init(&from_pool, &m, 0);
+    extent_pool_init(&to_pool, &m, 0);
+    account_init(&from, &from_pool, 0);
+    account_init(&to, &to_pool, 0);
+    bytestream_init(&b, &from, 3000, 64 << 10);
+    assert_int_equal(bytestream_reserve(&b, 3000, 7000), 0);
+    fill(&b, 3000, 7000);
+    assert_int_equal(bytestream_reserve(&b, 7000, 12000), 0); /* the second one, of 16 KiB */
+    fill(&b, 7000, 11000);
+    bytestream_release(&b, 3500);
+    move(&b, 11000, &to, 4096);
+    assert_int_equal(from_pool.in_use, 0);
+    assert_int_equal(from.used, 0);
+    assert_ptr_equal(b.account, &to);
+    assert_true(b.tail == 3500);
+    /* no less than it could hold before: up to 7000 + 16384 */
+    assert_int_equal(bytestream_footprint(&b), 32768);
+    expect_filled(&b, 3500, 11000);
+    assert_int_equal(bytestream_reserve(&b, 11000, 60000), 0); /* and it goes on from there */
+    expect_filled(&b, 3500, 11000);
+    bytestream_destroy(&b);
+    assert_int_equal(to_pool.in_use, 0);
+    assert_int_equal(to.used, 0);
+    assert_int_equal(m.used, 0);
+}
+
+static void an_empty_stream_moves_to_what_is_wanted_at_least(void **state)
+{
+    struct mem m;
+    struct extent_pool from_pool, to_pool;
+    struct account from, to;
+    struct bytestream b;
+
+    (void)state;
+    mem_init(&m, 0);
+    extent_pool_init(&from_pool, &m, 0);
+    extent_pool_init(&to_pool, &m, 0);
+    account_init(&from, &from_pool, 0);
+    account_init(&to, &to_pool, 0);
+    bytestream_init(&b, &from, UINT64_C(1) << 40, 64 << 10);
+    move(&b, b.tail, &to, 100000);
+    assert_int_equal(bytestream_footprint(&b), 131072);
+    bytestream_destroy(&b);
+    move(&b, b.tail, &from, 0);
+    assert_int_equal(bytestream_footprint(&b), EXTENT_MIN);
+    bytestream_destroy(&b);
+    assert_int_equal(m.used, 0);
+}
+
+/* Two extents together can hold more than the largest one does; what may be used of them fits. */
+static void a_stream_of_the_largest_extents_can_be_moved(void **state)
+{
+    struct mem m;
+    struct extent_pool from_pool, to_pool;
+    struct account from, to;
+    struct bytestream b;
+
+    (void)state;
+    mem_init(&m, 0);
+    extent_pool_init(&from_pool, &m, 0);
+    extent_pool_init(&to_pool, &m, 0);
+    account_init(&from, &from_pool, 0);
+    account_init(&to, &to_pool, 0);
+    bytestream_init(&b, &from, 0, EXTENT_MAX);
+    assert_int_equal(bytestream_reserve(&b, 0, EXTENT_MAX / 2), 0);
+    assert_int_equal(bytestream_reserve(&b, 5000, EXTENT_MAX), 0);
+    assert_true(bytestream_capacity_end(&b) > EXTENT_MAX);
+    fill(&b, 0, 5000);
+    move(&b, 5000, &to, 0);
+    assert_int_equal(bytestream_footprint(&b), EXTENT_MAX);
+    expect_filled(&b, 0, 5000);
+    bytestream_destroy(&b);
+    assert_int_equal(m.used, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +381,9 @@ int main(void)
         cmocka_unit_test(allocation_failure_leaves_the_stream_as_it_was),
         cmocka_unit_test(growth_adds_a_second_extent_and_drains_the_first),
         cmocka_unit_test(an_empty_stream_grows_by_replacement),
+        cmocka_unit_test(a_move_takes_live_bytes_of_both_extents_to_the_other_pool),
+        cmocka_unit_test(an_empty_stream_moves_to_what_is_wanted_at_least),
+        cmocka_unit_test(a_stream_of_the_largest_extents_can_be_moved),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -76,6 +76,52 @@ static void a_failing_allocator_is_counted(void **state)
     mem_free(&m, a, 10);
 }
 
+static bool give_up(void *ctx)
+{
+    struct mem *m = ctx;
+    bool had = m->used > 0;
+
+    m->used = 0;
+    return had;
+}
+
+static void a_charge_is_counted_and_limited_as_an_allocation_is(void **state)
+{
+    struct mem m;
+
+    (void)state;
+    mem_init(&m, 1000);
+    assert_true(mem_charge(&m, 1000));
+    assert_null(mem_alloc(&m, 1));
+    assert_false(mem_charge(&m, 1));
+    assert_false(mem_charge(&m, SIZE_MAX));
+    assert_int_equal(m.failures, 3);
+    assert_int_equal(m.used, 1000);
+    mem_uncharge(&m, 400);
+    assert_true(mem_charge(&m, 400));
+    m.limit = 10; /* lowered below what is in use */
+    assert_false(mem_charge(&m, 1));
+    mem_uncharge(&m, 1000);
+    assert_int_equal(m.used, 0);
+    m.limit = 0;
+    assert_true(mem_charge(&m, SIZE_MAX / 2));
+}
+
+static void a_charge_makes_room_from_what_is_kept_idle(void **state)
+{
+    struct mem m;
+
+    (void)state;
+    mem_init(&m, 1000);
+    m.reclaim = give_up;
+    m.reclaim_ctx = &m;
+    assert_true(mem_charge(&m, 900));
+    assert_true(mem_charge(&m, 900)); /* the first was given up */
+    assert_int_equal(m.used, 900);
+    assert_false(mem_charge(&m, 1001)); /* giving up is not enough */
+    assert_int_equal(m.failures, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -83,6 +129,8 @@ int main(void)
         cmocka_unit_test(no_limit_means_no_limit),
         cmocka_unit_test(zalloc_clears),
         cmocka_unit_test(a_failing_allocator_is_counted),
+        cmocka_unit_test(a_charge_is_counted_and_limited_as_an_allocation_is),
+        cmocka_unit_test(a_charge_makes_room_from_what_is_kept_idle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -80,7 +80,7 @@ int rig_teardown(void **state)
     return 0;
 }
 
-static void one_round(struct rig *r)
+void rig_round(struct rig *r)
 {
     struct sock *s;
     uint32_t events;
@@ -88,11 +88,17 @@ static void one_round(struct rig *r)
     r->streams.now = r->now;
     poller_run(&r->poller);
     streams_run(&r->streams);
+    ringports_run(&r->streams);
     stack_run(r->stack, r->now);
     while ((s = stack_next_event(r->stack, &events)) != NULL)
         stream_event(&r->streams, s, events);
     poller_bury(&r->poller);
+    ringports_sleep(&r->streams);
     control_tick(&r->control);
+    if (r->now >= r->tick_at) {
+        ringports_tick(&r->streams);
+        r->tick_at = r->now + 1000000;
+    }
     r->now += 1000;
 }
 
@@ -100,7 +106,7 @@ static void one_round(struct rig *r)
 void rig_run(struct rig *r)
 {
     for (int i = 0; i < 60; i++)
-        one_round(r);
+        rig_round(r);
     assert_null(stack_check(r->stack));
 }
 
@@ -112,7 +118,7 @@ void rig_sleep(struct rig *r, uint64_t us)
         uint64_t next = stack_next_deadline(r->stack);
         if (next > r->now)
             r->now = next < until ? next : until;
-        one_round(r);
+        rig_round(r);
     }
 }
 

@@ -34,7 +34,7 @@ struct rig {
     int client; /* a well-behaved one */
     struct sockaddr_un at;
     socklen_t at_len;
-    uint64_t now;
+    uint64_t now, tick_at;
 };
 
 struct rig_reply {
@@ -53,6 +53,8 @@ int rig_teardown(void **state);
 
 /** Rounds of the loop until nothing moves any more; time goes on by a millisecond each. */
 void rig_run(struct rig *r);
+/** One round. */
+void rig_round(struct rig *r);
 /** Let this much time pass. */
 void rig_sleep(struct rig *r, uint64_t us);
 
