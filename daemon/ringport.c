@@ -427,7 +427,7 @@ static void grant(struct ringport *r)
         r->ways[SOCK_SENDS].acked = acked;
         STORE(r->words->send.acked, acked);
     }
-    if (r->granted != before)
+    if (r->granted > sock_position(sock, SOCK_SENDS) && (sock_poll(sock) & POLLOUT))
         wake(r, RING_FOR_SPACE);
 }
 

@@ -186,6 +186,8 @@ uint64_t sock_send_grant(struct sock *s, uint64_t granted)
         return granted;
     if (limit > granted)
         limit = tcp_grant_send(tp, granted, limit);
+    /* who waits is woken for a third of the buffer, not for each packet (POLLOUT's rule) */
+    s->want_write |= !tcp_is_writable(tp);
     if (limit <= tp->snd_offset) {
         s->want_write = true;
         tp->nospace = true;
