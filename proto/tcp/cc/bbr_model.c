@@ -96,15 +96,22 @@ void bbr_reset_full_bw(struct bbr *b)
     b->full_bw_now = false;
 }
 
+/*
+ * Each sample may show that the rate still grows (as in Google's own v3). The draft looks at the one
+ * alone that begins a round, and where packets are lost that one is as often the one behind a hole: of
+ * eleven connections with 1 % of loss one then took a quarter of the path for all of it.
+ */
 void bbr_check_full_bw(struct bbr *b, const struct tcp_rate_sample *rs)
 {
-    if (b->full_bw_now || !b->round_start || rs->app_limited)
+    if (b->full_bw_now || rs->app_limited)
         return;
-    if (b->sample * GROWTH_DEN >= b->full_bw * GROWTH_NUM) {
+    if (b->sample && b->sample * GROWTH_DEN >= b->full_bw * GROWTH_NUM) {
         bbr_reset_full_bw(b);
         b->full_bw = b->sample;
         return;
     }
+    if (!b->round_start)
+        return;
     b->full_bw_count++;
     b->full_bw_now = b->full_bw_count >= PLATEAU;
     if (b->full_bw_now)

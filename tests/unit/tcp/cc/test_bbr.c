@@ -531,6 +531,47 @@ TEST(what_the_program_does_not_send_is_no_plateau)
     }
 }
 
+static void give_sample(uint32_t delivered, uint32_t prior_delivered)
+{
+    struct tcp_rate_sample rs = {.valid = true,
+                                 .delivered = delivered,
+                                 .interval_us = 40 * MS,
+                                 .rtt_us = 40 * MS,
+                                 .acked_sacked = delivered,
+                                 .prior_delivered = prior_delivered};
+
+    bare.delivered += delivered;
+    tcp_cc_bbr.cong_control(&bare, &rs);
+}
+
+/* Behind a hole the first sample of a round may be low, whatever the round delivers: what counts is
+ * the best of it. */
+TEST(a_round_that_grows_in_its_midst_is_no_plateau)
+{
+    uint32_t n = 20;
+
+    path_start(100, 40 * MS, 1000);
+    give_sample(10, bare.delivered);
+    for (int round = 0; round < 6; round++, n = n * 3 / 2) {
+        uint32_t first = bare.delivered;
+
+        pass(20 * MS);
+        give_sample(2, first);
+        assert_true(b()->round_start);
+        pass(20 * MS);
+        give_sample(n, first);
+        assert_false(b()->round_start);
+        assert_int_equal(b()->state, BBR_STARTUP);
+        assert_int_equal(b()->full_bw_count, 0);
+    }
+    for (int round = 0; round < 4; round++) { /* the first of them is larger once more */
+        assert_int_equal(b()->state, BBR_STARTUP);
+        pass(40 * MS);
+        give_sample(n, bare.delivered);
+    }
+    assert_true(b()->full_bw_reached);
+}
+
 TEST(the_first_rate_is_the_initial_window_in_a_round_trip)
 {
     path_start(100, 40 * MS, 1000);
@@ -585,6 +626,7 @@ int main(void)
         B(a_short_path_is_probed_as_often_as_reno_needs),
         B(many_holes_end_startup),
         B(what_the_program_does_not_send_is_no_plateau),
+        B(a_round_that_grows_in_its_midst_is_no_plateau),
         B(the_first_rate_is_the_initial_window_in_a_round_trip),
         B(a_mark_is_a_loss_when_asked_for),
     };
