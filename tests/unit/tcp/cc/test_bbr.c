@@ -510,6 +510,45 @@ TEST(many_holes_end_startup)
     assert_true(b()->inflight_longterm != BBR_NO_BOUND);
 }
 
+/* The losses that ended it were none (§5.5.11.2). */
+static void undo_in(enum bbr_state undo, enum bbr_state now)
+{
+    b()->state = now;
+    b()->undo_state = undo;
+    b()->full_bw_reached = b()->can_undo = true;
+    (void)tcp_cc_bbr.undo_cwnd(&bare);
+    assert_int_equal(b()->undo_state, BBR_NO_STATE);
+}
+
+TEST(a_startup_that_ended_for_nothing_goes_on)
+{
+    path_start(100, 40 * MS, 1000);
+    undo_in(BBR_STARTUP, BBR_DRAIN);
+    assert_int_equal(b()->state, BBR_STARTUP);
+    assert_false(b()->full_bw_reached);
+    /* behind the probe for the round trip */
+    undo_in(BBR_STARTUP, BBR_PROBE_RTT);
+    assert_int_equal(b()->state, BBR_PROBE_RTT);
+    assert_false(b()->full_bw_reached);
+    /* it goes on already */
+    undo_in(BBR_STARTUP, BBR_STARTUP);
+    assert_int_equal(b()->state, BBR_STARTUP);
+    assert_true(b()->full_bw_reached);
+}
+
+TEST(a_probe_that_ended_for_nothing_is_made_again)
+{
+    path_start(100, 40 * MS, 1000);
+    undo_in(BBR_UP, BBR_DOWN);
+    assert_int_equal(b()->state, BBR_REFILL);
+    undo_in(BBR_UP, BBR_PROBE_RTT);
+    assert_int_equal(b()->state, BBR_PROBE_RTT);
+    undo_in(BBR_UP, BBR_UP);
+    assert_int_equal(b()->state, BBR_UP);
+    undo_in(BBR_NO_STATE, BBR_DOWN);
+    assert_int_equal(b()->state, BBR_DOWN);
+}
+
 TEST(what_the_program_does_not_send_is_no_plateau)
 {
     path_start(100, 40 * MS, 1000);
@@ -625,6 +664,8 @@ int main(void)
         B(a_long_path_is_probed_by_the_clock),
         B(a_short_path_is_probed_as_often_as_reno_needs),
         B(many_holes_end_startup),
+        B(a_startup_that_ended_for_nothing_goes_on),
+        B(a_probe_that_ended_for_nothing_is_made_again),
         B(what_the_program_does_not_send_is_no_plateau),
         B(a_round_that_grows_in_its_midst_is_no_plateau),
         B(the_first_rate_is_the_initial_window_in_a_round_trip),
