@@ -98,8 +98,8 @@ void bbr_reset_full_bw(struct bbr *b)
 
 /*
  * Each sample may show that the rate still grows (as in Google's own v3). The draft looks at the
- * one alone that begins a round, and where packets are lost that one is as often the one behind a
- * hole: of eleven connections with 1 % of loss one then took a quarter of the path for all of it.
+ * one alone that begins a round, and where packets are lost that is as often the low one behind a
+ * hole.
  */
 void bbr_check_full_bw(struct bbr *b, const struct tcp_rate_sample *rs)
 {
