@@ -290,29 +290,38 @@ static void move(struct bytestream *b, uint64_t occupied, struct account *to, ui
     bytestream_move(b, occupied, to, e);
 }
 
-static void a_move_takes_live_bytes_of_both_extents_to_the_other_pool(void **state)
-{
+struct two_accounts {
     struct mem m;
     struct extent_pool from_pool, to_pool;
     struct account from, to;
+};
+
+static void begin(struct two_accounts *t)
+{
+    mem_init(&t->m, 0);
+    extent_pool_init(&t->from_pool, &t->m, 0);
+    extent_pool_init(&t->to_pool, &t->m, 0);
+    account_init(&t->from, &t->from_pool, 0);
+    account_init(&t->to, &t->to_pool, 0);
+}
+
+static void a_move_takes_live_bytes_of_both_extents_to_the_other_pool(void **state)
+{
+    struct two_accounts t;
     struct bytestream b;
 
     (void)state;
-    mem_init(&m, 0);
-    extent_pool_init(&from_pool, &m, 0);
-    extent_pool_init(&to_pool, &m, 0);
-    account_init(&from, &from_pool, 0);
-    account_init(&to, &to_pool, 0);
-    bytestream_init(&b, &from, 3000, 64 << 10);
+    begin(&t);
+    bytestream_init(&b, &t.from, 3000, 64 << 10);
     assert_int_equal(bytestream_reserve(&b, 3000, 7000), 0);
     fill(&b, 3000, 7000);
     assert_int_equal(bytestream_reserve(&b, 7000, 12000), 0); /* the second one, of 16 KiB */
     fill(&b, 7000, 11000);
     bytestream_release(&b, 3500);
-    move(&b, 11000, &to, 4096);
-    assert_int_equal(from_pool.in_use, 0);
-    assert_int_equal(from.used, 0);
-    assert_ptr_equal(b.account, &to);
+    move(&b, 11000, &t.to, 4096);
+    assert_int_equal(t.from_pool.in_use, 0);
+    assert_int_equal(t.from.used, 0);
+    assert_ptr_equal(b.account, &t.to);
     assert_true(b.tail == 3500);
     /* no less than it could hold before: up to 7000 + 16384 */
     assert_int_equal(bytestream_footprint(&b), 32768);
@@ -320,58 +329,46 @@ static void a_move_takes_live_bytes_of_both_extents_to_the_other_pool(void **sta
     assert_int_equal(bytestream_reserve(&b, 11000, 60000), 0); /* and it goes on from there */
     expect_filled(&b, 3500, 11000);
     bytestream_destroy(&b);
-    assert_int_equal(to_pool.in_use, 0);
-    assert_int_equal(to.used, 0);
-    assert_int_equal(m.used, 0);
+    assert_int_equal(t.to_pool.in_use, 0);
+    assert_int_equal(t.to.used, 0);
+    assert_int_equal(t.m.used, 0);
 }
 
 static void an_empty_stream_moves_to_what_is_wanted_at_least(void **state)
 {
-    struct mem m;
-    struct extent_pool from_pool, to_pool;
-    struct account from, to;
+    struct two_accounts t;
     struct bytestream b;
 
     (void)state;
-    mem_init(&m, 0);
-    extent_pool_init(&from_pool, &m, 0);
-    extent_pool_init(&to_pool, &m, 0);
-    account_init(&from, &from_pool, 0);
-    account_init(&to, &to_pool, 0);
-    bytestream_init(&b, &from, UINT64_C(1) << 40, 64 << 10);
-    move(&b, b.tail, &to, 100000);
+    begin(&t);
+    bytestream_init(&b, &t.from, UINT64_C(1) << 40, 64 << 10);
+    move(&b, b.tail, &t.to, 100000);
     assert_int_equal(bytestream_footprint(&b), 131072);
     bytestream_destroy(&b);
-    move(&b, b.tail, &from, 0);
+    move(&b, b.tail, &t.from, 0);
     assert_int_equal(bytestream_footprint(&b), EXTENT_MIN);
     bytestream_destroy(&b);
-    assert_int_equal(m.used, 0);
+    assert_int_equal(t.m.used, 0);
 }
 
 /* Two extents together can hold more than the largest one does; what may be used of them fits. */
 static void a_stream_of_the_largest_extents_can_be_moved(void **state)
 {
-    struct mem m;
-    struct extent_pool from_pool, to_pool;
-    struct account from, to;
+    struct two_accounts t;
     struct bytestream b;
 
     (void)state;
-    mem_init(&m, 0);
-    extent_pool_init(&from_pool, &m, 0);
-    extent_pool_init(&to_pool, &m, 0);
-    account_init(&from, &from_pool, 0);
-    account_init(&to, &to_pool, 0);
-    bytestream_init(&b, &from, 0, EXTENT_MAX);
+    begin(&t);
+    bytestream_init(&b, &t.from, 0, EXTENT_MAX);
     assert_int_equal(bytestream_reserve(&b, 0, EXTENT_MAX / 2), 0);
     assert_int_equal(bytestream_reserve(&b, 5000, EXTENT_MAX), 0);
     assert_true(bytestream_capacity_end(&b) > EXTENT_MAX);
     fill(&b, 0, 5000);
-    move(&b, 5000, &to, 0);
+    move(&b, 5000, &t.to, 0);
     assert_int_equal(bytestream_footprint(&b), EXTENT_MAX);
     expect_filled(&b, 0, 5000);
     bytestream_destroy(&b);
-    assert_int_equal(m.used, 0);
+    assert_int_equal(t.m.used, 0);
 }
 
 int main(void)
