@@ -196,6 +196,14 @@ ssize_t sock_sendmsg(struct sock *s, const struct iovec *iov, int iovcnt, int fl
  */
 ssize_t sock_send_spans(struct sock *s, size_t want, struct iovec out[4], int *n_spans);
 
+/**
+ * A flag of sock_send_commit(), in the place of Linux's MSG_BATCH: the writer is likely to go on at
+ * once. Nothing is sent before the next stack_run(); then full segments go, and one behind them
+ * that more bytes could fill waits for the run after it (Linux: auto-corking, with the device's
+ * queue in the place of the run).
+ */
+#define SOCK_SEND_BATCH 0x40000
+
 /** The first n bytes of the spans have been filled: they are sent as by sock_sendmsg() with
  * `flags`. Returns n. */
 ssize_t sock_send_commit(struct sock *s, size_t n, int flags, uint64_t now);
