@@ -476,8 +476,8 @@ fuzz-coverage: fuzz-build $(addprefix $(FUZZ)/cov/,$(FUZZ_TARGETS)) ## Lines of 
 	@tests/fuzz/coverage build $(FUZZ_TARGETS)
 
 .PHONY: mutants
-mutants: deps ## Make one-line faults in proto/ and see which the fast tests notice (MUTANTS=N: the first N)
-	@tests/mutants/run $(if $(MUTANTS),-n $(MUTANTS))
+mutants: deps ## Make one-line faults in proto/ and see which the fast tests notice (MUTANTS=N: the first N; START=M: after M)
+	@tests/mutants/run $(if $(MUTANTS),-n $(MUTANTS)) $(if $(START),-s $(START))
 
 # ----------------------------------------------------------------------------------- housekeeping
 

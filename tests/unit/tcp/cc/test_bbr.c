@@ -482,6 +482,53 @@ TEST(the_end_of_a_recovery_restores_the_window)
     assert_int_equal(bare.cwnd, cwnd);
 }
 
+TEST(fifteen_per_cent_are_room_for_others)
+{
+    struct bbr model = {.inflight_longterm = 1000};
+
+    assert_int_equal(bbr_inflight_with_headroom(&model), 850);
+    model.inflight_longterm = 5;
+    assert_int_equal(bbr_inflight_with_headroom(&model), BBR_MIN_PIPE_CWND);
+    model.inflight_longterm = BBR_NO_BOUND;
+    assert_int_equal(bbr_inflight_with_headroom(&model), BBR_NO_BOUND);
+}
+
+/* The bound begins at the window before, not at the one packet that a time-out leaves. */
+TEST(a_time_out_begins_the_short_bound_where_the_window_was)
+{
+    cruising();
+    b()->inflight_shortterm = BBR_NO_BOUND;
+    b()->prior_cwnd = 150;
+    bare.cwnd = 1;
+    tcp_cc_bbr.set_state(&bare, CA_LOSS);
+    assert_int_equal(b()->inflight_shortterm, 150);
+    b()->prior_cwnd = 400;
+    tcp_cc_bbr.set_state(&bare, CA_LOSS);
+    assert_int_equal(b()->inflight_shortterm, 150);
+    b()->inflight_shortterm = BBR_NO_BOUND;
+    b()->state = BBR_UP;
+    tcp_cc_bbr.set_state(&bare, CA_LOSS);
+    assert_int_equal(b()->inflight_shortterm, BBR_NO_BOUND);
+}
+
+/* §5.3.1.3: six holes in a round. */
+TEST(fewer_than_six_holes_do_not_end_startup)
+{
+    struct tcp_rate_sample rs = {
+        .valid = true, .tx_in_flight = 100, .prior_lost = 0, .losses = 50, .acked_sacked = 1};
+
+    path_start(100, 40 * MS, 1000);
+    bare.ca_state = CA_RECOVERY;
+    bare.lost_total = 50;
+    b()->loss_round_start = true;
+    b()->loss_events = BBR_FULL_LOSS_COUNT - 1;
+    bbr_check_startup_done(&bare, b(), &rs);
+    assert_int_equal(b()->state, BBR_STARTUP);
+    b()->loss_events = BBR_FULL_LOSS_COUNT;
+    bbr_check_startup_done(&bare, b(), &rs);
+    assert_int_equal(b()->state, BBR_DRAIN);
+}
+
 TEST(idle_time_is_as_good_as_an_empty_pipe)
 {
     struct tcp_rate_sample rs = {.valid = true,
@@ -700,6 +747,9 @@ int main(void)
         B(a_round_that_grows_in_its_midst_is_no_plateau),
         B(the_first_rate_is_the_initial_window_in_a_round_trip),
         B(a_mark_is_a_loss_when_asked_for),
+        T(fifteen_per_cent_are_room_for_others),
+        T(a_time_out_begins_the_short_bound_where_the_window_was),
+        T(fewer_than_six_holes_do_not_end_startup),
     };
 
     return cmocka_run_group_tests_name("bbr", tests, NULL, NULL);

@@ -142,6 +142,25 @@ TEST(what_was_taken_to_be_sent_is_sent)
     assert_int_equal(new_socket_of(MINE), 0);
 }
 
+/* Far into the stream as at its beginning: what the send buffer grows by is counted from its tail.
+ */
+TEST(an_old_connection_may_have_as_much_as_a_new_one)
+{
+    size_t at_first, later;
+
+    connection(0, MINE);
+    at_first = fill();
+    while (tp->snd_una != tp->write_seq)
+        peer(ACK, 1, tp->snd_nxt - tp->iss, 0);
+    for (unsigned i = 0; i < 8; i++) {
+        later = fill();
+        assert_in_range(later, at_first * 3 / 4, at_first * 5 / 4);
+        while (tp->snd_una != tp->write_seq)
+            peer(ACK, 1, tp->snd_nxt - tp->iss, 0);
+        clear();
+    }
+}
+
 TEST(what_was_promised_is_received)
 {
     struct sock *full = connection(0, MINE), *other = connection(1, MINE);
@@ -239,6 +258,7 @@ int main(void)
         T(his_windows_stop_growing_and_mine_do_not),
         T(a_lower_limit_takes_nothing_away),
         T(a_dead_socket_that_is_only_asked_costs_its_owner_nothing),
+        T(an_old_connection_may_have_as_much_as_a_new_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
