@@ -196,6 +196,7 @@ enum options_result options_parse(int argc, char **argv, struct config *c, struc
     struct faults faults = {0};
     struct asked asked = {0};
     enum options_result result;
+    bool readable = true;
 
     if (config_init(c) < 0 || config_init(given) < 0) {
         log_error("no memory");
@@ -208,9 +209,10 @@ enum options_result options_parse(int argc, char **argv, struct config *c, struc
     if (result == OPTIONS_RUN) {
         c->path = asked.file;
         if (c->path)
-            config_file_load(c, &faults);
+            readable = config_file_load(c, &faults);
         options_overlay(c, given);
-        config_check(c, &faults);
+        if (readable)
+            config_check(c, &faults);
         result = say_faults(&faults, &asked);
     }
     faults_free(&faults);

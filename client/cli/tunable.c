@@ -32,6 +32,7 @@ static void set_usage(FILE *to)
             "       tapstack [--socket PATH] set NAME VALUE\n"
             "\n"
             "Change tunables of the running daemon, as in: tapstack set net.ipv4.tcp_retries2=8\n"
+            "and those settings of tapstackd.conf(5) that a reload can change, until the next one.\n"
             "Only root may, and the user who started the daemon.\n");
 }
 
@@ -62,9 +63,10 @@ static void show(const struct wire_tunable *t, bool verbose)
 static int refused(const char *who, const char *name, int error)
 {
     const char *why = error == ENOENT   ? "the daemon has no such tunable"
-                      : error == ERANGE ? "out of range (tapstack get -v shows it)"
-                      : error == EINVAL ? "not a value that it takes (tapstack get -v shows them)"
+                      : error == ERANGE ? "out of range (tapstack config -v shows it)"
+                      : error == EINVAL ? "not a value that it takes (tapstack config -v shows them)"
                       : error == EACCES ? "can only be read"
+                      : error == EBUSY  ? "only a restart changes it"
                       : error == EPERM  ? "only root may, and the user who started the daemon"
                                         : strerror(error);
 
