@@ -196,8 +196,7 @@ static int start_socket(struct daemon *d)
     const struct config *c = &d->settings.running;
 
     d->control_fd = sockfile_claim(&d->sockfile, c->socket);
-    return d->control_fd < 0 ? -1
-                             : sockfile_permit(&d->sockfile, c->socket_mode, c->socket_group);
+    return d->control_fd < 0 ? -1 : sockfile_permit(&d->sockfile, c->socket_mode, c->socket_group);
 }
 
 static int start(struct daemon *d)
@@ -275,10 +274,8 @@ int main(int argc, char **argv)
                               .poller.fd = -1,
                               .sockfile = {.fd = -1, .lock = -1},
                               .reload.reader.fd = -1};
-    static const int statuses[] = {
-        [OPTIONS_DONE] = 0, [OPTIONS_WRONG] = 2, [OPTIONS_FAULTS] = 1};
-    enum options_result asked =
-        options_parse(argc, argv, &d.settings.running, &d.settings.given);
+    static const int statuses[] = {[OPTIONS_DONE] = 0, [OPTIONS_WRONG] = 2, [OPTIONS_FAULTS] = 1};
+    enum options_result asked = options_parse(argc, argv, &d.settings.running, &d.settings.given);
     int status = asked == OPTIONS_RUN ? start_and_run(&d) : statuses[asked];
 
     settings_free(&d.settings);

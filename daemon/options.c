@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The command line: getopt_long's table and the help text come from config.def. What it says is laid
- * over what the file says. */
+/* The command line: getopt_long's table and the help text come from config.def. What it says is
+ * laid over what the file says. */
 #include "daemon/options.h"
 
 #include "daemon/config_file.h"
@@ -28,10 +28,8 @@ static const struct {
 #define SWITCHES (sizeof(switches) / sizeof(switches[0]))
 
 static const struct option extras[] = {
-    {"config", required_argument, NULL, CONFIG_FILE},
-    {"check-config", no_argument, NULL, CHECK},
-    {"dump-config", no_argument, NULL, DUMP},
-    {"help", no_argument, NULL, HELP},
+    {"config", required_argument, NULL, CONFIG_FILE}, {"check-config", no_argument, NULL, CHECK},
+    {"dump-config", no_argument, NULL, DUMP},         {"help", no_argument, NULL, HELP},
     {"version", no_argument, NULL, VERSION},
 };
 

@@ -24,18 +24,19 @@ struct show {
 
 static void usage(FILE *to)
 {
-    fprintf(to,
-            "Usage: tapstack [--socket PATH] config [-cv] [--json] [PATTERN]...\n"
-            "\n"
-            "Show the daemon's settings in force and where each came from.\n"
-            "PATTERN is a name, a part of one, or has * and ? (mtu, retries, user*, 'tcp_*mem*');\n"
-            "names of sections count too. The policy table is shown to root and the daemon's user.\n"
-            "\n"
-            "  -c, --changed  only what is not the default\n"
-            "  -v, --verbose  what each one does, its type, range, unit, default, and whether a\n"
-            "                 reload can change it\n"
-            "  -j, --json     a JSON array of objects\n"
-            "  -h, --help     show this help\n");
+    fprintf(
+        to,
+        "Usage: tapstack [--socket PATH] config [-cv] [--json] [PATTERN]...\n"
+        "\n"
+        "Show the daemon's settings in force and where each came from.\n"
+        "PATTERN is a name, a part of one, or has * and ? (mtu, retries, user*, 'tcp_*mem*');\n"
+        "names of sections count too. The policy table is shown to root and the daemon's user.\n"
+        "\n"
+        "  -c, --changed  only what is not the default\n"
+        "  -v, --verbose  what each one does, its type, range, unit, default, and whether a\n"
+        "                 reload can change it\n"
+        "  -j, --json     a JSON array of objects\n"
+        "  -h, --help     show this help\n");
 }
 
 static bool matches(const char *pattern, const char *text)
@@ -123,8 +124,7 @@ static json_t *json_origin(uint32_t source, uint32_t line, const char *file)
                                         [WIRE_FROM_SET] = "set"};
     json_t *from = json_object();
 
-    json_object_set_new(from, "source",
-                        json_string(source <= WIRE_FROM_SET ? words[source] : "?"));
+    json_object_set_new(from, "source", json_string(source <= WIRE_FROM_SET ? words[source] : "?"));
     if (source == WIRE_FROM_FILE) {
         json_object_set_new(from, "file", json_string(file));
         json_object_set_new(from, "line", json_integer(line));

@@ -150,8 +150,10 @@ static void what_must_be_given_or_does_not_fit_together_is_told(void **state unu
         {{"address", "10.0.0.2/24"}, "--tap"},
         {{"tap", "t"}, "--address"},
         {{"tap", "t", "address", "10.0.0.2/24", "host-address", "10.0.0.2/24"}, "in use"},
-        {{"tap", "t", "address", "10.0.0.2/24", "host-address", "10.0.1.1/24"}, "different networks"},
-        {{"tap", "t", "address", "10.0.0.2/24", "host-address", "fd00::1/64"}, "different networks"},
+        {{"tap", "t", "address", "10.0.0.2/24", "host-address", "10.0.1.1/24"},
+         "different networks"},
+        {{"tap", "t", "address", "10.0.0.2/24", "host-address", "fd00::1/64"},
+         "different networks"},
         {{"tap", "t", "address", "10.0.0.2/24", "gateway", "10.0.1.1"}, "not in our network"},
         {{"tap", "t", "address", "10.0.0.2/24", "gateway", "10.0.0.2"}, "our own"},
         {{"tap", "t", "address", "10.0.0.2/24", "gateway", "10.0.0.255"}, "broadcast"},
@@ -166,9 +168,9 @@ static void what_must_be_given_or_does_not_fit_together_is_told(void **state unu
 
         assert_int_equal(config_init(&c), 0);
         for (int k = 0; k < 8 && cases[i].settings[k]; k += 2)
-            assert_int_equal(config_set(&c, cases[i].settings[k], cases[i].settings[k + 1],
-                                        somewhere, error),
-                             0);
+            assert_int_equal(
+                config_set(&c, cases[i].settings[k], cases[i].settings[k + 1], somewhere, error),
+                0);
         config_check(&c, &faults);
         assert_int_equal(faults.count, 1);
         if (!strstr(faults.list[0].text, cases[i].why))

@@ -119,8 +119,9 @@ static void all_faults_are_found_in_the_order_of_the_lines(void **state unused)
     struct faults faults;
     struct config c;
 
-    load(&c, "[tapstack]\nmtu = 1\ntap = ts7\n?\n[sysctl]\ntcp_sack = 7\ntcp_what = 1\n[nonsense]\n"
-             "x = y\n[user nobody-of-this-name]\nmemory = 1\n",
+    load(&c,
+         "[tapstack]\nmtu = 1\ntap = ts7\n?\n[sysctl]\ntcp_sack = 7\ntcp_what = 1\n[nonsense]\n"
+         "x = y\n[user nobody-of-this-name]\nmemory = 1\n",
          &faults);
     assert_int_equal(faults.count, sizeof(lines) / sizeof(lines[0]));
     for (size_t i = 0; i < faults.count; i++)
@@ -168,8 +169,10 @@ static void a_file_sets_what_it_says_and_is_remembered_for_it(void **state unuse
     unsigned part[STACK_TUNABLE_PARTS];
 
     load(&c,
-         "\xef\xbb\xbf# comment\r\n[tapstack] ; comment\ntap = ts7 ; comment\r\naddress=10.1.0.2/16\n"
-         "   offload = no\n; comment\nmtu: 9000\n[sysctl]\nnet.ipv4.ip_local_port_range_min = 61000\n"
+         "\xef\xbb\xbf# comment\r\n[tapstack] ; comment\ntap = ts7 ; "
+         "comment\r\naddress=10.1.0.2/16\n"
+         "   offload = no\n; comment\nmtu: 9000\n[sysctl]\nnet.ipv4.ip_local_port_range_min = "
+         "61000\n"
          "ip_local_port_range_max = 62000\ntcp_rmem = 4096 100000 200000\n"
          "tcp_congestion_control = reno",
          &faults);
@@ -187,7 +190,8 @@ static void a_file_sets_what_it_says_and_is_remembered_for_it(void **state unuse
     assert_int_equal(c.tunables_from[part[1]].line, 11);
     assert_int_equal(stack_tunables_get(c.tunables, "tcp_rmem_max", text, sizeof(text)), 0);
     assert_string_equal(text, "200000");
-    assert_int_equal(stack_tunables_get(c.tunables, "tcp_congestion_control", text, sizeof(text)), 0);
+    assert_int_equal(stack_tunables_get(c.tunables, "tcp_congestion_control", text, sizeof(text)),
+                     0);
     assert_string_equal(text, "reno");
     faults_free(&faults);
     config_free(&c);

@@ -266,8 +266,7 @@ static void clients_and_sockets_follow_another_policy(void **state)
     reload(f);
     assert_non_null(s->owner.rights);
     assert_int_equal(bind_to(f, fd, 8000), EACCES);
-    assert_int_equal(
-        rig_call(f->rig, WIRE_OP_SOCKET, 0, -1, &body, sizeof(body), &reply), EMFILE);
+    assert_int_equal(rig_call(f->rig, WIRE_OP_SOCKET, 0, -1, &body, sizeof(body), &reply), EMFILE);
     write_config(f, HEAD);
     reload(f);
     assert_true(told(f, WIRE_NOTICE_CHANGED, "] is gone"));

@@ -21,8 +21,7 @@ static struct rights *table;
 static int set(const char *section, const char *name, const char *value)
 {
     char error[CONFIG_ERROR] = "";
-    struct rights *r =
-        rights_section(&table, section, 1, &names_of_machine, error, sizeof(error));
+    struct rights *r = rights_section(&table, section, 1, &names_of_machine, error, sizeof(error));
     int rc = r && !*error ? rights_set(r, name, value, 0, error, sizeof(error)) : -EINVAL;
 
     assert_int_equal(rc < 0, error[0] != '\0');
