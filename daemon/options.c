@@ -101,11 +101,11 @@ static void set_given(struct config *given, const char *key, const char *value,
 
 static void apply(struct config *given, int val, const char *argument, struct faults *faults)
 {
-    if (val >= FIRST_SWITCH)
+    if (val < FIRST_SETTING + CONFIG_KEYS)
+        set_given(given, config_keys[val - FIRST_SETTING].name, argument, faults);
+    else
         set_given(given, switches[val - FIRST_SWITCH].key, switches[val - FIRST_SWITCH].value,
                   faults);
-    else
-        set_given(given, config_keys[val - FIRST_SETTING].name, argument, faults);
 }
 
 void options_overlay(struct config *c, const struct config *given)
