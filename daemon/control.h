@@ -10,6 +10,7 @@
 #ifndef TS_DAEMON_CONTROL_H
 #define TS_DAEMON_CONTROL_H
 
+#include "daemon/capture_ring.h"
 #include "daemon/poller.h"
 #include "daemon/stream.h"
 #include "ipc/codec.h"
@@ -51,6 +52,7 @@ struct control {
     struct poller *poller;
     struct streams *streams;
     struct wire_hello hello;
+    struct capture_rings *captures; /**< set by who makes it */
     struct client_list clients;
     struct dump *dumps[4];
 };

@@ -136,6 +136,12 @@ static int set_connect(struct rights *r, const char *value)
     return add_list(r->connect, &r->limits_connect, value);
 }
 
+static int set_capture(struct rights *r, const char *value)
+{
+    r->capture = !strcmp(value, "yes");
+    return r->capture || !strcmp(value, "no") ? 0 : -EINVAL;
+}
+
 static const struct {
     const char *name;
     int (*set)(struct rights *r, const char *value);
