@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Checking and running filters; see capture_filter.h. libpcap's own check knows each instruction,
- * but allows jumps backward (a program could run for ever) and does not look whether a word of
- * memory was written before it is read (it would be what our stack held): these two are ours, the
- * second as in Linux's check_load_and_stores().
+ * Checking and running filters; see capture_filter.h. libpcap's own check lets instructions pass
+ * that its interpreter does not have, allows jumps backward (a program could run for ever) and does
+ * not look whether a word of memory was written before it is read (it would be what our stack
+ * held): these three are ours, the last as in Linux's check_load_and_stores().
  */
 #include "daemon/capture_filter.h"
 
@@ -16,6 +16,65 @@ _Static_assert(sizeof(struct wire_filter) == sizeof(struct bpf_insn) &&
                    offsetof(struct wire_filter, k) == offsetof(struct bpf_insn, k) &&
                    offsetof(struct wire_filter, jt) == offsetof(struct bpf_insn, jt),
                "the same instruction");
+
+/* All that libpcap's interpreter knows: at anything else it would end the daemon by abort(3), and
+ * its own check does not look at each bit. */
+static bool is_instruction(uint16_t code)
+{
+    switch (code) {
+    case BPF_RET | BPF_K:
+    case BPF_RET | BPF_A:
+    case BPF_LD | BPF_W | BPF_ABS:
+    case BPF_LD | BPF_H | BPF_ABS:
+    case BPF_LD | BPF_B | BPF_ABS:
+    case BPF_LD | BPF_W | BPF_IND:
+    case BPF_LD | BPF_H | BPF_IND:
+    case BPF_LD | BPF_B | BPF_IND:
+    case BPF_LD | BPF_W | BPF_LEN:
+    case BPF_LDX | BPF_W | BPF_LEN:
+    case BPF_LDX | BPF_MSH | BPF_B:
+    case BPF_LD | BPF_IMM:
+    case BPF_LDX | BPF_IMM:
+    case BPF_LD | BPF_MEM:
+    case BPF_LDX | BPF_MEM:
+    case BPF_ST:
+    case BPF_STX:
+    case BPF_JMP | BPF_JA:
+    case BPF_ALU | BPF_NEG:
+    case BPF_MISC | BPF_TAX:
+    case BPF_MISC | BPF_TXA:
+        return true;
+    default:
+        break;
+    }
+    switch (code & ~BPF_X) {
+    case BPF_JMP | BPF_JEQ:
+    case BPF_JMP | BPF_JGT:
+    case BPF_JMP | BPF_JGE:
+    case BPF_JMP | BPF_JSET:
+    case BPF_ALU | BPF_ADD:
+    case BPF_ALU | BPF_SUB:
+    case BPF_ALU | BPF_MUL:
+    case BPF_ALU | BPF_DIV:
+    case BPF_ALU | BPF_MOD:
+    case BPF_ALU | BPF_AND:
+    case BPF_ALU | BPF_OR:
+    case BPF_ALU | BPF_XOR:
+    case BPF_ALU | BPF_LSH:
+    case BPF_ALU | BPF_RSH:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool knows_all(const struct wire_filter *program, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (!is_instruction(program[i].code))
+            return false;
+    return true;
+}
 
 static bool jumps_forward(const struct wire_filter *program, uint32_t n)
 {
@@ -61,8 +120,9 @@ int capture_filter_set(struct capture_filter *f, const struct wire_filter *progr
     f->count = count;
     if (count == 0)
         return 0;
-    /* the first of them sees to it that places and jumps are within bounds */
-    return bpf_validate((const struct bpf_insn *)f->program, (int)count) &&
+    /* the second of them sees to it that places and jumps are within bounds */
+    return knows_all(f->program, count) &&
+                   bpf_validate((const struct bpf_insn *)f->program, (int)count) &&
                    jumps_forward(f->program, count) && reads_what_it_wrote(f->program, count)
                ? 0
                : -EINVAL;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define SECOND_NS 1000000000ull
+#define BUFFER    (256 * 1024)
 
 static bool is_series(const struct savefile *s)
 {
@@ -66,6 +67,7 @@ static int open_next(struct savefile *s, uint64_t ns)
         errno = error;
         return -1;
     }
+    setvbuf(s->file, NULL, _IOFBF, BUFFER);
     s->began_ns = 0;
     s->bytes = format_begin(s);
     return savefile_flush(s);
