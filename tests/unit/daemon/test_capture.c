@@ -81,11 +81,13 @@ static void hostile_filters_are_refused(void **state)
     assert_int_equal(take(many, WIRE_FILTER_MAX + 1), -EINVAL);
 }
 
+static uint16_t codes[256];
+static unsigned n_codes;
+
 /* Each of the 65,536 codes is refused, or libpcap's interpreter has it: no abort(3). */
 static void what_is_taken_can_be_run(void **state)
 {
     static const uint8_t frame[60];
-    unsigned taken = 0;
 
     (void)state;
     for (uint32_t code = 0; code <= UINT16_MAX; code++) {
@@ -93,9 +95,37 @@ static void what_is_taken_can_be_run(void **state)
                  RETURN(1)) < 0)
             continue;
         (void)capture_filter_pass(&filter, frame, sizeof(frame));
+        assert_true(n_codes < 256);
+        codes[n_codes++] = (uint16_t)code;
+    }
+    assert_int_equal(n_codes, 2 + 9 + 4 + 2 + 1 + 4 * 2 + 10 * 2 + 1 + 2);
+}
+
+/* Programs of these with random operands: those that are taken end, within bounds (as the
+ * sanitizers see it). */
+static void random_programs_end(void **state)
+{
+    static uint8_t frame[100];
+    struct wire_filter program[12];
+    unsigned taken = 0;
+
+    (void)state;
+    srand(1);
+    for (int round = 0; round < 300000; round++) {
+        for (unsigned i = 0; i < 12; i++) {
+            unsigned r = (unsigned)rand();
+
+            program[i] = J(codes[(unsigned)rand() % n_codes], r >> 8 & 3, r >> 10 & 3,
+                           r & 0xf0000 ? r >> 20 & 15 : 0u - (r >> 20 & 255));
+        }
+        program[11] = RETURN(1);
+        if (take(program, 12) < 0)
+            continue;
+        (void)capture_filter_pass(&filter, frame, (uint32_t)rand() % sizeof(frame));
         taken++;
     }
-    assert_int_equal(taken, 2 + 9 + 4 + 2 + 1 + 4 * 2 + 10 * 2 + 1 + 2);
+    print_message("%u programs were taken\n", taken);
+    assert_true(taken > 1000);
 }
 
 static void what_libpcap_compiles_is_taken_and_chooses(void **state)
@@ -447,6 +477,7 @@ int main(void)
         cmocka_unit_test(sound_filters_are_taken),
         cmocka_unit_test(hostile_filters_are_refused),
         cmocka_unit_test(what_is_taken_can_be_run),
+        cmocka_unit_test(random_programs_end),
         cmocka_unit_test(what_libpcap_compiles_is_taken_and_chooses),
         with_captures(frames_come_with_time_direction_and_length),
         with_captures(each_capture_has_its_own_filter_and_direction),
