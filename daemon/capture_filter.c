@@ -116,10 +116,10 @@ int capture_filter_set(struct capture_filter *f, const struct wire_filter *progr
 {
     if (count > WIRE_FILTER_MAX)
         return -EINVAL;
-    memcpy(f->program, program, count * sizeof(*program));
     f->count = count;
     if (count == 0)
         return 0;
+    memcpy(f->program, program, count * sizeof(*program));
     /* the second of them sees to it that places and jumps are within bounds */
     return knows_all(f->program, count) &&
                    bpf_validate((const struct bpf_insn *)f->program, (int)count) &&

@@ -76,16 +76,18 @@ static struct row *rows_of(const struct ss_sockets *now, const struct ss_sockets
 static void print_row(const struct row *r, int columns)
 {
     const struct ss_socket *s = r->now;
-    char local[ADDRESS_TEXT], remote[ADDRESS_TEXT], rtt[24] = "-", line[512];
+    char local[ADDRESS_TEXT], remote[ADDRESS_TEXT], rtt[24] = "-", cwnd[16] = "-", line[512];
     char sent[16], received[16], again[16], segments[16];
 
     if (s->tcp.rtt)
         snprintf(rtt, sizeof(rtt), "%.3g", s->tcp.rtt / 1e3);
-    snprintf(line, sizeof(line), "%-11s %21s %21s %7s %7s %6s %6s %7s %6u %8u %8u %s%s",
+    if (s->wire.state != SS_LISTEN)
+        snprintf(cwnd, sizeof(cwnd), "%u", s->tcp.snd_cwnd);
+    snprintf(line, sizeof(line), "%-11s %21s %21s %7s %7s %6s %6s %7s %6s %8u %8u %s%s",
              s->wire.state_name, ss_local(&s->wire, local), ss_peer(&s->wire, remote),
              watch_rate(r->sent, sent), watch_rate(r->received, received),
-             watch_rate(r->segments, segments), watch_rate(r->retransmitted, again), rtt,
-             s->tcp.snd_cwnd, s->wire.recv_queue, s->wire.send_queue,
+             watch_rate(r->segments, segments), watch_rate(r->retransmitted, again), rtt, cwnd,
+             s->wire.recv_queue, s->wire.send_queue,
              s->holders.count ? s->holders.list[0].name : "", s->holders.count > 1 ? ",..." : "");
     printf("%.*s\n", columns, line);
 }
@@ -102,7 +104,7 @@ static void print_frame(const struct row *rows, size_t n)
         received += rows[i].received;
     }
     watch_frame();
-    printf("%zu sockets, sending %sB/s, receiving %sB/s\n", n, watch_rate(sent, a),
+    printf("Sockets: %zu, sending %sB/s, receiving %sB/s\n", n, watch_rate(sent, a),
            watch_rate(received, b));
     snprintf(line, sizeof(line), "%-11s %21s %21s %7s %7s %6s %6s %7s %6s %8s %8s %s", "State",
              "Local Address:Port", "Peer Address:Port", "Send/s", "Recv/s", "Segs/s", "Rexm/s",
