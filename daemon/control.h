@@ -10,6 +10,7 @@
 #ifndef TS_DAEMON_CONTROL_H
 #define TS_DAEMON_CONTROL_H
 
+#include "daemon/capture_ring.h"
 #include "daemon/poller.h"
 #include "daemon/stream.h"
 #include "ipc/codec.h"
@@ -56,6 +57,7 @@ struct control {
     struct wire_hello hello;
     struct settings *settings; /**< set by the caller before the first request */
     struct reload *reload;     /**< the same */
+    struct capture_rings *captures; /**< set by who makes it */
     struct client_list clients;
     struct dump *dumps[4];
 };

@@ -59,12 +59,13 @@ static void collect(void *ctx, const struct sock_info *info)
 static const struct {
     const char *name, *help;
     size_t offset;
-    bool wide;
+    bool wide, counts;
 } gauges[] = {
-#define GAUGE(field, wide, help)                                                                   \
+#define USAGE(field, wide, counts, help)                                                           \
     {                                                                                              \
-        "usage_" #field, help, offsetof(struct stack_usage, field), wide                           \
+        "usage_" #field, help, offsetof(struct stack_usage, field), wide, counts                   \
     }
+#define GAUGE(field, wide, help) USAGE(field, wide, false, help)
     GAUGE(memory_used, true, "bytes of buffers and connections in use"),
     GAUGE(memory_limit, true, "bytes of buffers and connections allowed"),
     GAUGE(sockets, false, "sockets that a program has"),
@@ -72,8 +73,8 @@ static const struct {
     GAUGE(orphans, false, "connections that no program has any more"),
     GAUGE(requests, false, "half-open connections"),
     GAUGE(time_wait, false, "TIME-WAIT records"),
-    GAUGE(tx_frames, true, "frames sent"),
-    GAUGE(rx_frames, true, "frames received"),
+    USAGE(tx_frames, true, true, "frames sent"),
+    USAGE(rx_frames, true, true, "frames received"),
 };
 #define GAUGES (sizeof(gauges) / sizeof(gauges[0]))
 
@@ -107,6 +108,7 @@ static void counter(const struct dump *d, size_t i, struct wire_counter *out)
     } else {
         i -= CNT_COUNT + (size_t)STAT_COUNT;
         out->value = gauge(d, i);
+        out->kind = gauges[i].counts ? WIRE_COUNTER : WIRE_GAUGE;
         name = gauges[i].name;
         help = gauges[i].help;
     }

@@ -91,6 +91,7 @@ static bool one_round(struct loop *l)
     ready = streams_run(l->streams);
     rings = ringports_run(l->streams);
     output(l, now);
+    captures_round(&l->device->captures);
     poller_bury(l->poller);
     stats_add(STAT_loop_rounds, 1);
     /* Telling programs made the core do something, or streams asked for another turn. */
@@ -261,16 +262,15 @@ static void timer_event(uv_poll_t *h, int status, int events)
 static void slow_event(uv_timer_t *h)
 {
     struct loop *l = h->data;
-    bool rings;
+    bool file = captures_flush(&l->device->captures), rings;
 
-    capture_flush(l->device->capture);
     control_tick(l->control);
     l->streams->now = loop_now();
     rings = ringports_tick(l->streams);
     l->timer_due = true; /* that may have given the core something to send */
     if (l->control->paused || l->control->held)
         uv_timer_start(h, slow_event, PAUSED_MS, SLOW_MS);
-    else if (!l->device->capture && !rings)
+    else if (!file && !rings)
         uv_timer_stop(h);
 }
 
@@ -279,7 +279,7 @@ static void flush_event(uv_signal_t *h, int signum)
     struct loop *l = h->data;
 
     (void)signum;
-    capture_flush(l->device->capture);
+    (void)captures_flush(&l->device->captures);
 }
 
 static void hup_event(uv_signal_t *h, int signum)

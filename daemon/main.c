@@ -4,7 +4,8 @@
  * side of it, capture, the core, giving up privileges, the event loop. What goes wrong before the
  * loop is one line on stderr and exit status 1; a mistake in the settings is exit status 2.
  */
-#include "daemon/capture.h"
+#include "daemon/capture_file.h"
+#include "daemon/capture_ring.h"
 #include "daemon/config.h"
 #include "daemon/control.h"
 #include "daemon/device.h"
@@ -37,6 +38,8 @@ struct daemon {
     struct sockfile sockfile;
     int control_fd;
     struct device device;
+    struct capture_file *capture_file; /* or NULL */
+    struct capture_rings capture_rings;
     struct stack *stack;
     struct poller poller;
     struct reaper *reaper;
@@ -95,7 +98,7 @@ static int start_device(struct daemon *d)
     if (rc == 0)
         rc = tap_ops.set_up(d->device.dev, &nc);
     if (rc == 0 && c->capture[0])
-        rc = capture_open(c->capture, &d->device.capture);
+        rc = capture_file_open(&d->device.captures, c->capture, &d->capture_file);
     return rc;
 }
 
@@ -152,6 +155,8 @@ static int start_streams(struct daemon *d)
         return failed("cannot start", rc);
     rc = control_init(&d->control, d->control_fd, &d->poller, &d->streams, &hello);
     d->control_fd = -1;
+    d->capture_rings = (struct capture_rings){.all = &d->device.captures, .poller = &d->poller};
+    d->control.captures = &d->capture_rings;
     return rc < 0 ? failed("cannot watch the control socket", rc) : 0;
 }
 
@@ -229,12 +234,14 @@ static void stop(struct daemon *d)
         control_destroy(&d->control);
     if (d->streams.stack)
         streams_destroy(&d->streams);
+    capture_rings_end(&d->capture_rings);
     if (d->poller.fd >= 0)
         poller_destroy(&d->poller);
     if (d->control_fd >= 0)
         close(d->control_fd);
     stack_free(d->stack);
-    capture_close(d->device.capture);
+    capture_file_close(d->capture_file);
+    captures_destroy(&d->device.captures);
     if (d->device.dev)
         d->device.ops->close(d->device.dev);
     reaper_free(d->reaper);
@@ -260,6 +267,7 @@ static int start_and_run(struct daemon *d)
     int status = 1;
 
     log_set_level((enum log_level)d->settings.running.log_level);
+    captures_init(&d->device.captures);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     if (start(d) == 0)

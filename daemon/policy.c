@@ -242,3 +242,8 @@ bool policy_admin(const struct policy *p, uid_t uid)
 {
     return uid == 0 || uid == p->own;
 }
+
+bool policy_capture(const struct policy *p, const struct policy_owner *o)
+{
+    return policy_admin(p, o->uid) || (o->rights && o->rights->capture);
+}

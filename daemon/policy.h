@@ -60,6 +60,10 @@ void policy_give_client(struct policy *p, uid_t uid);
 /** May this user change how the daemon works? Root may, and who the daemon was started as. */
 bool policy_admin(const struct policy *p, uid_t uid);
 
+/** May this process see everybody's frames? Those who may change how the daemon works, and whom the
+ * table names. */
+bool policy_capture(const struct policy *p, const struct policy_owner *o);
+
 /** Who is at the other end of this control connection? false: it does not tell. */
 bool policy_who(const struct policy *p, int fd, struct policy_owner *out);
 

@@ -159,6 +159,12 @@ static int set_connect(struct rights *r, const char *value)
     return add_list(r->connect, &r->limits_connect, value);
 }
 
+static int set_capture(struct rights *r, const char *value)
+{
+    r->capture = !strcmp(value, "yes");
+    return r->capture || !strcmp(value, "no") ? 0 : -EINVAL;
+}
+
 static int (*const setters[RIGHTS])(struct rights *r, const char *value) = {
 #define RIGHT(name, argument, least, most, unit, help) set_##name,
 #include "daemon/rights.def"
@@ -199,6 +205,8 @@ static void inherit(struct rights *r, const struct rights *from)
         r->connections = from->connections;
     if (!r->memory)
         r->memory = from->memory;
+    if (!r->lines[RIGHT_capture])
+        r->capture = from->capture;
 }
 
 static const struct rights *of_everybody(const struct rights *table)
@@ -234,6 +242,10 @@ void rights_format(const struct rights *r, enum rights_key key, char *out, size_
     case RIGHT_memory:
         if (r->memory)
             number_format(r->memory, out, room);
+        break;
+    case RIGHT_capture:
+        if (r->capture || r->lines[RIGHT_capture])
+            snprintf(out, room, "%s", r->capture ? "yes" : "no");
         break;
     case RIGHTS:
         break;

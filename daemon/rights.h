@@ -8,6 +8,7 @@
  *   bind = :80, :443                 connect = 10.0.0.0/8:80
  *   connect = 10.0.0.0/8             connections = 100
  *   memory = 64M                     memory = 4M
+ *   capture = yes
  *
  * The first section of a user wins over those of his groups, of which the first one counts. `bind`
  * and `connect` are lists as in ipc/scope.h; without one of them, and for who has no section, the
@@ -47,6 +48,7 @@ struct rights {
     bool limits_bind, limits_connect;
     char bind[RIGHTS_LIST_ROOM], connect[RIGHTS_LIST_ROOM];
     uint32_t connections; /**< 0: the default */
+    bool capture;         /**< may see the frames of everybody */
     uint64_t memory;      /**< bytes for connections and their buffers; 0: no limit but the whole */
 };
 

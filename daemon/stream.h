@@ -105,6 +105,7 @@ struct stream {
     uint8_t peeks; /**< messages behind `skip` */
     struct policy_owner owner;
     uint64_t cookie; /**< of the program's end */
+    uint64_t inode;  /**< the same: how /proc names it */
     int error;       /**< why it died */
 
     size_t skip;    /**< bytes at the head of our queue that are no news */

@@ -5,6 +5,7 @@
  */
 #include "client/cli/cli.h"
 #include "client/cli/daemon.h"
+#include "client/cli/options.h"
 #include "client/lib/control.h"
 
 #include <ctype.h>
@@ -20,9 +21,8 @@ static void get_usage(FILE *to)
     fprintf(to, "Usage: tapstack [--socket PATH] get [-v] [NAME]...\n"
                 "\n"
                 "Show tunables of the daemon (all of them without a NAME), by their sysctl names.\n"
-                "\n"
-                "  -v, --verbose  what each one does, its unit and range\n"
-                "  -h, --help     show this help\n");
+                "\n");
+    cli_options_help(to, "get");
 }
 
 static void set_usage(FILE *to)
@@ -120,13 +120,11 @@ static int get_all(bool verbose)
 
 int get_main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"verbose", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'}, {0}};
     bool verbose = false;
     int c, status = 0;
 
     optind = 0;
-    while ((c = getopt_long(argc, argv, "vh", options, NULL)) != -1) {
+    while ((c = cli_getopt("get", argc, argv)) != -1) {
         switch (c) {
         case 'v':
             verbose = true;

@@ -73,6 +73,14 @@ enum tcp_stop {
 };
 const char *tcp_stop_name(unsigned stop);
 
+/** Where a connection's bytes lie, and who pays for it; all in bytes. */
+struct sock_memory {
+    uint32_t sndbuf, rcvbuf;             /**< SO_SNDBUF, SO_RCVBUF: what may be used */
+    uint32_t send_extents, recv_extents; /**< what the two streams hold of the stack's memory */
+    uint32_t out_of_order;
+    uint64_t account_used, account_limit; /**< of its owner, all connections; 0: no limit */
+};
+
 struct sock_info {
     uint8_t state;   /**< enum tcp_state */
     bool has_handle; /**< a program's descriptor refers to it (false: orphan, half open, TIME-WAIT)
@@ -85,6 +93,9 @@ struct sock_info {
     uint64_t timer_us;   /**< time until the next timer, 0 for none */
     const char *timer;   /**< its name as ss(8) writes it: "on", "keepalive", "timewait", "persist";
                             NULL for none */
+    bool dual;           /**< an unbound address that stands for IPv4 and IPv6 */
+    const char *congestion; /**< the algorithm as TCP_CONGESTION names it; NULL: none */
+    struct sock_memory memory;
     struct sock_tcp_info tcp;
     uint64_t stops[TCP_STOP_COUNT];
 };
