@@ -117,7 +117,7 @@ static void flatten(struct capture *c, const struct frame *f)
     whole.csum = FRAME_CSUM_PARTIAL;
     whole.csum_start = f->csum_start;
     whole.csum_offset = f->csum_offset;
-    frame_complete_csum(&whole);
+    frame_complete_csum(&whole, NULL);
 }
 
 void capture_frame(struct capture *c, const struct frame *f)
