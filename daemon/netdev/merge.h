@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading from a device without offload: one readv(2) a frame, consecutive segments of one
+/* Reading from a device without offload: one read(2) a frame, consecutive segments of one
  * connection merged (proto/frame_merge.c). */
 #ifndef TS_DAEMON_NETDEV_MERGE_H
 #define TS_DAEMON_NETDEV_MERGE_H
