@@ -430,7 +430,7 @@ FUZZ_SAN      := address,undefined
 # The world around the stack, its check of itself (a walk through hash tables after every event), and
 # arithmetic without branches of interest, is not what is explored.
 FUZZ_QUIET    := $(addprefix tests/fuzz/,world.c peer.c receiver.c seeds.c) proto/stack_check.c \
-                 $(addprefix proto/base/,checksum.c hash.c siphash.c rng.c)
+                 $(addprefix proto/base/,checksum.c checksum_x86.c hash.c siphash.c rng.c)
 FUZZ_WORLD    := $(addprefix tests/fuzz/,world.c peer.c receiver.c)
 
 fuzz_frame_src    := $(PROTO_SRC) $(FUZZ_WORLD) tests/fuzz/fuzz_frame.c
