@@ -12,9 +12,11 @@
 VERSION := 0.1.0
 SOMAJOR := 0
 
-PREFIX  ?= /usr/local
-LIBDIR  ?= lib
-DESTDIR ?=
+PREFIX     ?= /usr/local
+LIBDIR     ?= lib
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+SYSCONFDIR ?= /etc
+DESTDIR    ?=
 
 SHELL         := /bin/bash
 .SHELLFLAGS   := -ec
@@ -181,7 +183,7 @@ $(1): FORCE
 	@printf '%s\n' $$(call quote,$(2)) | cmp -s - $$@ || printf '%s\n' $$(call quote,$(2)) >$$@
 endef
 $(eval $(call stamp,$(BUILD)/flags,$$(CC) $$(COMPILE) $$(SANFLAGS) / $$(PLAINFLAGS) / $$(LINK)))
-$(eval $(call stamp,$(BUILD)/paths,$$(VERSION) $$(PREFIX) $$(LIBDIR)))
+$(eval $(call stamp,$(BUILD)/paths,$$(VERSION) $$(PREFIX) $$(LIBDIR) $$(SYSCONFDIR)))
 $(eval $(call stamp,$(BUILD)/sources,$$(ROOM_SRC) $$(filter-out $$(TEST_MAIN),$$(TEST_SRC))))
 .PHONY: FORCE
 FORCE:
@@ -325,10 +327,13 @@ $(GO_WEB) $(GO_NET):
 $(call prog,$(NET_MAIN)): $(BUILD)/%: $(PLAIN_DIR)/%.o $(BUILD)/libnet.a
 	$(call link,-lpthread,$(PLAINFLAGS))
 
+# A line @INCLUDE FILE@ stands for that file beside it.
+$(BUILD)/systemd/tapstackd.service $(BUILD)/systemd/tapstackd@.service: systemd/sandbox.inc
 $(BUILD)/%: %.in $(BUILD)/paths
 	@mkdir -p $(@D)
 	$(say) GEN $@
-	$(Q)sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' $< >$@
+	$(Q)sed -e '/^@INCLUDE \(.*\)@$$/{s//cat $(<D)\/\1/e' -e '}' -e 's|@VERSION@|$(VERSION)|g' \
+	    -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' $< >$@
 
 # ---------------------------------------------------------------------------------------- tests
 
@@ -516,7 +521,7 @@ deps: ## Install the Debian packages that the build and the tests need, if any i
 libdir   := $(PREFIX)/$(LIBDIR)
 pkglib   := $(libdir)/tapstack
 docdir   := $(PREFIX)/share/doc/tapstack
-unitdir  := $(PREFIX)/lib/systemd/system
+unitdir  := $(UNITDIR)
 MAN      := $(foreach n,1 3 5 7 8,$(wildcard docs/man/*.$(n)))
 UNIT_EXT := service socket target timer slice
 UNITS    := $(foreach e,$(UNIT_EXT),$(wildcard systemd/*.$(e)) \

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Start and stop. In this order: settings, control socket (one daemon per path), TAP and the host's
- * side of it, capture, the core, giving up privileges, the event loop. What goes wrong before the
+ * Start and stop. In this order: settings, control socket (one daemon per path, or the service
+ * manager's), TAP and the host's side of it, capture, the core, giving up privileges, the event loop. What goes wrong before the
  * loop is one line on stderr and exit status 1; a mistake in the settings is exit status 2.
  */
+#include "daemon/activation.h"
 #include "daemon/capture.h"
 #include "daemon/config.h"
 #include "daemon/control.h"
@@ -11,6 +12,7 @@
 #include "daemon/log.h"
 #include "daemon/loop.h"
 #include "daemon/netdev/link.h"
+#include "daemon/notify.h"
 #include "daemon/options.h"
 #include "daemon/poller.h"
 #include "daemon/policy.h"
@@ -28,9 +30,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#define STATUS_ROOM 240
+
 struct daemon {
     struct config config;
     struct privileges_user user;
+    struct notify notify;
     struct sockfile sockfile;
     int control_fd;
     struct device device;
@@ -170,19 +175,33 @@ static int start_loop(struct daemon *d)
     d->loop.streams = &d->streams;
     d->loop.control = &d->control;
     d->loop.sockfile = &d->sockfile;
+    d->loop.notify = &d->notify;
     rc = loop_init(&d->loop);
     return rc < 0 ? failed("cannot make the event loop", rc) : 0;
 }
 
+/* The service manager's socket, or one of our own. */
+static int start_socket(struct daemon *d)
+{
+    const struct config *c = &d->config;
+    gid_t group = c->has_socket_group ? c->socket_group : (gid_t)-1;
+
+    d->control_fd = activation_socket(c->socket);
+    if (d->control_fd >= 0) {
+        sockfile_adopt(&d->sockfile, d->control_fd);
+        return 0;
+    }
+    if (d->control_fd == -ENOENT)
+        d->control_fd = sockfile_claim(&d->sockfile, c->socket);
+    if (d->control_fd < 0)
+        return d->control_fd;
+    return sockfile_permit(&d->sockfile, c->socket_mode, group);
+}
+
 static int start(struct daemon *d)
 {
-    if (privileges_find_user(d->config.user, &d->user) < 0)
-        return -1;
-    d->control_fd = sockfile_claim(&d->sockfile, d->config.socket);
-    if (d->control_fd < 0 ||
-        sockfile_permit(&d->sockfile, d->config.socket_mode,
-                        d->config.has_socket_group ? d->config.socket_group : (gid_t)-1) < 0 ||
-        start_device(d) < 0 || start_core(d) < 0)
+    if (notify_open(&d->notify) < 0 || privileges_find_user(d->config.user, &d->user) < 0 ||
+        start_socket(d) < 0 || start_device(d) < 0 || start_core(d) < 0)
         return -1;
     if (d->user.change)
         sockfile_give(&d->sockfile, d->user.uid,
@@ -218,25 +237,29 @@ static void stop(struct daemon *d)
     policy_destroy(&d->policy);
     rights_free(&d->config.rights);
     sockfile_remove(&d->sockfile);
+    notify_close(&d->notify);
 }
 
 static int run(struct daemon *d)
 {
-    char address[IP_ADDR_TEXT];
+    char address[IP_ADDR_TEXT], status[STATUS_ROOM];
 
-    log_info("%s: %s on %s, MTU %u%s; serving %s", TAPSTACK_VERSION,
+    snprintf(status, sizeof(status), "%s on %s, MTU %u%s; serving %s",
              ip_addr_format(&d->config.address.addr, address), d->config.tap, d->config.mtu,
              d->config.offload ? "" : ", no offload", d->config.socket);
+    log_info("%s: %s", TAPSTACK_VERSION, status);
     stack_announce(d->stack, loop_now());
+    notify_ready(&d->notify, status);
     return loop_run(&d->loop);
 }
 
 int main(int argc, char **argv)
 {
     static struct daemon d = {
-        .control_fd = -1, .poller.fd = -1, .sockfile = {.fd = -1, .lock = -1}};
+        .control_fd = -1, .poller.fd = -1, .notify.fd = -1, .sockfile = {.fd = -1, .lock = -1}};
     int status = 1;
 
+    log_find_journal();
     switch (options_parse(argc, argv, &d.config)) {
     case OPTIONS_DONE:
         return 0;
