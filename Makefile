@@ -398,6 +398,10 @@ cycles: deps all tests ## Make and close CYCLES=1000000 connections, in both rol
 check-platform: deps tests ## Run tests/platform only (what we rely on in the kernel)
 	@$(RUN_TESTS) platform
 
+.PHONY: check-systemd
+check-systemd: deps all ## Boot a systemd in a container; install, run, upgrade and remove the service there
+	@tests/systemd/service
+
 check-valgrind: deps tests ## Run the unit and simulator suites under valgrind
 	@$(RUN_TESTS) -w $(call quote,$(MEMCHECK)) unit daemon sim
 
@@ -510,7 +514,8 @@ PACKAGES := build-essential pkg-config libuv1-dev libcap-dev libpcap-dev libcmoc
             iperf3 netcat-openbsd wget curl procps ethtool python3 valgrind strace clang-format \
             cppcheck shellcheck util-linux clang libclang-rt-14-dev llvm golang-go busybox-static \
             nginx-light wrk apache2-utils redis-server redis-tools postgresql postgresql-contrib \
-            openssh-server openssh-client rsync memcached nodejs default-jdk-headless git socat
+            openssh-server openssh-client rsync memcached nodejs default-jdk-headless git socat \
+            systemd systemd-container man-db debhelper lintian fakeroot
 
 .PHONY: deps
 deps: ## Install the Debian packages that the build and the tests need, if any is missing
@@ -521,6 +526,7 @@ deps: ## Install the Debian packages that the build and the tests need, if any i
 libdir   := $(PREFIX)/$(LIBDIR)
 pkglib   := $(libdir)/tapstack
 docdir   := $(PREFIX)/share/doc/tapstack
+confdir  := $(SYSCONFDIR)/tapstack
 unitdir  := $(UNITDIR)
 MAN      := $(foreach n,1 3 5 7 8,$(wildcard docs/man/*.$(n)))
 UNIT_EXT := service socket target timer slice
@@ -537,6 +543,7 @@ INSTALLED := 755:$(BUILD)/tapstackd:$(PREFIX)/sbin/tapstackd \
              644:$(BUILD)/client/tapstack.pc:$(libdir)/pkgconfig/tapstack.pc \
              $(foreach f,$(MAN),644:$(f):$(PREFIX)/share/man/man$(subst .,,$(suffix $(f)))/$(notdir $(f))) \
              $(foreach f,$(UNITS),644:$(f):$(unitdir)/$(notdir $(f))) \
+             $(foreach d,sysusers.d tmpfiles.d,644:systemd/$(d)/tapstack.conf:$(PREFIX)/lib/$(d)/tapstack.conf) \
              $(foreach f,$(wildcard LICENSE README.md),644:$(f):$(docdir)/$(f))
 LINKED    := $(SHARED):$(libdir)/$(SONAME) $(SONAME):$(libdir)/libtapstack.so
 
@@ -549,10 +556,13 @@ install: all ## Install under DESTDIR and PREFIX (/usr/local)
 	$(foreach f,$(INSTALLED),$(Q)install -D -m $(call part,1,$(f)) $(call part,2,$(f)) \
 	    $(DESTDIR)$(call part,3,$(f))$(newline)	)
 	$(foreach f,$(LINKED),$(Q)ln -sf $(call part,1,$(f)) $(DESTDIR)$(call part,2,$(f))$(newline)	)
+	$(Q)[ -e $(DESTDIR)$(confdir)/tapstackd.conf ] || \
+	    install -D -m 644 systemd/tapstackd.conf $(DESTDIR)$(confdir)/tapstackd.conf
 	$(refresh)
 
-uninstall: ## Remove what install put there
+uninstall: ## Remove what install put there (a configuration that was changed stays)
 	$(foreach f,$(INSTALLED),$(Q)rm -f $(DESTDIR)$(call part,3,$(f))$(newline)	)
 	$(foreach f,$(LINKED),$(Q)rm -f $(DESTDIR)$(call part,2,$(f))$(newline)	)
-	$(Q)rmdir --ignore-fail-on-non-empty $(wildcard $(DESTDIR)$(pkglib) $(DESTDIR)$(docdir)) 2>/dev/null || true
+	$(Q)! cmp -s systemd/tapstackd.conf $(DESTDIR)$(confdir)/tapstackd.conf || rm -f $(DESTDIR)$(confdir)/tapstackd.conf
+	$(Q)rmdir --ignore-fail-on-non-empty $(wildcard $(addprefix $(DESTDIR),$(pkglib) $(docdir) $(confdir))) 2>/dev/null || true
 	$(refresh)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Log lines on stderr: "tapstackd: warning: text", for the journal "<4>warning: text". A line that cannot be written is lost, never
- * waited for twice. */
+/* Log lines on stderr: "tapstackd: warning: text", for the journal "<4>warning: text". A line that
+ * cannot be written is lost, never waited for twice. */
 #include "daemon/log.h"
 
 #include <stdarg.h>
@@ -22,7 +22,8 @@ static bool journal;
 
 static const struct {
     const char *word, *priority;
-} prefixes[] = {{"error: ", SD_ERR}, {"warning: ", SD_WARNING}, {"", SD_INFO}, {"debug: ", SD_DEBUG}};
+} prefixes[] = {
+    {"error: ", SD_ERR}, {"warning: ", SD_WARNING}, {"", SD_INFO}, {"debug: ", SD_DEBUG}};
 
 void log_set_level(enum log_level level)
 {
@@ -42,9 +43,9 @@ void log_find_journal(void)
 static void log_line(enum log_level level, uint32_t suppressed, const char *format, va_list args)
 {
     char line[LOG_LINE];
-    size_t n = (size_t)snprintf(line, sizeof(line), "%s%s",
-                                journal ? prefixes[level].priority : "tapstackd: ",
-                                prefixes[level].word);
+    size_t n =
+        (size_t)snprintf(line, sizeof(line), "%s%s",
+                         journal ? prefixes[level].priority : "tapstackd: ", prefixes[level].word);
     int more = vsnprintf(line + n, sizeof(line) - n - 1, format, args);
 
     if (more > 0)

@@ -38,8 +38,8 @@ struct loop {
     uv_check_t after_poll;
     uv_idle_t busy; /**< active while there is work: the loop does not sleep */
     uv_timer_t slow;
-    uv_timer_t stones; /**< until the oldest tombstone expires; not while there is none */
-    uv_timer_t rest;   /**< runs while memory is to be given back */
+    uv_timer_t stones;   /**< until the oldest tombstone expires; not while there is none */
+    uv_timer_t rest;     /**< runs while memory is to be given back */
     uv_timer_t watchdog; /**< runs while the service manager wants to hear from us */
     struct trim trim;
     struct spin spin;
@@ -48,7 +48,7 @@ struct loop {
     uint64_t armed; /**< when the timerfd fires; UINT64_MAX: it does not */
     bool device_due, poller_due, timer_due;
     bool sign_due; /**< the service manager expects a sign of life after the next round */
-    bool live; /**< there is something to destroy */
+    bool live;     /**< there is something to destroy */
     bool stopping, drained;
     uint64_t stop_at;
     int status; /**< of the process */

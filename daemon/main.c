@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Start and stop. In this order: settings, control socket (one daemon per path, or the service
- * manager's), TAP and the host's side of it, capture, the core, giving up privileges, the event loop. What goes wrong before the
- * loop is one line on stderr and exit status 1; a mistake in the settings is exit status 2.
+ * manager's), TAP and the host's side of it, capture, the core, giving up privileges, the event
+ * loop. What goes wrong before the loop is one line on stderr and exit status 1; a mistake in the
+ * settings is exit status 2.
  */
 #include "daemon/activation.h"
 #include "daemon/capture.h"

@@ -2,8 +2,8 @@
 /*
  * What the service manager is told (sd_notify(3)): ready, reloading, stopping, alive. Its socket is
  * opened before privileges are dropped, and a message that it does not take at once is lost: a
- * manager that hangs must not hold up anybody's bytes, and the system call filter needs no socket(2).
- * Without NOTIFY_SOCKET in the environment nobody is told.
+ * manager that hangs must not hold up anybody's bytes, and the system call filter needs no
+ * socket(2). Without NOTIFY_SOCKET in the environment nobody is told.
  */
 #ifndef TS_DAEMON_NOTIFY_H
 #define TS_DAEMON_NOTIFY_H
@@ -34,9 +34,9 @@ void notify_stopping(const struct notify *n);
 
 /** How often notify_alive() is to be called, in milliseconds; 0: never. */
 uint64_t notify_period_ms(const struct notify *n);
-/** Tell that we work, if we do: at `now` a turn of the event loop has ended, and after it the core's
- * next deadline is `deadline` (both in microseconds). One that has been due for a period is of a core
- * that stands still: then nothing is said. Returns whether it was. */
+/** Tell that we work, if we do: at `now` a turn of the event loop has ended, and after it the
+ * core's next deadline is `deadline` (both in microseconds). One that has been due for a period is
+ * of a core that stands still: then nothing is said. Returns whether it was. */
 bool notify_alive(const struct notify *n, uint64_t now, uint64_t deadline);
 
 #endif
