@@ -299,6 +299,28 @@ static void flush_event(uv_signal_t *h, int signum)
     capture_flush(l->device->capture);
 }
 
+static void hup_event(uv_signal_t *h, int signum)
+{
+    struct loop *l = h->data;
+
+    (void)signum;
+    (void)reload_begin(l->reload);
+}
+
+static void reload_event(uv_poll_t *h, int status, int events)
+{
+    struct loop *l = h->data;
+
+    (void)status;
+    (void)events;
+    l->streams->now = loop_now();
+    if (reload_ready(l->reload))
+        dump_reloaded(l->control, &l->reload->notices);
+    if (l->reload->reader.broken)
+        uv_poll_stop(h);
+    l->timer_due = true; /* other limits may let something go on */
+}
+
 static void stop_event(uv_signal_t *h, int signum)
 {
     struct loop *l = h->data;
@@ -347,6 +369,11 @@ static int init_handles(struct loop *l)
         rc = uv_signal_init(&l->uv, &l->on_int);
     if (rc == 0)
         rc = uv_signal_init(&l->uv, &l->on_usr1);
+    if (rc == 0)
+        rc = uv_signal_init(&l->uv, &l->on_hup);
+    if (rc == 0 && l->reload->reader.fd >= 0)
+        rc = uv_poll_init(&l->uv, &l->on_reload, l->reload->reader.fd);
+    l->on_hup.data = l->on_reload.data = l;
     l->on_device.data = l->on_poller.data = l->on_timer.data = l->after_poll.data = l;
     l->busy.data = l->slow.data = l->rest.data = l->stones.data = l->watchdog.data =
         l->on_term.data = l->on_int.data = l->on_usr1.data = l;
@@ -374,6 +401,10 @@ static int start_handles(struct loop *l)
         rc = uv_signal_start(&l->on_int, stop_event, SIGINT);
     if (rc == 0)
         rc = uv_signal_start(&l->on_usr1, flush_event, SIGUSR1);
+    if (rc == 0)
+        rc = uv_signal_start(&l->on_hup, hup_event, SIGHUP);
+    if (rc == 0 && l->reload->reader.fd >= 0)
+        rc = uv_poll_start(&l->on_reload, UV_READABLE, reload_event);
     return rc;
 }
 

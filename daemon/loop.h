@@ -13,6 +13,7 @@
 #include "daemon/device.h"
 #include "daemon/notify.h"
 #include "daemon/poller.h"
+#include "daemon/reload.h"
 #include "daemon/sockfile.h"
 #include "daemon/spin.h"
 #include "daemon/stream.h"
@@ -32,6 +33,7 @@ struct loop {
     struct control *control;
     struct sockfile *sockfile;
     const struct notify *notify;
+    struct reload *reload;
 
     uv_loop_t uv;
     uv_poll_t on_device, on_poller, on_timer;
@@ -43,7 +45,8 @@ struct loop {
     uv_timer_t watchdog; /**< runs while the service manager wants to hear from us */
     struct trim trim;
     struct spin spin;
-    uv_signal_t on_term, on_int, on_usr1;
+    uv_signal_t on_term, on_int, on_usr1, on_hup;
+    uv_poll_t on_reload; /**< while there is a process that can read the file again */
     int timer_fd;
     uint64_t armed; /**< when the timerfd fires; UINT64_MAX: it does not */
     bool device_due, poller_due, timer_due;

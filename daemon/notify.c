@@ -15,7 +15,7 @@
 
 /* He hears from us so many times in the time that he waits: one or two that are lost do no harm. */
 #define TIMES        4
-#define MESSAGE_ROOM 256
+#define MESSAGE_ROOM 384
 
 /* "/path", or "@name" in the abstract namespace. */
 static int address_of(const char *text, struct notify *n)

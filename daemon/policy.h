@@ -41,6 +41,8 @@ struct policy_owner {
  * nothing. */
 int policy_init(struct policy *p, uint32_t max_sockets, uint64_t max_files);
 void policy_destroy(struct policy *p);
+/** Another max_sockets from now on. */
+void policy_set_max_sockets(struct policy *p, uint32_t max_sockets);
 
 /** One more socket of this user: 0, -EMFILE (quota), -ENFILE (the daemon's descriptors), -ENOMEM.
  */

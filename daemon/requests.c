@@ -5,6 +5,7 @@
  */
 #include "daemon/control.h"
 
+#include "daemon/settings.h"
 #include "daemon/stats.h"
 
 #include <errno.h>
@@ -99,7 +100,7 @@ static void do_tunable(struct client *cl, const struct wire_header *h, const voi
     else if (!policy_admin(cl->control->streams->policy, cl->owner.uid))
         rc = -EPERM;
     else
-        rc = stack_tunable_set(st, t.name, t.value);
+        rc = settings_set(cl->control->settings, t.name, t.value);
     control_reply(cl, h, rc < 0 ? -rc : 0, &t, rc < 0 ? 0 : sizeof(t), -1);
 }
 
@@ -118,6 +119,8 @@ void request_plain(struct client *cl, const struct wire_header *h, const void *b
         break;
     case WIRE_OP_LIST:
     case WIRE_OP_STATS:
+    case WIRE_OP_CONFIG:
+    case WIRE_OP_RELOAD:
         dump_begin(cl, h);
         break;
     default:

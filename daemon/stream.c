@@ -555,6 +555,20 @@ void streams_stop(struct streams *all)
     }
 }
 
+void streams_policy_changed(struct streams *all)
+{
+    struct stream *s;
+
+    TAILQ_FOREACH(s, &all->list, link)
+    {
+        struct policy_owner *o = &s->owner;
+
+        o->rights = rights_again(all->policy->rights, o->uid, o->rights);
+        if (s->sock)
+            (void)sock_change_quota(s->sock, o->uid, rights_memory(o->rights));
+    }
+}
+
 void streams_abort(struct streams *all)
 {
     struct stream *s;

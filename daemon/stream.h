@@ -196,6 +196,8 @@ bool streams_run(struct streams *all);
 void streams_stop(struct streams *all);
 /** Reset what is left. */
 void streams_abort(struct streams *all);
+/** The policy table is another one: rights and quotas of all streams follow it. */
+void streams_policy_changed(struct streams *all);
 
 /** The stream whose program's end has this cookie, or NULL. */
 struct stream *stream_find(struct streams *all, uint64_t cookie);

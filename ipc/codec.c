@@ -40,6 +40,8 @@ struct body_sizes {
 #define SIZES_RING_ATTACH FIXED(struct wire_ring), NOTHING, false, true
 #define SIZES_RING_BELL   NOTHING, NOTHING, false, true
 #define SIZES_STATS       NOTHING, FIXED(struct wire_counter), true, false
+#define SIZES_CONFIG      NOTHING, FIXED(struct wire_setting), true, false
+#define SIZES_RELOAD      NOTHING, FIXED(struct wire_notice), true, false
 
 static const struct body_sizes sizes[] = {
 #define WIRE_OP(name, number, fd, help) [number] = {#name, fd, SIZES_##name},
@@ -49,6 +51,7 @@ static const struct body_sizes sizes[] = {
 
 _Static_assert(sizeof(struct wire_header) == 24, "the header is the protocol");
 _Static_assert(sizeof(struct wire_header) + sizeof(struct wire_info) <= WIRE_MAX, "fits");
+_Static_assert(sizeof(struct wire_header) + sizeof(struct wire_setting) <= WIRE_MAX, "fits");
 
 static const struct body_sizes *lookup(uint16_t op)
 {

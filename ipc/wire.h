@@ -126,6 +126,42 @@ struct wire_tunable {
     int64_t min, max; /**< reply: its range */
 };
 
+/** Where a setting came from. */
+enum wire_source { WIRE_FROM_DEFAULT, WIRE_FROM_FILE, WIRE_FROM_COMMAND_LINE, WIRE_FROM_SET };
+
+/* wire_setting.flags */
+#define WIRE_SETTING_LIVE     (1u << 0) /**< a reload puts it in force */
+#define WIRE_SETTING_RELOADED (1u << 1) /**< and one did */
+#define WIRE_SETTING_PENDING  (1u << 2) /**< a restart would give it another value */
+#define WIRE_SETTING_OLD_LINE (1u << 3) /**< `line` is one of the file before the last reload */
+
+/** CONFIG: one setting. Strings end with NUL; longer ones are cut off. */
+struct wire_setting {
+    uint32_t flags;
+    uint32_t source, line;                 /**< line: of the file */
+    uint32_t pending_source, pending_line; /**< of what a restart would put in force */
+    uint32_t reserved;
+    uint64_t least, most; /**< the range of a number; both 0: no number */
+    char section[80];     /**< of the file: "tapstack", "sysctl", "user NAME", "group NAME" */
+    char name[64];
+    char argument[16]; /**< its type, as the manual writes it */
+    char unit[16];
+    char value[1100];   /**< in force; "" for none */
+    char pending[1100]; /**< with WIRE_SETTING_PENDING */
+    char fallback[128]; /**< the default; "": the help says what holds */
+    char help[200];
+    char file[512]; /**< the configuration file; "": the daemon has none */
+};
+
+enum wire_notice_kind { WIRE_NOTICE_FAULT, WIRE_NOTICE_CHANGED, WIRE_NOTICE_RESTART };
+
+/** RELOAD: with a fault nothing has changed. */
+struct wire_notice {
+    uint32_t kind;
+    uint32_t reserved;
+    char text[1016];
+};
+
 /** What one record of a listener's descriptor says; the connection's descriptor comes with it. */
 struct wire_accept {
     uint32_t magic;
