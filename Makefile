@@ -154,7 +154,8 @@ SIM_A     := $(BUILD)/libsim.a
 LIBRARIES := $(if $(LIB_SRC),$(LIB_A) $(BUILD)/libtapstack.so) \
              $(if $(PRELOAD_SRC),$(BUILD)/libtapstack-preload.so)
 PROGRAMS  := $(if $(DAEMON_SRC),$(BUILD)/tapstackd) $(if $(CLI_SRC),$(BUILD)/tapstack)
-CONFIGURED := $(patsubst %.in,$(BUILD)/%,$(wildcard client/*.pc.in systemd/*.in))
+CONFIGURED := $(patsubst %.in,$(BUILD)/%,$(wildcard client/*.pc.in client/completion/*.in systemd/*.in)) \
+              $(BUILD)/systemd/tapstackd.conf
 PKT       := $(if $(PKT_SRC),$(BUILD)/tests/pkt/pkt)
 FAIL_ALLOC := $(PKT:pkt=fail_alloc)
 # Programs that make their own system calls: static ones of C, and Go's, however they are linked.
@@ -327,13 +328,22 @@ $(GO_WEB) $(GO_NET):
 $(call prog,$(NET_MAIN)): $(BUILD)/%: $(PLAIN_DIR)/%.o $(BUILD)/libnet.a
 	$(call link,-lpthread,$(PLAINFLAGS))
 
-# A line @INCLUDE FILE@ stands for that file beside it.
+# A line @INCLUDE FILE@ stands for that file beside it, @TUNABLES@ for the names of all tunables.
+TUNABLES = $(shell awk -F '"' '/^TCP_TUNABLE/ { print $$2 }' proto/tcp/tunables.def)
+$(BUILD)/client/completion/tapstack: proto/tcp/tunables.def
 $(BUILD)/systemd/tapstackd.service $(BUILD)/systemd/tapstackd@.service: systemd/sandbox.inc
 $(BUILD)/%: %.in $(BUILD)/paths
 	@mkdir -p $(@D)
 	$(say) GEN $@
-	$(Q)sed -e '/^@INCLUDE \(.*\)@$$/{s//cat $(<D)\/\1/e' -e '}' -e 's|@VERSION@|$(VERSION)|g' \
-	    -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' $< >$@
+	$(Q)sed -e '/^@INCLUDE \(.*\)@$$/{s||cat $(<D)/\1|e' -e '}' -e 's|@VERSION@|$(VERSION)|g' \
+	    -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' \
+	    -e 's/@TUNABLES@/$(TUNABLES)/g' $< >$@
+
+# Every setting, explained.
+$(BUILD)/systemd/tapstackd.conf: $(BUILD)/tapstackd
+	@mkdir -p $(@D)
+	$(say) GEN $@
+	$(Q)$< --dump-config >$@
 
 # ---------------------------------------------------------------------------------------- tests
 
@@ -543,6 +553,10 @@ INSTALLED := 755:$(BUILD)/tapstackd:$(PREFIX)/sbin/tapstackd \
              644:$(BUILD)/client/tapstack.pc:$(libdir)/pkgconfig/tapstack.pc \
              $(foreach f,$(MAN),644:$(f):$(PREFIX)/share/man/man$(subst .,,$(suffix $(f)))/$(notdir $(f))) \
              $(foreach f,$(UNITS),644:$(f):$(unitdir)/$(notdir $(f))) \
+             644:$(BUILD)/client/completion/tapstack:$(PREFIX)/share/bash-completion/completions/tapstack \
+             644:daemon/completion/tapstackd:$(PREFIX)/share/bash-completion/completions/tapstackd \
+             644:$(BUILD)/systemd/tapstackd.conf:$(docdir)/examples/tapstackd.conf \
+             $(foreach f,$(if $(wildcard examples),$(shell find examples -type f)),644:$(f):$(docdir)/$(f)) \
              $(foreach d,sysusers.d tmpfiles.d,644:systemd/$(d)/tapstack.conf:$(PREFIX)/lib/$(d)/tapstack.conf) \
              $(foreach f,$(wildcard LICENSE README.md),644:$(f):$(docdir)/$(f))
 LINKED    := $(SHARED):$(libdir)/$(SONAME) $(SONAME):$(libdir)/libtapstack.so
@@ -564,5 +578,5 @@ uninstall: ## Remove what install put there (a configuration that was changed st
 	$(foreach f,$(INSTALLED),$(Q)rm -f $(DESTDIR)$(call part,3,$(f))$(newline)	)
 	$(foreach f,$(LINKED),$(Q)rm -f $(DESTDIR)$(call part,2,$(f))$(newline)	)
 	$(Q)! cmp -s systemd/tapstackd.conf $(DESTDIR)$(confdir)/tapstackd.conf || rm -f $(DESTDIR)$(confdir)/tapstackd.conf
-	$(Q)rmdir --ignore-fail-on-non-empty $(wildcard $(addprefix $(DESTDIR),$(pkglib) $(docdir) $(confdir))) 2>/dev/null || true
+	$(Q)rmdir --ignore-fail-on-non-empty $(wildcard $(addprefix $(DESTDIR),$(pkglib) $(docdir)/examples $(docdir) $(confdir))) 2>/dev/null || true
 	$(refresh)
