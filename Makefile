@@ -173,7 +173,7 @@ all: $(PROTO_A) $(LIBRARIES) $(PROGRAMS) $(CONFIGURED) ## Build everything but t
 tests: $(TESTS) $(BUILD)/tests/list ## Build the test programs
 
 # Goals that install what is missing first; every object then waits for that.
-NEED_DEPS := run bench compare cycles sim-long goodput cost lint fmt check% scripts-kernel fuzz% mutants conformance
+NEED_DEPS := run bench compare cycles sim-long goodput cost lint fmt check% scripts-kernel fuzz% mutants conformance deb
 DEPS_GATE := $(if $(filter $(NEED_DEPS),$(MAKECMDGOALS)),deps)
 
 # A stamp is a file that changes only when its text does: other flags, another set of files.
@@ -408,7 +408,13 @@ cycles: deps all tests ## Make and close CYCLES=1000000 connections, in both rol
 check-platform: deps tests ## Run tests/platform only (what we rely on in the kernel)
 	@$(RUN_TESTS) platform
 
-.PHONY: check-systemd
+.PHONY: check-systemd deb check-deb
+deb: deps ## Build the Debian packages, and hold them against lintian; they are left in build/deb/
+	@debian/packages $(VERSION) build/deb
+
+check-deb: deb ## Install, use, upgrade and remove them in a container
+	@tests/systemd/packages build/deb
+
 check-systemd: deps all ## Boot a systemd in a container; install, run, upgrade and remove the service there
 	@tests/systemd/service
 
