@@ -154,8 +154,7 @@ SIM_A     := $(BUILD)/libsim.a
 LIBRARIES := $(if $(LIB_SRC),$(LIB_A) $(BUILD)/libtapstack.so) \
              $(if $(PRELOAD_SRC),$(BUILD)/libtapstack-preload.so)
 PROGRAMS  := $(if $(DAEMON_SRC),$(BUILD)/tapstackd) $(if $(CLI_SRC),$(BUILD)/tapstack)
-CONFIGURED := $(patsubst %.in,$(BUILD)/%,$(wildcard client/*.pc.in client/completion/*.in systemd/*.in)) \
-              $(BUILD)/systemd/tapstackd.conf
+CONFIGURED := $(patsubst %.in,$(BUILD)/%,$(wildcard client/*.pc.in client/completion/*.in systemd/*.in))
 PKT       := $(if $(PKT_SRC),$(BUILD)/tests/pkt/pkt)
 FAIL_ALLOC := $(PKT:pkt=fail_alloc)
 # Programs that make their own system calls: static ones of C, and Go's, however they are linked.
@@ -168,7 +167,7 @@ STATIC    := $(BUILD)/tests/net/peer-static $(BUILD)/tests/net/calls-static $(GO
 TESTS     := $(call prog,$(TEST_MAIN)) $(STATIC) $(PKT) $(FAIL_ALLOC)
 
 .PHONY: all tests
-all: $(PROTO_A) $(LIBRARIES) $(PROGRAMS) $(CONFIGURED) ## Build everything but the tests (default)
+all: $(PROTO_A) $(LIBRARIES) $(PROGRAMS) $(CONFIGURED) $(BUILD)/tapstackd.conf ## Build everything but the tests (default)
 
 tests: $(TESTS) $(BUILD)/tests/list ## Build the test programs
 
@@ -249,6 +248,11 @@ comma := ,
 
 $(BUILD)/tapstackd: $(call obj,$(DAEMON_SRC) $(IPC_SRC)) $(PROTO_A) $(BUILD)/sources
 	$(call link,$(DAEMON_LIBS) -lpthread)
+
+# The example of a configuration, from the daemon's own tables.
+$(BUILD)/tapstackd.conf: $(BUILD)/tapstackd
+	$(say) GEN $@
+	$(Q)$< --dump-config >$@
 
 $(BUILD)/tapstack: $(call obj,$(CLI_SRC)) $(LIB_A) $(BUILD)/sources
 	$(call link,$(CLI_LIBS) -lpthread)
@@ -338,12 +342,6 @@ $(BUILD)/%: %.in $(BUILD)/paths
 	$(Q)sed -e '/^@INCLUDE \(.*\)@$$/{s||cat $(<D)/\1|e' -e '}' -e 's|@VERSION@|$(VERSION)|g' \
 	    -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' \
 	    -e 's/@TUNABLES@/$(TUNABLES)/g' $< >$@
-
-# Every setting, explained.
-$(BUILD)/systemd/tapstackd.conf: $(BUILD)/tapstackd
-	@mkdir -p $(@D)
-	$(say) GEN $@
-	$(Q)$< --dump-config >$@
 
 # ---------------------------------------------------------------------------------------- tests
 
@@ -556,12 +554,12 @@ INSTALLED := 755:$(BUILD)/tapstackd:$(PREFIX)/sbin/tapstackd \
              644:$(LIB_A):$(libdir)/libtapstack.a \
              755:$(BUILD)/libtapstack-preload.so:$(pkglib)/libtapstack-preload.so \
              644:client/include/tapstack.h:$(PREFIX)/include/tapstack.h \
+             644:$(BUILD)/tapstackd.conf:$(docdir)/examples/tapstackd.conf \
              644:$(BUILD)/client/tapstack.pc:$(libdir)/pkgconfig/tapstack.pc \
              $(foreach f,$(MAN),644:$(f):$(PREFIX)/share/man/man$(subst .,,$(suffix $(f)))/$(notdir $(f))) \
              $(foreach f,$(UNITS),644:$(f):$(unitdir)/$(notdir $(f))) \
              644:$(BUILD)/client/completion/tapstack:$(PREFIX)/share/bash-completion/completions/tapstack \
              644:daemon/completion/tapstackd:$(PREFIX)/share/bash-completion/completions/tapstackd \
-             644:$(BUILD)/systemd/tapstackd.conf:$(docdir)/examples/tapstackd.conf \
              $(foreach f,$(if $(wildcard examples),$(shell find examples -type f)),644:$(f):$(docdir)/$(f)) \
              $(foreach d,sysusers.d tmpfiles.d,644:systemd/$(d)/tapstack.conf:$(PREFIX)/lib/$(d)/tapstack.conf) \
              $(foreach f,$(wildcard LICENSE README.md),644:$(f):$(docdir)/$(f))

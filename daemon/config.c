@@ -18,8 +18,16 @@ enum { RESTART, LIVE };
 
 const struct config_key config_keys[CONFIG_KEYS] = {
 #define OPTION(key, id, type, argument, def, least, most, unit, when, help)                        \
-    {#key, argument, def,          unit,                       help,                               \
-     least, most,    when == LIVE, offsetof(struct config, id), sizeof(((struct config *)0)->id)},
+    {#key,                                                                                         \
+     argument,                                                                                     \
+     def,                                                                                          \
+     unit,                                                                                         \
+     help,                                                                                         \
+     least,                                                                                        \
+     most,                                                                                         \
+     when == LIVE,                                                                                 \
+     offsetof(struct config, id),                                                                  \
+     sizeof(((struct config *)0)->id)},
 #define SWITCH(option, key, value, help)
 #include "daemon/config.def"
 #undef OPTION

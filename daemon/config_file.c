@@ -255,7 +255,7 @@ int config_file_read(const char *path, char **text, size_t *len)
     return 0;
 }
 
-void config_file_load(struct config *c, struct faults *faults)
+bool config_file_load(struct config *c, struct faults *faults)
 {
     char *text;
     size_t len;
@@ -263,8 +263,9 @@ void config_file_load(struct config *c, struct faults *faults)
 
     if (rc < 0) {
         faults_add(faults, 0, "cannot read %.150s: %s", c->path, strerror(-rc));
-        return;
+        return false;
     }
     config_file_parse(c, text, len, faults);
     free(text);
+    return true;
 }

@@ -20,7 +20,8 @@ int config_file_read(const char *path, char **text, size_t *len);
 /** What such bytes say, put into `c`. Adds to the faults; with one the values are of no use. */
 void config_file_parse(struct config *c, const char *text, size_t len, struct faults *faults);
 
-/** Both, for the file that `c` names (`path`). One that cannot be read is a fault as well. */
-void config_file_load(struct config *c, struct faults *faults);
+/** Both, for the file that `c` names (`path`). One that cannot be read is a fault as well; false.
+ */
+bool config_file_load(struct config *c, struct faults *faults);
 
 #endif

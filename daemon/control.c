@@ -62,8 +62,7 @@ void control_policy_changed(struct control *c)
 {
     struct client *cl;
 
-    TAILQ_FOREACH(cl, &c->clients, link)
-    {
+    for (cl = TAILQ_FIRST(&c->clients); cl; cl = TAILQ_NEXT(cl, link)) {
         if (!policy_who(c->streams->policy, cl->fd, &cl->owner))
             cl->owner.rights = NULL;
     }

@@ -73,9 +73,10 @@ static void print_rights(FILE *to)
         [RIGHT_memory] = "256M",
     };
 
-    fputs("\n# The policy: what a user, each member of a group, or everybody else [user *], may do.\n"
-          "#[user www-data]\n",
-          to);
+    fputs(
+        "\n# The policy: what a user, each member of a group, or everybody else [user *], may do.\n"
+        "#[user www-data]\n",
+        to);
     for (int i = 0; i < RIGHTS; i++) {
         fprintf(to, "# %s: %s", rights_info[i].argument, rights_info[i].help);
         print_range(to, rights_info[i].least, rights_info[i].most, rights_info[i].unit);
@@ -88,11 +89,12 @@ static void print_rights(FILE *to)
 
 int example_print(FILE *to)
 {
-    fputs("# tapstackd.conf(5). Lines that begin with # are comments; what they set is the default, "
-          "or an\n# example where there is none. tapstackd --check-config names the faults of a "
-          "file; SIGHUP, or\n# tapstack reload, puts in force what can change in a running daemon.\n"
-          "\n[tapstack]\n",
-          to);
+    fputs(
+        "# tapstackd.conf(5). Lines that begin with # are comments; what they set is the default, "
+        "or an\n# example where there is none. tapstackd --check-config names the faults of a "
+        "file; SIGHUP, or\n# tapstack reload, puts in force what can change in a running daemon.\n"
+        "\n[tapstack]\n",
+        to);
     for (int i = 0; i < CONFIG_KEYS; i++)
         print_key(to, i);
     fputs("\n# The tunables of the core, by their sysctl names, as in: tapstack set NAME=VALUE\n"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The command line: getopt_long's table and the help text come from config.def. What it says is laid
- * over what the file says. */
+/* The command line: getopt_long's table and the help text come from config.def. What it says is
+ * laid over what the file says. */
 #include "daemon/options.h"
 
 #include "daemon/config_file.h"
@@ -28,10 +28,8 @@ static const struct {
 #define SWITCHES (sizeof(switches) / sizeof(switches[0]))
 
 static const struct option extras[] = {
-    {"config", required_argument, NULL, CONFIG_FILE},
-    {"check-config", no_argument, NULL, CHECK},
-    {"dump-config", no_argument, NULL, DUMP},
-    {"help", no_argument, NULL, HELP},
+    {"config", required_argument, NULL, CONFIG_FILE}, {"check-config", no_argument, NULL, CHECK},
+    {"dump-config", no_argument, NULL, DUMP},         {"help", no_argument, NULL, HELP},
     {"version", no_argument, NULL, VERSION},
 };
 
@@ -103,11 +101,11 @@ static void set_given(struct config *given, const char *key, const char *value,
 
 static void apply(struct config *given, int val, const char *argument, struct faults *faults)
 {
-    if (val >= FIRST_SWITCH)
+    if (val < FIRST_SETTING + CONFIG_KEYS)
+        set_given(given, config_keys[val - FIRST_SETTING].name, argument, faults);
+    else
         set_given(given, switches[val - FIRST_SWITCH].key, switches[val - FIRST_SWITCH].value,
                   faults);
-    else
-        set_given(given, config_keys[val - FIRST_SETTING].name, argument, faults);
 }
 
 void options_overlay(struct config *c, const struct config *given)
@@ -196,6 +194,7 @@ enum options_result options_parse(int argc, char **argv, struct config *c, struc
     struct faults faults = {0};
     struct asked asked = {0};
     enum options_result result;
+    bool readable = true;
 
     if (config_init(c) < 0 || config_init(given) < 0) {
         log_error("no memory");
@@ -208,9 +207,10 @@ enum options_result options_parse(int argc, char **argv, struct config *c, struc
     if (result == OPTIONS_RUN) {
         c->path = asked.file;
         if (c->path)
-            config_file_load(c, &faults);
+            readable = config_file_load(c, &faults);
         options_overlay(c, given);
-        config_check(c, &faults);
+        if (readable)
+            config_check(c, &faults);
         result = say_faults(&faults, &asked);
     }
     faults_free(&faults);

@@ -74,8 +74,7 @@ int reload_begin(struct reload *r)
     }
     rc = reread_ask(&r->reader);
     if (rc < 0) {
-        log_error("cannot read %s again: the process for that is gone",
-                  r->settings->running.path);
+        log_error("cannot read %s again: the process for that is gone", r->settings->running.path);
         return rc;
     }
     r->under_way = true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A reload: the file is read again by the process of daemon/reread.h while the loop goes on; when it
- * has come, it is checked as a whole, and put in force (daemon/settings.h) or, with a fault,
+ * A reload: the file is read again by the process of daemon/reread.h while the loop goes on; when
+ * it has come, it is checked as a whole, and put in force (daemon/settings.h) or, with a fault,
  * changes nothing.
  */
 #ifndef TS_DAEMON_RELOAD_H
@@ -18,8 +18,8 @@ struct reload {
     struct reread reader;
     bool under_way, again;
     struct notices notices; /**< what came of the last one */
-    /* Told of the beginning and, later, of the end of a reload; may be NULL. Every `begun` is followed
-     * by one `ended`. */
+    /* Told of the beginning and, later, of the end of a reload; may be NULL. Every `begun` is
+     * followed by one `ended`. */
     void (*begun)(void *ctx);
     void (*ended)(void *ctx, bool done);
     void *ctx;

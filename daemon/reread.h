@@ -2,8 +2,8 @@
 /*
  * The configuration file, read again by a daemon that may open nothing any more: a process of its
  * own, made before anything else is open, reads that one file when it is told to, looks up the
- * users and groups in it, and sends both. It is told by one byte whose value does not matter, has no
- * privilege that the daemon has not, and ends with it.
+ * users and groups in it, and sends both. It is told by one byte whose value does not matter, has
+ * no privilege that the daemon has not, and ends with it.
  */
 #ifndef TS_DAEMON_REREAD_H
 #define TS_DAEMON_REREAD_H

@@ -39,10 +39,10 @@ enum rights_key {
 struct rights {
     struct rights *next;
     bool of_group;
-    bool everybody;       /**< [user *] */
-    uint32_t id;          /**< of the user or group */
-    char section[72];     /**< "user NAME" */
-    unsigned line;        /**< of the file, where the section begins */
+    bool everybody;         /**< [user *] */
+    uint32_t id;            /**< of the user or group */
+    char section[72];       /**< "user NAME" */
+    unsigned line;          /**< of the file, where the section begins */
     unsigned lines[RIGHTS]; /**< where its settings stand; 0: it does not have it */
     bool limits_bind, limits_connect;
     char bind[RIGHTS_LIST_ROOM], connect[RIGHTS_LIST_ROOM];

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The settings in force, where they came from, and how they change while the daemon runs: by a
- * reload (daemon/reload.h) or one by one (`tapstack set`). After a reload everything that can change
- * live is as a restart would make it: what was set one by one is gone. What cannot waits for that
- * restart, and is known by name.
+ * reload (daemon/reload.h) or one by one (`tapstack set`). After a reload everything that can
+ * change live is as a restart would make it: what was set one by one is gone. What cannot waits for
+ * that restart, and is known by name.
  */
 #ifndef TS_DAEMON_SETTINGS_H
 #define TS_DAEMON_SETTINGS_H

@@ -557,10 +557,7 @@ void streams_stop(struct streams *all)
 
 void streams_policy_changed(struct streams *all)
 {
-    struct stream *s;
-
-    TAILQ_FOREACH(s, &all->list, link)
-    {
+    for (struct stream *s = TAILQ_FIRST(&all->list); s; s = TAILQ_NEXT(s, link)) {
         struct policy_owner *o = &s->owner;
 
         o->rights = rights_again(all->policy->rights, o->uid, o->rights);

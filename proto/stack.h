@@ -141,8 +141,8 @@ int stack_tunable_get(struct stack *st, const char *name, char *out, size_t room
  * of its words), -ERANGE (outside its range), -EACCES (it can only be read). */
 int stack_tunable_set(struct stack *st, const char *name, const char *value);
 
-/** The single tunables, by their indices, that a name stands for: itself, or the parts of one such as
- * "tcp_rmem". Returns how many; 0: there is no such name. */
+/** The single tunables, by their indices, that a name stands for: itself, or the parts of one such
+ * as "tcp_rmem". Returns how many; 0: there is no such name. */
 #define STACK_TUNABLE_PARTS 3
 unsigned stack_tunable_parts(const char *name, unsigned out[STACK_TUNABLE_PARTS]);
 

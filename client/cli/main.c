@@ -28,6 +28,8 @@ static const struct command {
     {"stats", "show the daemon's counters", stats_main},
     {"get", "show tunables, by their sysctl names", get_main},
     {"set", "change a tunable of the running daemon", set_main},
+    {"config", "show the settings in force and where they came from", config_main},
+    {"reload", "let the daemon read its configuration file again", reload_main},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -27,12 +27,14 @@ static void get_usage(FILE *to)
 
 static void set_usage(FILE *to)
 {
-    fprintf(to,
-            "Usage: tapstack [--socket PATH] set NAME=VALUE...\n"
-            "       tapstack [--socket PATH] set NAME VALUE\n"
-            "\n"
-            "Change tunables of the running daemon, as in: tapstack set net.ipv4.tcp_retries2=8\n"
-            "Only root may, and the user who started the daemon.\n");
+    fprintf(
+        to,
+        "Usage: tapstack [--socket PATH] set NAME=VALUE...\n"
+        "       tapstack [--socket PATH] set NAME VALUE\n"
+        "\n"
+        "Change tunables of the running daemon, as in: tapstack set net.ipv4.tcp_retries2=8\n"
+        "and those settings of tapstackd.conf(5) that a reload can change, until the next one.\n"
+        "Only root may, and the user who started the daemon.\n");
 }
 
 /* 0, a positive errno value of the daemon's answer, or -1 when it could not be asked (said on
@@ -62,9 +64,11 @@ static void show(const struct wire_tunable *t, bool verbose)
 static int refused(const char *who, const char *name, int error)
 {
     const char *why = error == ENOENT   ? "the daemon has no such tunable"
-                      : error == ERANGE ? "out of range (tapstack get -v shows it)"
-                      : error == EINVAL ? "not a value that it takes (tapstack get -v shows them)"
+                      : error == ERANGE ? "out of range (tapstack config -v shows it)"
+                      : error == EINVAL
+                          ? "not a value that it takes (tapstack config -v shows them)"
                       : error == EACCES ? "can only be read"
+                      : error == EBUSY  ? "only a restart changes it"
                       : error == EPERM  ? "only root may, and the user who started the daemon"
                                         : strerror(error);
 

@@ -112,8 +112,8 @@ void sock_set_owner(struct sock *s, uint32_t owner);
  * up; -ENOMEM. What the owner has already stays when the limit falls.
  */
 int sock_set_quota(struct sock *s, uint32_t owner, uint64_t limit);
-/** The same for a socket that is there already, when the rules have changed: it is moved also when it
- * is above the new limit, and then gets no more. 0 or -ENOMEM. */
+/** The same for a socket that is there already, when the rules have changed: it is moved also when
+ * it is above the new limit, and then gets no more. 0 or -ENOMEM. */
 int sock_change_quota(struct sock *s, uint32_t owner, uint64_t limit);
 /** Identity of the socket in its stack, never reused. */
 uint64_t sock_id(const struct sock *s);

@@ -201,7 +201,8 @@ int stack_tunable_set(struct stack *st, const char *name, const char *value)
     return 0;
 }
 
-static int get_vector(const struct tcp_tunables *from, const struct vector *v, char *out, size_t room)
+static int get_vector(const struct tcp_tunables *from, const struct vector *v, char *out,
+                      size_t room)
 {
     int used = 0;
 
