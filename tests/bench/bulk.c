@@ -81,7 +81,8 @@ static void serve(int fd)
 {
     struct end e = {.link = link_accepted(fd), .piece = PIECE};
 
-    link_recv_all(&e.link, &e.rq, sizeof(e.rq));
+    if (!link_recv_all(&e.link, &e.rq, sizeof(e.rq)))
+        return;
     if (e.rq.down)
         start(&e.sender, send_for, &e);
     receive(&e); /* where the client does not send: until it closes, which it does last */

@@ -2,8 +2,8 @@
 /*
  * connects: connect, request, response, close, and again.
  *   connects serve PORT
- *   connects measure ADDRESS PORT SECONDS CLIENTS WAY     (so many threads, each one after the other)
- * The client closes first. Prints connections a second.
+ *   connects measure ADDRESS PORT SECONDS CLIENTS WAY     (so many threads, each one after the
+ * other) The client closes first. Prints connections a second.
  */
 #include "tests/bench/link.h"
 
@@ -27,7 +27,8 @@ static void serve(int fd)
     struct link l = link_accepted(fd);
     char data[BYTES];
 
-    link_recv_all(&l, data, sizeof(data));
+    if (!link_recv_all(&l, data, sizeof(data)))
+        return;
     link_send(&l, data, sizeof(data));
     (void)link_recv(&l, data, sizeof(data)); /* until it has closed */
 }
@@ -38,10 +39,11 @@ static void *ask(void *arg)
     char data[BYTES] = {0};
 
     while (link_now() < client.end) {
-        struct link l = link_open(client.address, client.port, client.way);
+        struct link l = link_open_bare(client.address, client.port, client.way);
 
         link_send(&l, data, sizeof(data));
-        link_recv_all(&l, data, sizeof(data));
+        if (!link_recv_all(&l, data, sizeof(data)))
+            link_fail("the connection has ended");
         link_close(&l);
         ++*n;
     }

@@ -2,8 +2,8 @@
 /*
  * idle: connections that do nothing.
  *   idle serve PORT                     accept them, close each when its peer has
- *   idle hold ADDRESS PORT COUNT        make them, say "held COUNT SECONDS", hold them until standard
- *                                       input ends
+ *   idle hold ADDRESS PORT COUNT        make them, say "held COUNT SECONDS", hold them until
+ * standard input ends
  */
 #include "tests/bench/link.h"
 
@@ -47,7 +47,7 @@ static void serve(int fd)
 static void *make_some(void *unused)
 {
     for (unsigned i = 0; i < count / THREADS; i++)
-        link_open(address, port, LINK_PLAIN);
+        link_open_bare(address, port, LINK_PLAIN);
     return unused;
 }
 

@@ -31,16 +31,21 @@ double link_now(void)
 
 static int make_socket(void)
 {
-    int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
         link_fail("socket");
+    return fd;
+}
+
+static void tune(int fd)
+{
+    int on = 1;
+
     /* Not everybody has it. */
     (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, LINK_CONGESTION, strlen(LINK_CONGESTION));
-    if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
+    if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0)
         link_fail("setsockopt");
-    return fd;
 }
 
 static struct {
@@ -50,10 +55,9 @@ static struct {
 
 static void *serve_connections(void *unused)
 {
-    int on = 1, fd;
+    int fd;
 
     while ((fd = accept(server.listener, NULL, NULL)) >= 0) {
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         server.serve(fd);
         close(fd);
     }
@@ -65,10 +69,13 @@ void link_serve(const char *port, unsigned threads, void (*serve)(int fd))
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
     pthread_t thread;
+    int on = 1;
 
     server.listener = make_socket();
     server.serve = serve;
-    if (bind(server.listener, (struct sockaddr *)&a, sizeof(a)) < 0 ||
+    tune(server.listener); /* who is accepted inherits it */
+    if (setsockopt(server.listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+        bind(server.listener, (struct sockaddr *)&a, sizeof(a)) < 0 ||
         listen(server.listener, 4096) < 0)
         link_fail("listen");
     puts("listening");
@@ -80,11 +87,13 @@ void link_serve(const char *port, unsigned threads, void (*serve)(int fd))
     serve_connections(NULL);
 }
 
-static int connect_plain(const char *address, const char *port)
+static int connect_plain(const char *address, const char *port, bool tuned)
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
     int fd = make_socket();
 
+    if (tuned)
+        tune(fd);
     if (inet_pton(AF_INET, address, &a.sin_addr) != 1 ||
         connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
         link_fail("connect");
@@ -129,7 +138,7 @@ struct link link_open(const char *address, const char *port, enum link_way way)
     struct link l = {.calls = way == LINK_LWIP ? &link_lwip : &plain, .zero = way == LINK_ZERO};
 
     if (way == LINK_PLAIN || way == LINK_LWIP) {
-        l.fd = l.calls->connect(address, port);
+        l.fd = l.calls->connect(address, port, true);
         return l;
     }
     l.fd = connect_ours(address, port);
@@ -139,9 +148,23 @@ struct link link_open(const char *address, const char *port, enum link_way way)
     return l;
 }
 
+struct link link_open_bare(const char *address, const char *port, enum link_way way)
+{
+    struct link l = {.calls = way == LINK_LWIP ? &link_lwip : &plain};
+
+    l.fd = l.calls->connect(address, port, false);
+    return l;
+}
+
 struct link link_accepted(int fd)
 {
-    return (struct link){.fd = fd, .calls = &plain};
+    return (struct link){.fd = fd, .calls = &plain, .served = true};
+}
+
+static void fail(const struct link *l, const char *what)
+{
+    if (!l->served)
+        link_fail(what);
 }
 
 void link_close(struct link *l)
@@ -158,8 +181,10 @@ static void write_all(const struct link *l, const void *data, size_t len)
     for (size_t done = 0; done < len;) {
         ssize_t n = l->calls->write(l->fd, (const char *)data + done, len - done);
 
-        if (n <= 0)
-            link_fail("write");
+        if (n <= 0) {
+            fail(l, "write");
+            return;
+        }
         done += (size_t)n;
     }
 }
@@ -172,15 +197,14 @@ void link_say(const struct link *l, const void *data, size_t n)
         link_fail("ts_ring_send");
 }
 
-void link_recv_all(const struct link *l, void *data, size_t n)
+bool link_recv_all(const struct link *l, void *data, size_t n)
 {
     for (size_t done = 0, got; done < n; done += got) {
         got = link_recv(l, (char *)data + done, n - done);
-        if (got == 0) {
-            errno = ENODATA;
-            link_fail("receive");
-        }
+        if (got == 0)
+            return false;
     }
+    return true;
 }
 
 static size_t reserve(const struct link *l, size_t n)
@@ -233,8 +257,8 @@ size_t link_recv(const struct link *l, void *data, size_t n)
     else
         got = ts_ring_recv(l->ring, data, n, 0);
     if (got < 0)
-        link_fail("receive");
-    return (size_t)got;
+        fail(l, "receive");
+    return got < 0 ? 0 : (size_t)got;
 }
 
 void link_end(const struct link *l)
@@ -242,5 +266,5 @@ void link_end(const struct link *l)
     int rc = l->ring ? ts_ring_shutdown(l->ring, SHUT_WR) : l->calls->shutdown(l->fd, SHUT_WR);
 
     if (rc < 0)
-        link_fail("shutdown");
+        fail(l, "shutdown");
 }

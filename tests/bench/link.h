@@ -25,8 +25,8 @@ void link_serve(const char *port, unsigned threads, void (*serve)(int fd));
 
 /** Another stack's blocking sockets; each function as the one of section 2. */
 struct link_calls {
-    /** A connected socket; ends the process on failure. */
-    int (*connect)(const char *address, const char *port);
+    /** A connected socket, with TCP_NODELAY if it is tuned; ends the process on failure. */
+    int (*connect)(const char *address, const char *port, bool tuned);
     ssize_t (*read)(int fd, void *data, size_t n);
     ssize_t (*write)(int fd, const void *data, size_t n);
     int (*shutdown)(int fd, int how);
@@ -45,19 +45,23 @@ struct link {
     const struct link_calls *calls;
     struct ts_ring *ring; /**< or NULL */
     bool zero;
+    bool served; /**< what goes wrong with it is its end, and not the process's */
 };
-/** Connect that way; ends the process on failure. */
+/** Connect that way, with TCP_NODELAY; ends the process on failure. */
 struct link link_open(const char *address, const char *port, enum link_way way);
+/** The same for LINK_PLAIN and LINK_LWIP without any option: socket(2), connect(2). */
+struct link link_open_bare(const char *address, const char *port, enum link_way way);
 /** The server's end of a connection. */
 struct link link_accepted(int fd);
+/* Failures of these end the process, unless the link is a server's: */
 /** Send n bytes of data; where the way is in place, n bytes as they happen to be there. */
 void link_send(const struct link *l, const void *data, size_t n);
 /** Send these very bytes, also by a ring that is used in place. */
 void link_say(const struct link *l, const void *data, size_t n);
 /** What is there, up to n bytes of it, into data or left where it is; 0 at the end. */
 size_t link_recv(const struct link *l, void *data, size_t n);
-/** n bytes, or the process ends. */
-void link_recv_all(const struct link *l, void *data, size_t n);
+/** n bytes; false if the stream ended before. */
+bool link_recv_all(const struct link *l, void *data, size_t n);
 /** No more will be sent. */
 void link_end(const struct link *l);
 void link_close(struct link *l);

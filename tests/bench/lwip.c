@@ -4,7 +4,8 @@
  * buffers of 64 KiB, checksums in software. The thread that reads the TAP holds the core's lock and
  * feeds frames into it directly, a batch at a time: a mailbox and a thread switch for each frame
  * fewer than with tcpip_input(), which is the better of the two. The interface is $BENCH_LWIP_TAP,
- * the address $BENCH_LWIP_ADDRESS, of a network of 24 bits; only one process may use them at a time.
+ * the address $BENCH_LWIP_ADDRESS, of a network of 24 bits; only one process may use them at a
+ * time.
  */
 #include "tests/bench/link.h"
 
@@ -134,7 +135,7 @@ static void begin(void)
         link_fail("pthread_create");
 }
 
-static int connect_lwip(const char *address, const char *port)
+static int connect_lwip(const char *address, const char *port, bool tuned)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
@@ -143,11 +144,12 @@ static int connect_lwip(const char *address, const char *port)
     pthread_once(&once, begin);
     a.sin_addr.s_addr = ipaddr_addr(address);
     fd = lwip_socket(AF_INET, SOCK_STREAM, 0);
-    if (fd < 0 || lwip_setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0)
+    if (fd < 0 || (tuned && lwip_setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0))
         link_fail("lwip_socket");
     if (lwip_connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
         link_fail("lwip_connect");
     return fd;
 }
 
-const struct link_calls link_lwip = {connect_lwip, lwip_read, lwip_write, lwip_shutdown, lwip_close};
+const struct link_calls link_lwip = {connect_lwip, lwip_read, lwip_write, lwip_shutdown,
+                                     lwip_close};

@@ -57,7 +57,8 @@ int main(int argc, char **argv)
     end = begin + atof(argv[4]);
     for (double t = begin, u; t < end && n < TRIPS_MAX; t = u) {
         link_send(&l, data, size);
-        link_recv_all(&l, data, size);
+        if (!link_recv_all(&l, data, size))
+            link_fail("the connection has ended");
         u = link_now();
         trips[n++] = (float)((u - t) * 1e6);
     }

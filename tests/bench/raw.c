@@ -4,11 +4,11 @@
  * next to nothing.
  *   raw send|receive TAP ADDRESS PEER PORT SECONDS RUN [frames]
  * It speaks to `bulk serve` at PEER, the kernel on the other side of the interface, with just
- * enough of a TCP for that: a handshake with window scaling and timestamps, acknowledgements, a FIN,
- * and for lost frames a return to the oldest byte after 20 ms. Sent are segments of 45 MSS with the
- * header of one template, the payload out of one shared buffer, checksum and segmentation left to
- * the device; with `frames` frames of one MSS, one for each system call, whose payload's checksum
- * was computed once. ADDRESS must have a permanent neighbour entry, MAC 02:00:00:00:00:09.
+ * enough of a TCP for that: a handshake with window scaling and timestamps, acknowledgements, a
+ * FIN, and for lost frames a return to the oldest byte after 20 ms. Sent are segments of 45 MSS
+ * with the header of one template, the payload out of one shared buffer, checksum and segmentation
+ * left to the device; with `frames` frames of one MSS, one for each system call, whose payload's
+ * checksum was computed once. ADDRESS must have a permanent neighbour entry, MAC 02:00:00:00:00:09.
  */
 #include "tests/bench/rawtcp.h"
 
@@ -110,8 +110,7 @@ int main(int argc, char **argv)
 
     if (argc < 8 || argc > 9 || (argc == 9 && strcmp(argv[8], "frames") != 0) ||
         (strcmp(argv[1], "send") != 0 && strcmp(argv[1], "receive") != 0)) {
-        fprintf(stderr,
-                "Usage: raw send|receive TAP ADDRESS PEER PORT SECONDS RUN [frames]\n");
+        fprintf(stderr, "Usage: raw send|receive TAP ADDRESS PEER PORT SECONDS RUN [frames]\n");
         return 2;
     }
     rq.up = !strcmp(argv[1], "send");

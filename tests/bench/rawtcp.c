@@ -15,16 +15,16 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define FLAG_SYN  2
-#define FLAG_RST  4
-#define FLAG_ACK  16
-#define OWN_PORT  33333
-#define OWN_SHIFT 7                  /* of our window */
-#define WINDOW    (2u << 20)         /* ours */
-#define IN_FLIGHT (2u << 20)         /* at most, whatever the peer's window */
-#define STAMPS    12                 /* bytes of options of every segment but a SYN */
-#define SYN_TAIL  20                 /* and of that */
-#define FRAME_MAX (66 * 1024)
+#define FLAG_SYN    2
+#define FLAG_RST    4
+#define FLAG_ACK    16
+#define OWN_PORT    33333
+#define OWN_SHIFT   7          /* of our window */
+#define WINDOW      (2u << 20) /* ours */
+#define IN_FLIGHT   (2u << 20) /* at most, whatever the peer's window */
+#define STAMPS      12         /* bytes of options of every segment but a SYN */
+#define SYN_TAIL    20         /* and of that */
+#define FRAME_MAX   (66 * 1024)
 #define RESENDS_MAX 100
 
 /* --- the interface -----------------------------------------------------------------------------

@@ -31,14 +31,14 @@ struct rawtcp {
     bool frames; /**< no offload: a frame is one segment with all its checksums */
     bool established, ended;
     uint32_t mss;
-    uint32_t una, nxt, high;       /**< what we send: unacknowledged, next, never sent */
-    uint32_t window;               /**< the peer's */
-    uint32_t due, acked;           /**< what we receive: the next one, and what we said */
-    uint32_t stamp;                /**< the peer's newest timestamp */
-    uint64_t received;             /**< bytes, in order */
-    unsigned shift;                /**< of the peer's window */
-    unsigned resent;               /**< times that we went back */
-    const void *summed;            /**< a payload whose checksum is known */
+    uint32_t una, nxt, high; /**< what we send: unacknowledged, next, never sent */
+    uint32_t window;         /**< the peer's */
+    uint32_t due, acked;     /**< what we receive: the next one, and what we said */
+    uint32_t stamp;          /**< the peer's newest timestamp */
+    uint64_t received;       /**< bytes, in order */
+    unsigned shift;          /**< of the peer's window */
+    unsigned resent;         /**< times that we went back */
+    const void *summed;      /**< a payload whose checksum is known */
     uint32_t summed_len, sum;
     struct rawtcp_header header;
 };

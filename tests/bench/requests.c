@@ -41,8 +41,7 @@ static void serve(int fd)
     struct first f;
     size_t part = 0, n;
 
-    link_recv_all(&l, &f, sizeof(f));
-    if (f.bytes == 0 || f.bytes > sizeof(data))
+    if (!link_recv_all(&l, &f, sizeof(f)) || f.bytes == 0 || f.bytes > sizeof(data))
         return;
     while ((n = messages(&l, f.bytes, &part)) > 0) {
         part %= f.bytes;
@@ -51,13 +50,30 @@ static void serve(int fd)
     }
 }
 
+static double measure(const struct link *l, size_t size, size_t depth, double seconds)
+{
+    double begin = link_now(), end = begin + seconds;
+    size_t part = 0, under_way = 0, n;
+    unsigned long long answers = 0;
+
+    do {
+        for (; under_way < depth && link_now() < end; under_way++)
+            link_send(l, data, size);
+        n = messages(l, size, &part);
+        if (n == 0)
+            link_fail("the connection has ended");
+        part %= size;
+        under_way -= n;
+        answers += n;
+    } while (under_way); /* at the end every one of them has its answer */
+    return (double)answers / (link_now() - begin);
+}
+
 int main(int argc, char **argv)
 {
-    unsigned long long answers = 0;
-    size_t part = 0, under_way = 0, depth, n;
-    double begin, end;
     struct first f;
     struct link l;
+    size_t depth;
 
     signal(SIGPIPE, SIG_IGN);
     if (argc == 3 && !strcmp(argv[1], "serve"))
@@ -73,20 +89,7 @@ int main(int argc, char **argv)
         return 2;
     l = link_open(argv[2], argv[3], link_way(argv[7]));
     link_say(&l, &f, sizeof(f));
-    begin = link_now();
-    end = begin + atof(argv[4]);
-    while (link_now() < end) {
-        for (; under_way < depth; under_way++)
-            link_send(&l, data, f.bytes);
-        n = messages(&l, f.bytes, &part);
-        if (n == 0)
-            link_fail("the connection has ended");
-        part %= f.bytes;
-        under_way -= n;
-        answers += n;
-    }
-    end = link_now();
+    printf("%.0f\n", measure(&l, f.bytes, depth, atof(argv[4])));
     link_close(&l);
-    printf("%.0f\n", (double)answers / (end - begin));
     return 0;
 }

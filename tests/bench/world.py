@@ -3,7 +3,7 @@
 
 Each is made when it is first asked for. We are in a network namespace of our own; there the kernel serves all that
 have a TAP interface here, and loopback. The kernel over veth has two namespaces, slirp4netns and pasta one each.
-All of the kernel's sockets use cubic (link.h), those that the other stacks make by their routes.
+All of the kernel's sockets use cubic, by their routes: its default may be one that paces itself to half.
 """
 
 import os
@@ -189,6 +189,8 @@ class World:
             for ns, host in ((server, 1), (client, 2)):
                 ip("addr", "add", f"10.88.{n}.{host}/24", "dev", name, ns=ns)
                 ip("link", "set", name, "mtu", mtu, "up", ns=ns)
+                ip("route", "change", f"10.88.{n}.0/24", "dev", name, "src", f"10.88.{n}.{host}", "congctl", "cubic",
+                   ns=ns)
                 if not offload:
                     self.no_offload(ns, name)
             return Place("veth", f"10.88.{n}.1", servers, prefix=inside(client))
