@@ -137,7 +137,7 @@ def run(place, program, arguments, seconds, done=None):
     pids = place.workers + [place.server.pid(program)] + SOFT
     before = [cpu_seconds(pid) for pid in pids]
     machine = machine_busy()
-    text, cpu = run_client(place.prefix + [str(a) for a in arguments], place.env, seconds + 5)
+    text, cpu = run_client(place.prefix + [str(a) for a in arguments], place.env, seconds + 10)
     if done:
         text += done()
     cpu += sum(cpu_seconds(pid) - b for pid, b in zip(pids, before))
