@@ -289,6 +289,7 @@ $(call prog,$(BENCH_MAIN)): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/libbench.a $(L
 
 # The clients once more with lwIP in them; the plain ones do without loading it.
 LWIP_PROGRAMS := $(addprefix $(BUILD)/tests/bench/lwip/,bulk pingpong requests connects)
+BENCH_PROGRAMS := $(call prog,$(BENCH_MAIN)) $(LWIP_PROGRAMS) $(BUILD)/tests/sim/cost
 $(call obj,$(LWIP_SRC)): EXTRA = $(call late,LWIP_CFLAGS,--cflags lwip)
 $(LWIP_PROGRAMS): $(BUILD)/tests/bench/lwip/%: $(BUILD)/obj/tests/bench/%.o $(call obj,$(LWIP_SRC)) $(BUILD)/libbench.a $(LIB_A)
 	$(call link,$(call late,LWIP_LIBS,--libs lwip) -lpthread)
@@ -403,11 +404,11 @@ check-platform: deps tests ## Run tests/platform only (what we rely on in the ke
 check-valgrind: deps tests ## Run the unit and simulator suites under valgrind
 	@$(RUN_TESTS) -w $(call quote,$(MEMCHECK)) unit daemon sim
 
-bench: deps all tests $(LWIP_PROGRAMS) ## Measure beside the kernel's own TCP and others (docs/bench.md: BENCH_WHAT, BENCH_ROUNDS, ...)
+bench: deps all $(BENCH_PROGRAMS) ## Measure beside the kernel's own TCP and others (docs/bench.md: BENCH_WHAT, BENCH_ROUNDS, ...)
 	@BUILD=$(abspath $(BUILD)) tests/bench/run
 
 .PHONY: bench-smoke bench-rate
-bench-smoke: deps all tests $(LWIP_PROGRAMS) ## Each kind of row of the bench once, shortly: that it gives figures, not which
+bench-smoke: deps all $(BENCH_PROGRAMS) ## Each kind of row of the bench once, shortly: that it gives figures, not which
 	@BUILD=$(abspath $(BUILD)) tests/bench/smoke
 
 bench-rate: deps all tests ## Measure connections and requests a second beside the kernel's own TCP (nginx, redis)

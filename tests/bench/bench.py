@@ -19,7 +19,7 @@ from measure import Failed, measure_row  # noqa: E402
 from world import World  # noqa: E402
 
 # One row of each kind, and each place.
-SMOKE = ["send-1", "receive-1", "both-64", "send-size-64", "send-mtu9000", "send-plain1500", "pingpong-1", "requests",
+SMOKE = ["send-1", "receive-1", "both-64", "send-size-64", "send-mtu9000", "send-frames1500", "pingpong-1", "requests",
          "connects-8", "idle", "simulator"]
 
 

@@ -76,8 +76,8 @@ def rows(world):
     for d, says in verbs:
         yield row(world, f"{d}-mtu9000", f"bulk, {says}, 1 connection, MTU 9000", d, ways=("plain", "zero"), mtu=9000)
     for d, says in verbs:
-        yield row(world, f"{d}-plain1500", f"bulk, {says}, 1 connection, no offload, MTU 1500", d,
+        yield row(world, f"{d}-frames1500", f"bulk, {says}, 1 connection, no offload, MTU 1500", d,
                   ways=("plain", "zero"), others=("raw", "lwip", "pasta", "slirp4netns"), offload=False)
     for d, says in verbs:
-        yield row(world, f"{d}-plain9000", f"bulk, {says}, 1 connection, no offload, MTU 9000", d,
+        yield row(world, f"{d}-frames9000", f"bulk, {says}, 1 connection, no offload, MTU 9000", d,
                   ways=("plain", "zero"), others=("raw", "pasta", "slirp4netns"), mtu=9000, offload=False, scale=0.6)

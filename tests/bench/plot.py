@@ -31,26 +31,29 @@ def gnuplot(script):
 
 def bars(path, title, row_list, metric=None):
     """A group of bars for each row, one for each contestant; the line is least to most."""
-    data, tics, x = [], [], 0
+    data, tics, names, x = [], [], [], 0
     for row in row_list:
+        first = x
         for c in row.contestants:
             v = c.values.get(metric or row.unit)
             if not v:
                 continue
             color = int(COLORS.get(c.who, "#5b8c5a")[1:], 16)
             data.append(f"{x} {statistics.median(v)} {min(v)} {max(v)} {color}")
-            name = quoted(label(c)) + ("" if len(row_list) == 1 else f" [{row.name}]")
-            tics.append(f"'{name}' {x}")
+            tics.append(f"'{quoted(label(c))}' {x}")
             x += 1
-        x += 1
+        if x > first:
+            names.append(f"set label '{quoted(row.name)}' at first {(first + x - 1) / 2}, graph 1.04 center\n")
+            x += 1
     if not data:
         return
-    gnuplot(HEAD.format(width=max(480, 120 + 46 * x), height=520, path=path, title=quoted(title))
-            + f"set ylabel '{UNITS.get(metric or row_list[0].unit, metric)}'\nset yrange [0:*]\nset boxwidth 0.8\n"
-            + "set style fill solid\nunset key\nset xtics rotate by -40 (" + ", ".join(tics) + ")\n"
+    gnuplot(HEAD.format(width=max(480, 220 + 46 * x), height=480, path=path, title=quoted(title))
+            + f"set ylabel '{UNITS.get(metric or row_list[0].unit, metric)}'\nset yrange [0:*]\nset xrange [-1:{x - 1}]\n"
+            + "set title offset 0,0.5\nset rmargin 10\nset boxwidth 0.8\nset style fill solid\nunset key\n"
+            + "".join(names) + "set xtics nomirror rotate by -40 (" + ", ".join(tics) + ")\n"
             + "$data << EOD\n" + "\n".join(data) + "\nEOD\n"
             + "plot $data using 1:2:5 with boxes lc rgb variable, "
-              "$data using 1:2:3:4 with yerrorbars lc '#222222' pt 0\n")
+              "$data using 1:2:3:4 with yerrorbars lc '#222222' pt 0 ps 0\n")
 
 
 def sizes(path, title, row_list):
