@@ -113,7 +113,8 @@ PLATFORM_SRC := $(call under,tests/platform)
 UNIT_SRC     := $(call under,tests/unit)
 SIM_SRC      := $(call under,tests/sim)
 NET_SRC      := $(filter-out tests/net/programs/word32.c,$(call under,tests/net))
-BENCH_SRC    := $(call under,tests/bench)
+LWIP_SRC     := tests/bench/lwip.c
+BENCH_SRC    := $(filter-out $(LWIP_SRC),$(call under,tests/bench))
 PKT_SRC      := $(call under,tests/pkt)
 CONF_SRC     := $(call under,tests/conformance)
 
@@ -172,7 +173,7 @@ all: $(PROTO_A) $(LIBRARIES) $(PROGRAMS) $(CONFIGURED) $(BUILD)/tapstackd.conf #
 tests: $(TESTS) $(BUILD)/tests/list ## Build the test programs
 
 # Goals that install what is missing first; every object then waits for that.
-NEED_DEPS := run bench compare cycles sim-long goodput cost lint fmt check% scripts-kernel fuzz% mutants conformance deb
+NEED_DEPS := run bench bench-smoke compare cycles sim-long goodput cost lint fmt check% scripts-kernel fuzz% mutants conformance deb
 DEPS_GATE := $(if $(filter $(NEED_DEPS),$(MAKECMDGOALS)),deps)
 
 # A stamp is a file that changes only when its text does: other flags, another set of files.
@@ -206,7 +207,7 @@ $(call obj,$(CLI_SRC)): $(BUILD)/paths
 $(call obj,$(CLI_SRC) $(CLIENT_TESTS)): EXTRA = -DTAPSTACK_PKGLIBDIR='"$(PREFIX)/$(LIBDIR)/tapstack"' $(CLI_CFLAGS)
 $(call obj,$(DAEMON_SRC) $(DAEMON_TESTS)): EXTRA = $(DAEMON_CFLAGS)
 
--include $(patsubst %.o,%.d,$(call obj,$(ROOM_SRC) $(TEST_SRC)) $(PLAIN_OBJ))
+-include $(patsubst %.o,%.d,$(call obj,$(ROOM_SRC) $(TEST_SRC) $(LWIP_SRC)) $(PLAIN_OBJ))
 
 # Archives are made anew, so that an object whose source is gone does not linger.
 define archive
@@ -290,8 +291,15 @@ $(call prog,$(DAEMON_TESTS)): $(BUILD)/%: $(BUILD)/obj/%.o $$(call unit-libs,$$*
 $(call prog,$(SIM_MAIN)): $(BUILD)/%: $(BUILD)/obj/%.o $(SIM_A) $(PROTO_A)
 	$(call link,-lcmocka -lpcap -lm)
 
-$(call prog,$(BENCH_MAIN)): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/libbench.a $(SIM_A) $(PROTO_A) $(LIB_A)
-	$(call link,-lpcap -lpthread -lm)
+$(call prog,$(BENCH_MAIN)): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/libbench.a $(LIB_A)
+	$(call link,-lpthread)
+
+# The clients once more with lwIP in them; the plain ones do without loading it.
+LWIP_PROGRAMS := $(addprefix $(BUILD)/tests/bench/lwip/,bulk pingpong requests connects)
+BENCH_PROGRAMS := $(call prog,$(BENCH_MAIN)) $(LWIP_PROGRAMS) $(BUILD)/tests/sim/cost
+$(call obj,$(LWIP_SRC)): EXTRA = $(call late,LWIP_CFLAGS,--cflags lwip)
+$(LWIP_PROGRAMS): $(BUILD)/tests/bench/lwip/%: $(BUILD)/obj/tests/bench/%.o $(call obj,$(LWIP_SRC)) $(BUILD)/libbench.a $(LIB_A)
+	$(call link,$(call late,LWIP_LIBS,--libs lwip) -lpthread)
 
 # Beside the core, one test program may use the unit tests' fixture of tcp, or the simulator.
 $(eval $(call archive,$(BUILD)/libconformance.a,$(call helpers,$(CONF_SRC))))
@@ -419,10 +427,13 @@ check-systemd: deps all ## Boot a systemd in a container; install, run, upgrade 
 check-valgrind: deps tests ## Run the unit and simulator suites under valgrind
 	@$(RUN_TESTS) -w $(call quote,$(MEMCHECK)) unit daemon sim
 
-bench: deps all tests ## Measure beside the kernel's own TCP
+bench: deps all $(BENCH_PROGRAMS) ## Measure beside the kernel's own TCP and others (docs/bench.md: BENCH_WHAT, BENCH_ROUNDS, ...)
 	@BUILD=$(abspath $(BUILD)) tests/bench/run
 
-.PHONY: bench-rate
+.PHONY: bench-smoke bench-rate
+bench-smoke: deps all $(BENCH_PROGRAMS) ## Each kind of row of the bench once, shortly: that it gives figures, not which
+	@BUILD=$(abspath $(BUILD)) tests/bench/smoke
+
 bench-rate: deps all tests ## Measure connections and requests a second beside the kernel's own TCP (nginx, redis)
 	@BUILD=$(abspath $(BUILD)) tests/bench/rate
 
@@ -529,7 +540,8 @@ PACKAGES := build-essential pkg-config libuv1-dev libcap-dev libpcap-dev libcmoc
             cppcheck shellcheck util-linux clang libclang-rt-14-dev llvm golang-go busybox-static \
             nginx-light wrk apache2-utils redis-server redis-tools postgresql postgresql-contrib \
             openssh-server openssh-client rsync memcached nodejs default-jdk-headless git socat \
-            systemd systemd-container man-db debhelper lintian fakeroot
+            systemd systemd-container man-db debhelper lintian fakeroot \
+            passt slirp4netns liblwip-dev gnuplot-nox
 
 .PHONY: deps
 deps: ## Install the Debian packages that the build and the tests need, if any is missing
