@@ -20,6 +20,7 @@
 #include "proto/frame.h"
 #include "proto/ip/addr.h"
 #include "proto/sock/sock.h"
+#include "proto/trace.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -135,6 +136,17 @@ int stack_tunable_get(struct stack *st, const char *name, char *out, size_t room
 /** Set it from text; new connections see it at once. 0, -ENOENT, -EINVAL (no number, none
  * of its words), -ERANGE (outside its range), -EACCES (it can only be read). */
 int stack_tunable_set(struct stack *st, const char *name, const char *value);
+
+/**
+ * Trace the connection `id` (sock_info.id) into `ring`, or the next one that is opened by either
+ * side and fits `match`, until it is gone (ring->over, after an event `end`) or
+ * stack_trace_stop(). The ring is the caller's and must live until then. 0; -ENOENT (no such
+ * connection), -EBUSY (somebody traces it), -ENOSPC (sixteen are traced).
+ */
+int stack_trace(struct stack *st, uint64_t id, struct trace_ring *ring);
+int stack_trace_next(struct stack *st, const struct trace_match *match, struct trace_ring *ring);
+/** Nothing is written to the ring from here on. Of one that is over, too. */
+void stack_trace_stop(struct stack *st, struct trace_ring *ring);
 
 /** Check every internal invariant; returns NULL or a description of the first one that does not
  * hold (tests). */

@@ -22,6 +22,18 @@ const char *tcp_state_name(unsigned state)
     return state < TCPS_COUNT && state_names[state] ? state_names[state] : "?";
 }
 
+const char *tcp_chrono_name(unsigned chrono)
+{
+    static const char *const names[] = {
+        "idle",
+#define TCP_CHRONO(name, help) #name,
+#include "proto/tcp/chronos.def"
+#undef TCP_CHRONO
+    };
+
+    return chrono < TCP_CHRONO_COUNT ? names[chrono] : "?";
+}
+
 const char *tcp_stop_name(unsigned stop)
 {
     return stop < TCP_STOP_COUNT ? stop_names[stop] : "?";
@@ -90,14 +102,31 @@ static void fill_tcp(const struct tcb *tp, struct sock_tcp_info *i)
     i->dsack_dups = tp->dsack_dups;
 }
 
-/* The three chronographs exclude each other; busy is all of them (linux-sender §14). */
+/* The chronographs exclude each other; busy is all of them (linux-sender §14). */
 static void fill_rates(const struct tcb *tp, struct sock_tcp_info *i)
 {
-    i->rwnd_limited = tcp_chrono_us(tp, TCP_CHRONO_RWND);
-    i->sndbuf_limited = tcp_chrono_us(tp, TCP_CHRONO_SNDBUF);
-    i->busy_time = tcp_chrono_us(tp, TCP_CHRONO_BUSY) + i->rwnd_limited + i->sndbuf_limited;
+    i->rwnd_limited = tcp_chrono_us(tp, TCP_CHRONO_rwnd);
+    i->sndbuf_limited = tcp_chrono_us(tp, TCP_CHRONO_sndbuf);
+    for (unsigned k = TCP_CHRONO_NONE + 1; k < TCP_CHRONO_COUNT; k++)
+        i->busy_time += tcp_chrono_us(tp, (enum tcp_chrono)k);
     i->delivery_rate = tcp_rate_bytes_per_second(tp);
     i->delivery_flags = tp->rate.sample_app_limited;
+}
+
+static void fill_waits(const struct tcb *tp, struct sock_info *out)
+{
+    out->age_us = tp->opened_at ? tp->st->now - tp->opened_at : 0;
+    for (unsigned k = TCP_CHRONO_NONE + 1; k < TCP_CHRONO_COUNT; k++)
+        out->waited[k] = tcp_chrono_us(tp, (enum tcp_chrono)k);
+    out->reader_us = tcp_chrono_reader_us(tp);
+    out->max_window = tp->max_window;
+    out->rcvbuf = tp->rcvbuf;
+    out->sndbuf = tp->sndbuf;
+    out->nodelay = tp->nonagle & TCP_NAGLE_OFF;
+    out->sndbuf_fixed = tp->sndbuf_locked;
+    out->rcvbuf_fixed = tp->rcvbuf_locked;
+    out->slow_start = tcp_in_slow_start(tp);
+    strncpy(out->algorithm, tp->cc->name, sizeof(out->algorithm) - 1);
 }
 
 static void fill_timer(const struct tcb *tp, struct sock_info *out)
@@ -119,6 +148,7 @@ static void fill_tcb(const struct tcb *tp, struct sock_info *out)
     fill_timer(tp, out);
     fill_tcp(tp, &out->tcp);
     fill_rates(tp, &out->tcp);
+    fill_waits(tp, out);
     for (int i = 0; i < TCP_STOP_COUNT; i++)
         out->stops[i] = tp->stops[i];
 }
