@@ -119,6 +119,9 @@ void stack_give_back(struct stack *st);
 void stack_each(struct stack *st, void (*cb)(void *ctx, const struct sock_info *info), void *ctx,
                 uint64_t now);
 
+/** The same of one. 0, -ENOENT. */
+int stack_info(struct stack *st, uint64_t id, struct sock_info *out, uint64_t now);
+
 /** One tunable: Linux's sysctl name without its prefix, unit ("" for a plain number), what it does,
  * its range. */
 struct stack_tunable {

@@ -12,6 +12,8 @@ int connect_main(int argc, char **argv);
 int listen_main(int argc, char **argv);
 int ss_main(int argc, char **argv);
 int stats_main(int argc, char **argv);
+int trace_main(int argc, char **argv);
+int explain_main(int argc, char **argv);
 int get_main(int argc, char **argv);
 int set_main(int argc, char **argv);
 

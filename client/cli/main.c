@@ -26,6 +26,8 @@ static const struct command {
     {"listen", "wait for a connection, standard input and output (like nc -l)", listen_main},
     {"ss", "show the daemon's sockets (like ss(8))", ss_main},
     {"stats", "show the daemon's counters", stats_main},
+    {"trace", "show what a connection does, step by step", trace_main},
+    {"explain", "say in words what holds a connection back", explain_main},
     {"get", "show tunables, by their sysctl names", get_main},
     {"set", "change a tunable of the running daemon", set_main},
 };

@@ -3,6 +3,7 @@
  * linux-receiver §14). */
 #include "proto/sock/sock_internal.h"
 
+#include <errno.h>
 #include <string.h>
 
 static const char *const state_names[TCPS_COUNT] = {
@@ -174,6 +175,16 @@ struct each_call {
     void *ctx;
 };
 
+static void info_of(const struct tcb *tp, struct sock_info *out)
+{
+    if (tp->sock) {
+        sock_get_info(tp->sock, out, tp->st->now);
+    } else {
+        memset(out, 0, sizeof(*out));
+        fill_tcb(tp, out);
+    }
+}
+
 static void each_tcb(struct hash_node *n, void *ctx)
 {
     const struct tcb *tp = container_of(n, struct tcb, id_node);
@@ -182,13 +193,19 @@ static void each_tcb(struct hash_node *n, void *ctx)
 
     if (tp->sock && tp->sock->retired)
         return;
-    if (tp->sock) {
-        sock_get_info(tp->sock, &info, e->st->now);
-    } else {
-        memset(&info, 0, sizeof(info));
-        fill_tcb(tp, &info);
-    }
+    info_of(tp, &info);
     e->cb(e->ctx, &info);
+}
+
+int stack_info(struct stack *st, uint64_t id, struct sock_info *out, uint64_t now)
+{
+    struct hash_node *n = hash_first(&st->tcp.by_id, id);
+
+    stack_set_now(st, now);
+    if (!n)
+        return -ENOENT;
+    info_of(container_of(n, struct tcb, id_node), out);
+    return 0;
 }
 
 static void each_small(struct hash_node *n, void *ctx)
