@@ -144,7 +144,7 @@ struct wire_id {
 };
 
 /** What a sender may wait for: as many as proto/tcp/chronos.def has, and nothing. */
-#define WIRE_CHRONOS 10
+#define WIRE_CHRONOS 11
 
 struct wire_figures {
     struct wire_info info;

@@ -52,6 +52,9 @@ static void fill_shares(const struct wire_figures *before, const struct wire_fig
             within((waited(after, chrono_names[k]) - waited(before, chrono_names[k])) / us);
         busy += out->share[k];
     }
+    /* Linux counts the first only where the congestion window is no limit */
+    out->share[VERDICT_sndbuf] += within((waited(after, "space") - waited(before, "space")) / us);
+    busy += within((waited(after, "space") - waited(before, "space")) / us);
     out->share[VERDICT_program] = within((waited(after, "app") - waited(before, "app")) / us);
     busy += out->share[VERDICT_program];
     out->idle = within(1 - busy);
@@ -104,7 +107,9 @@ void figures_of(const struct wire_figures *before, const struct wire_figures *af
     struct tcp_info b = info_of(before), a = info_of(after);
 
     memset(out, 0, sizeof(*out));
-    out->seconds = before ? seconds : (double)after->age_us / 1e6;
+    out->seconds = (double)after->age_us / 1e6;
+    if (before && seconds < out->seconds)
+        out->seconds = seconds;
     out->established = after->age_us > 0;
     fill_shares(before, after, out);
     fill_counts(&b, &a, out);

@@ -9,6 +9,7 @@
 
 #define WORTH_SAYING 0.01
 #define MUCH         0.05
+#define SOME_LOSS    0.002
 
 static const struct {
     const char *name, *title;
@@ -109,10 +110,13 @@ static double lost_share(const struct figures *f)
     return f->packets > 0 ? f->packets_again / f->packets : 0;
 }
 
-/* Losses, and no queue that grew before them. */
+/* The round trip is what it is without a queue, as far as its own variation (delayed ACKs) lets one
+ * say. */
 static bool without_queue(const struct figures *f)
 {
-    return f->min_rtt_ms > 0 && f->rtt_ms < 1.25 * f->min_rtt_ms + 1;
+    double more = f->rtt_ms - f->min_rtt_ms;
+
+    return f->min_rtt_ms > 0 && (more < 0.25 * f->min_rtt_ms + 1 || more < f->rttvar_ms);
 }
 
 /* --- what holds the sender back ----------------------------------------------------------------
@@ -138,7 +142,7 @@ static void say_sndbuf(const struct figures *f, struct verdict *v)
 
     SAY(v, "the send buffer of %s was full, and the congestion window would have let more out",
         has.text);
-    COUNT(v, "chronograph sndbuf; stop sndbuf %" PRIu64 "; SO_SNDBUF %u%s; cwnd %.0f bytes",
+    COUNT(v, "chronographs sndbuf, space; stop sndbuf %" PRIu64 "; SO_SNDBUF %u%s; cwnd %.0f bytes",
           stops(f, "sndbuf"), f->sndbuf, f->sndbuf_fixed ? " (set)" : "", f->cwnd);
     if (f->sndbuf_fixed)
         HELP(v, "let the buffer grow by itself (no SO_SNDBUF), or give it at least %s", needs.text);
@@ -165,12 +169,12 @@ static void say_rwnd(const struct figures *f, struct verdict *v)
 
 static void help_cwnd(const struct figures *f, struct verdict *v)
 {
-    if (lost_share(f) > 0.002 && without_queue(f))
+    if (lost_share(f) > SOME_LOSS && without_queue(f))
         HELP(v,
              "losses at a round trip that does not grow: a policer on the way, or a damaged link. "
              "bbr minds random losses less than %s",
              f->algorithm);
-    else if (lost_share(f) > 0.002)
+    else if (lost_share(f) > SOME_LOSS)
         HELP(v, "the path is full: its queue grows, then it loses. More needs a faster path");
     else if (f->slow_start && f->rtt_ms >= 5)
         HELP(v,
@@ -190,8 +194,12 @@ static void say_cwnd(const struct figures *f, struct verdict *v)
 {
     struct amount cwnd = bytes(f->cwnd);
 
-    SAY(v, "the congestion window was full: %s in a round trip of %.3g ms (%s%s)", cwnd.text,
-        f->rtt_ms, f->algorithm, f->slow_start ? ", slow start" : "");
+    char losses[40] = "";
+
+    if (lost_share(f) > SOME_LOSS)
+        put(losses, sizeof(losses), ", cut by %.2f %% losses", 100 * lost_share(f));
+    SAY(v, "the congestion window was full: %s in a round trip of %.3g ms (%s%s%s)", cwnd.text,
+        f->rtt_ms, f->algorithm, f->slow_start ? ", slow start" : "", losses);
     COUNT(v,
           "chronograph cwnd; stops cwnd %" PRIu64 ", tso_defer %" PRIu64
           "; cwnd %.0f, ssthresh %.0f bytes",

@@ -166,6 +166,7 @@ void tcp_tell_writer(struct tcb *tp)
         return;
     s->want_write = false;
     tp->nospace = false;
+    tcp_chrono_stop(tp, TCP_CHRONO_space);
     tcp_chrono_stop(tp, TCP_CHRONO_sndbuf);
     sock_event(s, SOCK_EV_WRITABLE);
 }

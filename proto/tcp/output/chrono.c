@@ -7,6 +7,7 @@
  *   app      all that was written is on its way
  *   cwnd … device   where the last pass of tcp_write_xmit stopped (stops.def)
  *   recovery the same, but the connection repairs losses
+ *   space    all that was written is on its way, and a writer waits for room
  *   rwnd     a pass of tcp_write_xmit stopped at the window … until one that did not
  *   sndbuf   the queue ran dry below the congestion window while a writer waits for space … until
  * it gets some
@@ -21,7 +22,7 @@ const uint8_t tcp_chrono_of[TCP_STOP_COUNT] = {
     [TCP_STOP_rwnd] = TCP_CHRONO_rwnd,      [TCP_STOP_nagle] = TCP_CHRONO_nagle,
     [TCP_STOP_cork] = TCP_CHRONO_cork,      [TCP_STOP_autocork] = TCP_CHRONO_device,
     [TCP_STOP_tso_defer] = TCP_CHRONO_cwnd, [TCP_STOP_device] = TCP_CHRONO_device,
-    [TCP_STOP_empty] = TCP_CHRONO_app,      [TCP_STOP_sndbuf] = TCP_CHRONO_NONE,
+    [TCP_STOP_empty] = TCP_CHRONO_app,      [TCP_STOP_sndbuf] = TCP_CHRONO_space,
 };
 
 void tcp_chrono_pool_init(struct stack *st)
@@ -95,8 +96,13 @@ void tcp_chrono_stopped(struct tcb *tp, enum tcp_stop why)
 {
     enum tcp_chrono kind = (enum tcp_chrono)tcp_chrono_of[why];
 
-    if (!tp->chrono || !kind || tp->chrono == TCP_CHRONO_sndbuf)
+    if (!tp->chrono || tp->chrono == TCP_CHRONO_sndbuf)
         return;
+    /* what waits to be sent waits for something else than room */
+    if (kind == TCP_CHRONO_space && tp->chrono != TCP_CHRONO_app)
+        return;
+    if (kind == TCP_CHRONO_app && tp->nospace)
+        kind = TCP_CHRONO_space;
     if (repairs(tp) && (kind == TCP_CHRONO_app || kind == TCP_CHRONO_cwnd))
         kind = TCP_CHRONO_recovery;
     if (kind != tp->chrono)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Traces: the ring, the steps of the send path and of the way in, their reasons, beginning and end. */
+/* Traces: the ring, the steps of the send path and of the way in, their reasons, beginning and end.
+ */
 #include "tests/unit/tcp/fixture.h"
 
 #define SLOTS 256u
@@ -93,10 +94,9 @@ TEST(every_event_and_every_reason_has_a_name)
 TEST(a_write_goes_down_step_by_step)
 {
     static const enum trace_event steps[] = {
-        TRACE_begin,          TRACE_tcp_sendmsg,          TRACE_tcp_send_mss, TRACE_skb_entail,
-        TRACE_tcp_push,       TRACE_tcp_write_xmit,       TRACE_tcp_transmit_segment,
-        TRACE_ip_output,      TRACE_neigh_output,         TRACE_dev_queue_xmit,
-        TRACE_device_done,    TRACE_tcp_write_xmit};
+        TRACE_begin,        TRACE_tcp_sendmsg,    TRACE_tcp_send_mss,         TRACE_skb_entail,
+        TRACE_tcp_push,     TRACE_tcp_write_xmit, TRACE_tcp_transmit_segment, TRACE_ip_output,
+        TRACE_neigh_output, TRACE_dev_queue_xmit, TRACE_device_done,          TRACE_tcp_write_xmit};
 
     passive();
     trace_this();
@@ -153,9 +153,9 @@ TEST(each_stop_says_its_reason)
 TEST(a_connection_that_is_waited_for_is_traced_from_its_syn_on)
 {
     const struct trace_match this = {.port = FX_PORT};
-    static const enum trace_event steps[] = {TRACE_tcp_input, TRACE_tcp_transmit_segment,
-                                             TRACE_dev_queue_xmit, TRACE_tcp_input, TRACE_begin,
-                                             TRACE_tcp_set_state};
+    static const enum trace_event steps[] = {TRACE_tcp_input,      TRACE_tcp_transmit_segment,
+                                             TRACE_dev_queue_xmit, TRACE_tcp_input,
+                                             TRACE_begin,          TRACE_tcp_set_state};
 
     new_ring(SLOTS);
     assert_int_equal(stack_trace_next(fx.st, &this, &ring), 0);
