@@ -4,6 +4,7 @@
 
 #include "daemon/log.h"
 #include "daemon/stats.h"
+#include "daemon/trace.h"
 #include "ipc/fdpass.h"
 #include "ipc/name.h"
 
@@ -157,6 +158,7 @@ void control_disconnect(struct client *cl)
         free(w);
     }
     dump_drop(cl);
+    trace_drop(cl);
     poller_remove(c->poller, cl->fd);
     hang_up(c, cl->fd, cl->owner.uid);
     cl->fd = -1;

@@ -40,6 +40,7 @@ struct client {
     bool held; /**< the reaper has too much to do for this user */
     struct stream_waiters waiters;
     struct dump *dump; /**< a long answer under way: no further request is read */
+    struct trace *trace; /**< what it looks at (trace.h) */
     TAILQ_ENTRY(client) link;
 };
 

@@ -7,6 +7,7 @@
 
 #include "daemon/settings.h"
 #include "daemon/stats.h"
+#include "daemon/trace.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -145,6 +146,12 @@ void request_plain(struct client *cl, const struct wire_header *h, const void *b
     case WIRE_OP_CONFIG:
     case WIRE_OP_RELOAD:
         dump_begin(cl, h);
+        break;
+    case WIRE_OP_FIGURES:
+        trace_figures(cl, h, body);
+        break;
+    case WIRE_OP_TRACE:
+        trace_begin(cl, h, body);
         break;
     default:
         control_reply(cl, h, EOPNOTSUPP, NULL, 0, -1);

@@ -411,6 +411,7 @@ static bool commit(struct ringport *r, size_t n)
     struct stream *s = r->stream;
     int flags = LOAD(r->words->more) ? MSG_MORE : SOCK_SEND_BATCH;
 
+    sock_trace(s->sock, TRACE_ring_commit, TRACE_WHY_none, (uint32_t)n, 0, 0);
     if (sock_send_commit(s->sock, n, flags, s->all->now) != (ssize_t)n) {
         log_error("the core refused bytes that it had made room for: connection reset");
         stream_reset(s);
@@ -527,8 +528,11 @@ static void show(struct ringport *r)
         set_state(r, RING_EOF, 0);
     }
     set_tell_at(r);
-    if (r->shown != before)
+    if (r->shown != before) {
         stats_add(STAT_streams_pushed_bytes, r->shown - before);
+        sock_trace(s->sock, TRACE_ring_show, TRACE_WHY_none, (uint32_t)(r->shown - before),
+                   (uint32_t)sock_inq(s->sock), 0);
+    }
     if (eof || (r->shown != before && sock_readable(s->sock)))
         wake(r, RING_FOR_DATA);
 }

@@ -108,6 +108,8 @@ static bool withheld(struct stream *s)
 static void block(struct stream *s)
 {
     s->push_blocked = true;
+    sock_trace(s->sock, TRACE_recvfrom, TRACE_WHY_full, 0, (uint32_t)s->held,
+               (uint32_t)sock_inq(s->sock));
     stream_watch_reader(s, true);
 }
 
@@ -145,6 +147,8 @@ static size_t push_piece(struct stream *s, size_t budget)
     s->written += (size_t)n;
     s->held += (size_t)n;
     sock_recv_consume(s->sock, (size_t)n, s->held, s->all->now);
+    sock_trace(s->sock, TRACE_recvfrom, TRACE_WHY_taken, (uint32_t)n, (uint32_t)s->held,
+               (uint32_t)sock_inq(s->sock));
     stats_add(STAT_streams_pushed_bytes, (uint64_t)n);
     return (size_t)n;
 }

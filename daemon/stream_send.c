@@ -260,6 +260,7 @@ static size_t take_by_read(struct stream *s, const struct iovec *spans, int n_sp
 
 static bool commit(struct stream *s, size_t n, int flags)
 {
+    sock_trace(s->sock, TRACE_sendto, TRACE_WHY_none, (uint32_t)n, (uint32_t)s->skip, 0);
     if (sock_send_commit(s->sock, n, flags, s->all->now) != (ssize_t)n) {
         /* They have left the queue: a reset is better than a stream with a hole. */
         log_error("the core refused bytes that it had made room for: connection reset");

@@ -40,6 +40,8 @@ struct body_sizes {
 #define SIZES_RENEW       NOTHING, NOTHING, false, true
 #define SIZES_RING_ATTACH FIXED(struct wire_ring), NOTHING, false, true
 #define SIZES_RING_BELL   NOTHING, NOTHING, false, true
+#define SIZES_FIGURES     FIXED(struct wire_id), FIXED(struct wire_figures), false, false
+#define SIZES_TRACE       FIXED(struct wire_trace), NOTHING, false, true
 #define SIZES_STATS       NOTHING, FIXED(struct wire_counter), true, false
 #define SIZES_CONFIG      NOTHING, FIXED(struct wire_setting), true, false
 #define SIZES_RELOAD      NOTHING, FIXED(struct wire_notice), true, false
@@ -55,6 +57,7 @@ _Static_assert(sizeof(struct wire_header) == 24, "the header is the protocol");
 _Static_assert(sizeof(struct wire_header) + sizeof(struct wire_info) <= WIRE_MAX, "fits");
 _Static_assert(sizeof(struct wire_header) + sizeof(struct wire_setting) <= WIRE_MAX, "fits");
 _Static_assert(sizeof(struct wire_header) + sizeof(struct wire_capture) <= WIRE_MAX, "fits");
+_Static_assert(sizeof(struct wire_header) + sizeof(struct wire_figures) <= WIRE_MAX, "fits");
 
 static const struct body_sizes *lookup(uint16_t op)
 {

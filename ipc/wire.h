@@ -213,6 +213,38 @@ struct wire_capture {
     struct wire_filter filter[WIRE_FILTER_MAX];
 };
 
+/** A connection, as INFO and LIST name it. */
+struct wire_id {
+    uint64_t id;
+};
+
+/** What a sender may wait for: as many as proto/tcp/chronos.def has, and nothing. */
+#define WIRE_CHRONOS 11
+
+struct wire_figures {
+    struct wire_info info;
+    uint64_t age_us;               /**< since it was established; 0: it was not */
+    uint64_t waited[WIRE_CHRONOS]; /**< microseconds; of the first, "idle", 0 */
+    char waited_names[WIRE_CHRONOS][16];
+    uint64_t reader_us;  /**< while half of the receive buffer's window was full of unread bytes */
+    uint64_t max_window; /**< the largest that the peer has offered */
+    uint32_t sndbuf, rcvbuf;
+    uint32_t rcv_wnd, total_rto; /**< of struct tcp_info, which older headers lack */
+    uint8_t nodelay, sndbuf_fixed, rcvbuf_fixed, slow_start;
+    uint32_t reserved;
+    char algorithm[16];
+};
+
+/** Which connection is to be traced, and into how large a file. */
+struct wire_trace {
+    uint64_t id;                   /**< 0: the next one that is opened, by either side, and fits: */
+    struct wire_addr local, remote; /**< all zero address: any; port 0: any */
+    uint16_t port;                 /**< of either side; 0: any */
+    uint16_t reserved[3];
+    uint32_t events; /**< that are kept, 0: 65536; at most TRACEFILE_MOST (ipc/tracefile.h) */
+    uint32_t reserved2;
+};
+
 /** What "SIOCOUTQ" answers. */
 struct wire_outq {
     uint64_t unacked; /**< written by the program and not acknowledged by the peer */

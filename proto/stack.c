@@ -84,10 +84,19 @@ void stack_free(struct stack *st)
     free(st);
 }
 
+static __attribute__((cold, noinline)) void traced_input(struct stack *st, struct frame *f)
+{
+    tcp_trace_read(st, frame_total(f));
+    eth_input(st, f);
+}
+
 void stack_input(struct stack *st, struct frame *f, uint64_t now)
 {
     stack_set_now(st, now);
-    eth_input(st, f);
+    if (__builtin_expect(st->traces.n != 0, 0))
+        traced_input(st, f);
+    else
+        eth_input(st, f);
 }
 
 static void fire(struct stack *st, struct stack_timer *t)
@@ -210,10 +219,31 @@ void stack_set_limits(struct stack *st, uint64_t memory_limit, uint32_t max_sock
 /* --- the way out
  * ------------------------------------------------------------------------------------------- */
 
+static enum trace_why device_answer(int r)
+{
+    if (r >= 0)
+        return TRACE_WHY_taken;
+    return r == -EAGAIN || r == -ENOBUFS ? TRACE_WHY_back_pressure : TRACE_WHY_refused;
+}
+
+static __attribute__((cold, noinline)) int traced_transmit(struct stack *st, const struct frame *f)
+{
+    int r;
+
+    TCP_TRACE_BELOW(st, dev_queue_xmit, TRACE_WHY_none, frame_total(f), f->gso_size);
+    r = st->ops->transmit(st->ctx, f);
+    TCP_TRACE_BELOW(st, device_done, device_answer(r), frame_total(f), (uint32_t)(r < 0 ? -r : 0));
+    return r;
+}
+
 static int device_write(struct stack *st, const struct frame *f)
 {
-    int r = st->ops->transmit(st->ctx, f);
+    int r;
 
+    if (__builtin_expect(st->tracing != NULL, 0))
+        r = traced_transmit(st, f);
+    else
+        r = st->ops->transmit(st->ctx, f);
     if (r >= 0) {
         COUNT(st, eth_out);
         COUNT_ADD(st, eth_out_bytes, frame_total(f));

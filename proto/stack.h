@@ -20,6 +20,7 @@
 #include "proto/frame.h"
 #include "proto/ip/addr.h"
 #include "proto/sock/sock.h"
+#include "proto/trace.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -121,6 +122,9 @@ void stack_set_limits(struct stack *st, uint64_t memory_limit, uint32_t max_sock
 void stack_each(struct stack *st, void (*cb)(void *ctx, const struct sock_info *info), void *ctx,
                 uint64_t now);
 
+/** The same of one. 0, -ENOENT. */
+int stack_info(struct stack *st, uint64_t id, struct sock_info *out, uint64_t now);
+
 /** One tunable: Linux's sysctl name without its prefix, unit ("" for a plain number), what it does,
  * its range and default. */
 struct stack_tunable {
@@ -159,6 +163,17 @@ int stack_tunables_get(const struct stack_tunables *t, const char *name, char *o
 /** What does not fit together, in words; NULL: it does. */
 const char *stack_tunables_conflict(const struct stack_tunables *t);
 void stack_tunables_apply(struct stack *st, const struct stack_tunables *t);
+
+/**
+ * Trace the connection `id` (sock_info.id) into `ring`, or the next one that is opened by either
+ * side and fits `match`, until it is gone (ring->over, after an event `end`) or
+ * stack_trace_stop(). The ring is the caller's and must live until then. 0; -ENOENT (no such
+ * connection), -EBUSY (somebody traces it), -ENOSPC (sixteen are traced).
+ */
+int stack_trace(struct stack *st, uint64_t id, struct trace_ring *ring);
+int stack_trace_next(struct stack *st, const struct trace_match *match, struct trace_ring *ring);
+/** Nothing is written to the ring from here on. Of one that is over, too. */
+void stack_trace_stop(struct stack *st, struct trace_ring *ring);
 
 /** Check every internal invariant; returns NULL or a description of the first one that does not
  * hold (tests). */

@@ -17,6 +17,7 @@
 #include "proto/ip/ip.h"
 #include "proto/stack.h"
 #include "proto/tcp/tcp_table.h"
+#include "proto/tcp/trace.h"
 
 /** Who owns a timer: an enum instead of a function pointer, so that all state can be written out
  * and read back. */
@@ -39,6 +40,8 @@ struct stack {
     const struct stack_ops *ops;
     void *ctx;
     uint64_t now; /**< time of the call that is being served; never goes backwards */
+    struct trace_ring
+        *tracing; /**< of the connection whose segment is on its way down, NULL: of none */
     struct counters counters;
     struct mem mem;
     struct extent_pool extents;
@@ -51,6 +54,7 @@ struct stack {
     bool device_blocked; /**< the device refused a frame; cleared by stack_device_ready or the timer
                           */
     struct stack_timer device_timer;
+    struct tcp_traces traces;
     uint64_t next_id;
     uint32_t n_sockets;
     uint8_t scratch[FRAME_SCRATCH]; /**< for frames whose checksum the device leaves to us */

@@ -27,6 +27,8 @@ static const struct command {
     {"ss", "show the daemon's sockets (like ss(8))", ss_main},
     {"stats", "show the daemon's counters, also for Prometheus", stats_main},
     {"capture", "write the daemon's frames to a file or a pipe (like tcpdump -w)", capture_main},
+    {"trace", "show what a connection does, step by step", trace_main},
+    {"explain", "say in words what holds a connection back", explain_main},
     {"get", "show tunables, by their sysctl names", get_main},
     {"set", "change a tunable of the running daemon", set_main},
     {"config", "show the settings in force and where they came from", config_main},

@@ -314,6 +314,18 @@ static int neigh_wait(struct stack *st, struct neigh_entry *e, const struct fram
     return 0;
 }
 
+static __attribute__((cold, noinline)) void
+trace_output(struct stack *st, const struct neigh_entry *e, const struct frame *f)
+{
+    enum trace_why why = TRACE_WHY_resolved;
+
+    if (e->state == NEIGH_FAILED)
+        why = TRACE_WHY_unreachable;
+    else if (e->state == NEIGH_INCOMPLETE)
+        why = TRACE_WHY_unresolved;
+    TCP_TRACE_BELOW(st, neigh_output, why, frame_total(f));
+}
+
 int neigh_output(struct stack *st, struct frame *f, const struct ip_addr *next_hop,
                  const struct ip_addr *dst, uint32_t *sent)
 {
@@ -327,6 +339,8 @@ int neigh_output(struct stack *st, struct frame *f, const struct ip_addr *next_h
         e->state = NEIGH_INCOMPLETE;
         neigh_solicit(st, e);
     }
+    if (__builtin_expect(st->tracing != NULL, 0))
+        trace_output(st, e, f);
     if (e->state == NEIGH_FAILED)
         return -EHOSTUNREACH;
     if (e->state == NEIGH_INCOMPLETE) {

@@ -27,7 +27,7 @@ static int stream_error(struct sock *s)
 }
 
 /* Step 4: 0, or why nothing can be sent now. */
-static int may_send(struct sock *s, bool keep_error)
+static inline __attribute__((always_inline)) int may_send(struct sock *s, bool keep_error)
 {
     struct tcb *tp = s->tcb;
 
@@ -46,6 +46,15 @@ static int may_send(struct sock *s, bool keep_error)
     default:
         return -EPIPE;
     }
+}
+
+static __attribute__((cold, noinline)) int refused(const struct sock *s, int err)
+{
+    if (err == -EAGAIN)
+        TCP_TRACE(s->tcb, sk_stream_wait_connect, TRACE_WHY_none, s->tcb->conn.state);
+    else
+        TCP_TRACE(s->tcb, sk_stream_error, TRACE_WHY_none, (uint32_t)-err);
+    return err;
 }
 
 /* Step 6: the walk of the caller's iovec, across its elements, empty ones included. */
@@ -92,7 +101,7 @@ ssize_t sock_sendmsg(struct sock *s, const struct iovec *iov, int iovcnt, int fl
         len += iov[i].iov_len;
     err = may_send(s, false);
     if (err)
-        return err;
+        return refused(s, err);
     return tcp_sendmsg(s->tcb, copy_from_iov, &w, len, flags);
 }
 
@@ -127,7 +136,7 @@ ssize_t sock_send_spans(struct sock *s, size_t want, struct iovec out[4], int *n
 
     *n_spans = 0;
     if (err)
-        return err;
+        return refused(s, err);
     space = sock_send_space(s);
     if (want > space) {
         /* a short send: the rest wants to hear of space as well */
@@ -232,6 +241,10 @@ void sock_recv_consume(struct sock *s, size_t n, size_t held, uint64_t now)
     if (tp->read_offset == tp->rcv_offset && rb_empty(&tp->ooo) && !tp->shared)
         bytestream_give_back(&tp->rcv);
     after = tcp_unread(tp);
+    if (tp->reader_slow && 4 * after <= tp->rcvbuf)
+        tcp_chrono_reader(tp, false);
+    if (after < before)
+        TCP_TRACE(tp, reader, TRACE_WHY_none, (uint32_t)after, tcp_receive_window(tp));
     if (tp->conn.state == TCPS_CLOSED || after >= before)
         return;
     tcp_rcv_space_adjust(tp);

@@ -3,6 +3,7 @@
  * linux-receiver §14). */
 #include "proto/sock/sock_internal.h"
 
+#include <errno.h>
 #include <string.h>
 
 static const char *const state_names[TCPS_COUNT] = {
@@ -20,6 +21,18 @@ static const char *const stop_names[] = {
 const char *tcp_state_name(unsigned state)
 {
     return state < TCPS_COUNT && state_names[state] ? state_names[state] : "?";
+}
+
+const char *tcp_chrono_name(unsigned chrono)
+{
+    static const char *const names[] = {
+        "idle",
+#define TCP_CHRONO(name, help) #name,
+#include "proto/tcp/chronos.def"
+#undef TCP_CHRONO
+    };
+
+    return chrono < TCP_CHRONO_COUNT ? names[chrono] : "?";
 }
 
 const char *tcp_stop_name(unsigned stop)
@@ -90,14 +103,31 @@ static void fill_tcp(const struct tcb *tp, struct sock_tcp_info *i)
     i->dsack_dups = tp->dsack_dups;
 }
 
-/* The three chronographs exclude each other; busy is all of them (linux-sender §14). */
+/* The chronographs exclude each other; busy is all of them (linux-sender §14). */
 static void fill_rates(const struct tcb *tp, struct sock_tcp_info *i)
 {
-    i->rwnd_limited = tcp_chrono_us(tp, TCP_CHRONO_RWND);
-    i->sndbuf_limited = tcp_chrono_us(tp, TCP_CHRONO_SNDBUF);
-    i->busy_time = tcp_chrono_us(tp, TCP_CHRONO_BUSY) + i->rwnd_limited + i->sndbuf_limited;
+    i->rwnd_limited = tcp_chrono_us(tp, TCP_CHRONO_rwnd);
+    i->sndbuf_limited = tcp_chrono_us(tp, TCP_CHRONO_sndbuf);
+    for (unsigned k = TCP_CHRONO_NONE + 1; k < TCP_CHRONO_COUNT; k++)
+        i->busy_time += tcp_chrono_us(tp, (enum tcp_chrono)k);
     i->delivery_rate = tcp_rate_bytes_per_second(tp);
     i->delivery_flags = tp->rate.sample_app_limited;
+}
+
+static void fill_waits(const struct tcb *tp, struct sock_info *out)
+{
+    out->age_us = tp->opened_at ? tp->st->now - tp->opened_at : 0;
+    for (unsigned k = TCP_CHRONO_NONE + 1; k < TCP_CHRONO_COUNT; k++)
+        out->waited[k] = tcp_chrono_us(tp, (enum tcp_chrono)k);
+    out->reader_us = tcp_chrono_reader_us(tp);
+    out->max_window = tp->max_window;
+    out->rcvbuf = tp->rcvbuf;
+    out->sndbuf = tp->sndbuf;
+    out->nodelay = tp->nonagle & TCP_NAGLE_OFF;
+    out->sndbuf_fixed = tp->sndbuf_locked;
+    out->rcvbuf_fixed = tp->rcvbuf_locked;
+    out->slow_start = tcp_in_slow_start(tp);
+    strncpy(out->algorithm, tp->cc->name, sizeof(out->algorithm) - 1);
 }
 
 static void fill_timer(const struct tcb *tp, struct sock_info *out)
@@ -134,6 +164,7 @@ static void fill_tcb(const struct tcb *tp, struct sock_info *out)
     fill_rates(tp, &out->tcp);
     fill_memory(tp, &out->memory);
     out->congestion = tp->cc ? tp->cc->name : NULL;
+    fill_waits(tp, out);
     for (int i = 0; i < TCP_STOP_COUNT; i++)
         out->stops[i] = tp->stops[i];
 }
@@ -160,6 +191,16 @@ struct each_call {
     void *ctx;
 };
 
+static void info_of(const struct tcb *tp, struct sock_info *out)
+{
+    if (tp->sock) {
+        sock_get_info(tp->sock, out, tp->st->now);
+    } else {
+        memset(out, 0, sizeof(*out));
+        fill_tcb(tp, out);
+    }
+}
+
 static void each_tcb(struct hash_node *n, void *ctx)
 {
     const struct tcb *tp = container_of(n, struct tcb, id_node);
@@ -168,13 +209,19 @@ static void each_tcb(struct hash_node *n, void *ctx)
 
     if (tp->sock && tp->sock->retired)
         return;
-    if (tp->sock) {
-        sock_get_info(tp->sock, &info, e->st->now);
-    } else {
-        memset(&info, 0, sizeof(info));
-        fill_tcb(tp, &info);
-    }
+    info_of(tp, &info);
     e->cb(e->ctx, &info);
+}
+
+int stack_info(struct stack *st, uint64_t id, struct sock_info *out, uint64_t now)
+{
+    struct hash_node *n = hash_first(&st->tcp.by_id, id);
+
+    stack_set_now(st, now);
+    if (!n)
+        return -ENOENT;
+    info_of(container_of(n, struct tcb, id_node), out);
+    return 0;
 }
 
 static void each_small(struct hash_node *n, void *ctx)

@@ -11,6 +11,7 @@
 #define TS_PROTO_SOCK_SOCK_H
 
 #include "proto/ip/addr.h"
+#include "proto/trace.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -80,6 +81,17 @@ struct sock_memory {
     uint32_t out_of_order;
     uint64_t account_used, account_limit; /**< of its owner, all connections; 0: no limit */
 };
+/** What a sender waits for while something is unacknowledged (proto/tcp/chronos.def); NONE: nothing
+ * is. */
+enum tcp_chrono {
+    TCP_CHRONO_NONE,
+#define TCP_CHRONO(name, help) TCP_CHRONO_##name,
+#include "proto/tcp/chronos.def"
+#undef TCP_CHRONO
+    TCP_CHRONO_COUNT
+};
+/** "cwnd", …; "idle" for NONE. */
+const char *tcp_chrono_name(unsigned chrono);
 
 struct sock_info {
     uint8_t state;   /**< enum tcp_state */
@@ -98,6 +110,16 @@ struct sock_info {
     struct sock_memory memory;
     struct sock_tcp_info tcp;
     uint64_t stops[TCP_STOP_COUNT];
+    uint64_t age_us;                   /**< since it was established; 0: it was not */
+    uint64_t waited[TCP_CHRONO_COUNT]; /**< microseconds; those of NONE are not counted */
+    uint64_t reader_us;                /**< while what the program had not read took half of the
+                                          window, microseconds */
+    uint64_t max_window;               /**< the largest that the peer has offered, bytes */
+    uint32_t rcvbuf;                   /**< half of it is window at most */
+    uint32_t sndbuf; /**< bytes that the program may have written and not yet acknowledged */
+    bool nodelay, sndbuf_fixed, rcvbuf_fixed; /**< TCP_NODELAY; SO_SNDBUF, SO_RCVBUF were set */
+    bool slow_start;
+    char algorithm[16]; /**< of congestion control */
 };
 
 /* --- life
@@ -345,6 +367,10 @@ int sock_setsockopt(struct sock *s, int level, int name, const void *value, size
 
 /** getsockopt(2): *len is room on entry and length on return. */
 int sock_getsockopt(struct sock *s, int level, int name, void *value, size_t *len, uint64_t now);
+
+/** A step of the host's, if the socket's connection is traced (proto/trace.h). */
+void sock_trace(struct sock *s, enum trace_event event, enum trace_why why, uint32_t a, uint32_t b,
+                uint32_t c);
 
 void sock_get_info(struct sock *s, struct sock_info *out, uint64_t now);
 

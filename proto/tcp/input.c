@@ -119,12 +119,19 @@ static void conn_input(struct tcb *tp, const struct tcp_seg *seg)
     uint64_t id = tcb_id(tp);
 
     tp->segs_in += seg->n_segs;
+    if (__builtin_expect(tp->traced, 0))
+        tcp_trace_input(tp, seg);
     if (tp->conn.state == TCPS_SYN_SENT) {
         tcp_synsent_input(tp, seg);
         return;
     }
-    if (!tcp_validate(tp, seg))
+    if (!tcp_validate(tp, seg)) {
+        /* a reset that is taken may have ended it */
+        if (hash_first(&st->tcp.by_id, id))
+            TCP_TRACE(tp, tcp_validate, TRACE_WHY_none, seg->seq, seg->len, tp->rcv_nxt,
+                      tcp_receive_window(tp));
         return;
+    }
     neigh_confirm(tp->st, &tp->conn.remote.addr);
     if (seg->opt.uto)
         uto_received(tp, seg->opt.uto);

@@ -15,6 +15,13 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+static __attribute__((noinline)) void stopped(struct tcb *tp, enum tcp_stop why)
+{
+    tcp_chrono_stopped(tp, why);
+    if (tp->traced)
+        tcp_trace_stop(tp, why);
+}
+
 void tcp_stop(struct tcb *tp, enum tcp_stop why)
 {
     static const enum counter of[] = {
@@ -25,6 +32,8 @@ void tcp_stop(struct tcb *tp, enum tcp_stop why)
 
     tp->stops[why]++;
     tp->st->counters.v[of[why]]++;
+    if (tcp_chrono_of[why] != tp->chrono || tp->traced)
+        stopped(tp, why);
 }
 
 /* --- pushing
@@ -59,7 +68,16 @@ void tcp_push_pending_frames(struct tcb *tp)
 static void tcp_push_one(struct tcb *tp, uint32_t mss_now)
 {
     COUNT(tp->st, tcp_out_push_one);
+    TCP_TRACE(tp, tcp_push_one, TRACE_WHY_none, wqueue_send_head(tp)->seq,
+              seg_len(wqueue_send_head(tp)));
     tcp_write_xmit(tp, mss_now, TCP_NAGLE_PUSH, 1);
+}
+
+static __attribute__((cold, noinline)) void trace_push(const struct tcb *tp,
+                                                       const struct segment *seg, int flags)
+{
+    TCP_TRACE(tp, tcp_push, TRACE_WHY_none, seg->seq, seg_len(seg), (uint32_t)flags,
+              tp->write_seq - tp->snd_nxt, tp->device_queued);
 }
 
 /* Step 13: the end of a call. */
@@ -86,6 +104,8 @@ static void tcp_push(struct tcb *tp, int flags, uint32_t mss_now, uint8_t nonagl
         tcp_stop(tp, TCP_STOP_autocork);
         return;
     }
+    if (__builtin_expect(tp->traced, 0))
+        trace_push(tp, seg, flags);
     if (flags & MSG_MORE)
         nonagle = TCP_NAGLE_CORK;
     push_pending_frames(tp, mss_now, nonagle);
@@ -248,6 +268,15 @@ uint64_t tcp_grant_send(struct tcb *tp, uint64_t granted, uint64_t limit)
     return held > granted ? held : granted;
 }
 
+/* Steps 7 and 8. */
+static __attribute__((cold, noinline)) void trace_append(const struct tcb *tp,
+                                                         const struct segment *seg, uint32_t n)
+{
+    const uint32_t v[TRACE_VALUES] = {tp->write_seq - n, n, seg_len(seg)};
+
+    tcp_trace_values(tp, seg_len(seg) == n ? TRACE_skb_entail : TRACE_coalesce, TRACE_WHY_none, v);
+}
+
 static ssize_t append(struct tcb *tp, struct send_call *c, struct segment *seg, uint32_t room)
 {
     uint32_t n = c->len - c->copied < room ? (uint32_t)(c->len - c->copied) : room;
@@ -269,7 +298,9 @@ static ssize_t append(struct tcb *tp, struct send_call *c, struct segment *seg, 
     tp->snd_offset += (uint64_t)got;
     wqueue_set_pcount(seg, c->mss_now);
     c->copied += (size_t)got;
-    tcp_chrono_start(tp, TCP_CHRONO_BUSY);
+    tcp_chrono_start(tp, TCP_CHRONO_app);
+    if (__builtin_expect(tp->traced, 0))
+        trace_append(tp, seg, (uint32_t)got);
     return (uint32_t)got < n ? -EFAULT : got;
 }
 
@@ -278,6 +309,7 @@ static void push_full_segment(struct tcb *tp, struct send_call *c, struct segmen
 {
     if (forced_push(tp)) {
         COUNT(tp->st, tcp_out_push_forced);
+        TCP_TRACE(tp, forced_push, TRACE_WHY_none, tp->write_seq);
         tcp_mark_push(tp, seg);
         push_pending_frames(tp, c->mss_now, TCP_NAGLE_PUSH);
     } else if (seg == wqueue_send_head(tp)) {
@@ -316,12 +348,28 @@ static void wait_for_space(struct tcb *tp, struct send_call *c, ssize_t err)
     tp->nospace = true;
     if (tp->sock)
         tp->sock->want_write = true;
-    if (err == -EAGAIN)
+    if (err == -EAGAIN) {
         tcp_stop(tp, TCP_STOP_sndbuf);
-    else
+    } else {
+        TCP_TRACE(tp, wait_for_sndbuf, TRACE_WHY_memory, tcp_wmem_queued(tp), tp->sndbuf,
+                  tp->write_seq - tp->snd_nxt);
         tcp_timer_set(tp, TCP_TIMER_retry, tp->st->now + TCP_PROBE_RETRY);
+    }
     if (c->copied)
         tcp_push(tp, c->flags & ~MSG_MORE, c->mss_now, TCP_NAGLE_PUSH, c->size_goal);
+}
+
+/* Steps 3 and 5. */
+static __attribute__((cold, noinline)) void trace_sendmsg(const struct tcb *tp,
+                                                          const struct send_call *c)
+{
+    const uint32_t entry[TRACE_VALUES] = {(uint32_t)c->len, (uint32_t)c->flags,
+                                          tp->write_seq - tp->snd_nxt, tcp_wmem_queued(tp),
+                                          tp->sndbuf};
+    const uint32_t mss[TRACE_VALUES] = {c->mss_now, c->size_goal, tp->pmtu};
+
+    tcp_trace_values(tp, TRACE_tcp_sendmsg, TRACE_WHY_none, entry);
+    tcp_trace_values(tp, TRACE_tcp_send_mss, TRACE_WHY_none, mss);
 }
 
 ssize_t tcp_sendmsg(struct tcb *tp, tcp_copy_fn copy, void *ctx, size_t len, int flags)
@@ -334,6 +382,8 @@ ssize_t tcp_sendmsg(struct tcb *tp, tcp_copy_fn copy, void *ctx, size_t len, int
     c.mss_now = tcp_send_mss(tp, &c.size_goal);
     if (flags & MSG_OOB)
         c.size_goal = c.mss_now;
+    if (__builtin_expect(tp->traced, 0))
+        trace_sendmsg(tp, &c);
     err = send_loop(tp, &c);
     drop_empty_tail(tp);
     if (err == -EAGAIN || err == -ENOMEM) {
@@ -488,6 +538,13 @@ static bool holds_tail(struct tcb *tp, const struct segment *seg, uint32_t mss)
     return true;
 }
 
+static __attribute__((cold, noinline)) void trace_goes(const struct tcb *tp,
+                                                       const struct segment *seg)
+{
+    TCP_TRACE(tp, tcp_write_xmit, TRACE_WHY_goes, seg->seq, seg_len(seg), tp->cwnd,
+              tcp_in_flight(tp), tcp_wnd_end(tp) - tp->snd_nxt, tp->write_seq - tp->snd_nxt);
+}
+
 /**
  * Send what may be sent. push_one: only one segment. Returns true when nothing is in flight and
  * data waits: then only a window update or the persist timer will move it.
@@ -515,6 +572,8 @@ bool tcp_write_xmit(struct tcb *tp, uint32_t mss, uint8_t nonagle, int push_one)
         }
         if (!may_send(tp, seg, mss, nonagle, push_one, &cwnd_limited))
             break;
+        if (__builtin_expect(tp->traced, 0))
+            trace_goes(tp, seg);
         err = tcp_transmit_segment(tp, seg, mss);
         if (err == -EAGAIN || err == -ENOBUFS || err == -ENOMEM) {
             tcp_stop(tp, TCP_STOP_device);
@@ -532,9 +591,9 @@ bool tcp_write_xmit(struct tcb *tp, uint32_t mss, uint8_t nonagle, int push_one)
     if (!seg)
         tcp_stop(tp, TCP_STOP_empty);
     if (seg && !cwnd_limited && !tcp_pacing_waits(tp) && seq_gt(seg->end_seq, tcp_wnd_end(tp)))
-        tcp_chrono_start(tp, TCP_CHRONO_RWND);
+        tcp_chrono_start(tp, TCP_CHRONO_rwnd);
     else
-        tcp_chrono_stop(tp, TCP_CHRONO_RWND);
+        tcp_chrono_stop(tp, TCP_CHRONO_rwnd);
     if (sent) {
         tcp_cwnd_validate(tp, cwnd_limited || tcp_in_flight(tp) >= tp->cwnd);
         if (push_one != TCP_PUSH_PROBE)

@@ -82,13 +82,12 @@ enum tcp_timer {
 #define TCP_PEND_RETRANS 4 /**< lost segments wait */
 #define TCP_PEND_NEW     8 /**< new data goes before retransmissions (F-RTO) */
 
-/* tcb.chrono */
-enum tcp_chrono {
-    TCP_CHRONO_NONE,
-    TCP_CHRONO_BUSY,
-    TCP_CHRONO_RWND,
-    TCP_CHRONO_SNDBUF,
-    TCP_CHRONO_COUNT
+/** What a sender has waited for beyond its program, and we for ours, in microseconds
+ * (output/chrono.c). */
+struct tcp_chronos {
+    uint64_t us[TCP_CHRONO_COUNT];
+    uint64_t reader_us; /**< what was unread had taken half of the window */
+    uint64_t reader_since;
 };
 
 /* tcb.urg_state */
@@ -168,6 +167,8 @@ struct tcb {
     bool send_shutdown : 1;
     bool rcv_shutdown : 1;
     bool hold_tail : 1; /**< the writer goes on at once: what could still be filled waits a run */
+    bool traced : 1;      /**< somebody looks on (trace.c) */
+    bool reader_slow : 1; /**< what the program has not read takes half of the window */
 
     /* The named timers over one entry of the wheel (conn/timers.c). */
     struct stack_timer timer;
@@ -180,7 +181,9 @@ struct tcb {
     uint64_t pacing_rate;  /**< bytes per second, ~0: unlimited */
     uint64_t pacing_until; /**< not before then, when pacing is enforced (output/pacing.c) … */
     uint64_t max_pacing_rate;
-    uint64_t chrono_since, chrono_us[TCP_CHRONO_COUNT - 1]; /**< none has no clock */
+    uint64_t chrono_since, chrono_app_us;
+    struct tcp_chronos *chronos; /**< NULL: nothing but the program was waited for */
+    uint64_t opened_at;          /**< when it was established last, 0: never */
     uint64_t bytes_sent;
     uint32_t segs_in, segs_out, data_segs_in, data_segs_out;
     uint32_t delivered_ce;

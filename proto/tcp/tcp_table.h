@@ -29,7 +29,7 @@ struct tcp_table {
     struct account common;       /**< of all others */
     struct pool account_pool;
     struct pool tcb_pool, sock_pool, segment_pool, range_pool, request_pool, timewait_pool,
-        listener_pool, bind_pool, call_pool, bbr_pool, accecn_pool;
+        listener_pool, bind_pool, call_pool, bbr_pool, accecn_pool, chrono_pool;
     struct siphash_key demux_key, isn_key, ts_key, port_key, cookie_key[2];
     uint32_t port_offsets[TCP_PORT_TABLE];
     struct list timewaits;  /**< struct tcp_timewait.age_link, oldest first */

@@ -99,7 +99,7 @@ void bbr_reset_full_bw(struct bbr *b)
 /* The program's limit has its flag in each sample; of the peer's window we know it now. */
 static void note_peers_window(const struct tcb *tp, struct bbr *b)
 {
-    if (tp->chrono == TCP_CHRONO_RWND)
+    if (tp->chrono == TCP_CHRONO_rwnd)
         b->window_ruled = bbr_max(tp->delivered + tcp_in_flight(tp), 1);
     else if (b->window_ruled && seq_gt(tp->delivered, b->window_ruled))
         b->window_ruled = 0;

@@ -116,7 +116,7 @@ void tcp_cwnd_validate(struct tcb *tp, bool limited)
         return;
     }
     if (list_empty(&tp->sendq) && tp->nospace)
-        tcp_chrono_start(tp, TCP_CHRONO_SNDBUF);
+        tcp_chrono_start(tp, TCP_CHRONO_sndbuf);
     tp->cwnd_used = max32(tp->cwnd_used, tp->packets_out);
     if (may_shrink(tp) && tp->st->now - tp->cwnd_stamp >= tp->rto)
         application_limited(tp);

@@ -27,7 +27,7 @@ void tcp_send_fin(struct tcb *tp)
     seg->end_seq++;
     tp->write_seq++;
     tp->fin_queued = true;
-    tcp_chrono_start(tp, TCP_CHRONO_BUSY);
+    tcp_chrono_start(tp, TCP_CHRONO_app);
     wqueue_set_pcount(seg, tp->mss_cache);
     tp->nonagle |= TCP_NAGLE_PUSH;
     tcp_push_pending_frames(tp);

@@ -150,6 +150,8 @@ int tcp_connect(struct tcb *tp, const struct ip_endpoint *remote)
         return err;
     }
     demux_insert(st, &tp->conn);
+    if (st->traces.waiting)
+        tcp_trace_born(tp);
     tcp_set_state(tp, TCPS_SYN_SENT);
     COUNT(st, tcp_active_opens);
     send_syn(tp);

@@ -240,6 +240,8 @@ static void listen_syn(struct stack *st, struct sock *s, const struct tcp_seg *s
     bool cookie = !isn && (syn_queue_full(st, l) || st->tcp.tunables.syncookies == 2);
     struct tcp_request *req;
 
+    if (st->traces.waiting)
+        tcp_trace_half_open(st, seg, s->tcb->bind.owner);
     if (cookie && !st->tcp.tunables.syncookies)
         return;
     if (accept_queue_is_full(st, l))
@@ -367,6 +369,8 @@ static struct tcb *make_child(struct stack *st, struct tcp_request *req, const s
     if (req->stored)
         tcp_request_free(st, &req->conn);
     demux_insert(st, &tp->conn);
+    if (st->traces.waiting)
+        tcp_trace_born(tp);
     tcp_set_state(tp, TCPS_ESTABLISHED);
     tcp_init_transfer(tp);
     COUNT(st, tcp_passive_opens);
@@ -492,6 +496,8 @@ void tcp_request_input(struct stack *st, struct tcp_conn *c, const struct tcp_se
     struct tcp_request *req = request_of(c);
     struct tcb *tp;
 
+    if (st->traces.waiting)
+        tcp_trace_half_open(st, seg, req->listener->tcb->bind.owner);
     if ((seg->flags & (TH_SYN | TH_ACK | TH_RST)) == TH_SYN && seg->seq == req->irs &&
         !is_old_stamp(st, req, seg)) {
         /* the SYN again: our answer was lost */

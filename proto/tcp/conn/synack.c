@@ -36,6 +36,11 @@ int tcp_send_synack(struct stack *st, struct tcp_request *req)
         .uto = uto_advertise(req->listener->tcb),
         .sack_ok = req->sack_ok,
     };
+    int err;
 
-    return tcp_send_reply(st, &r);
+    if (st->traces.waiting)
+        tcp_trace_synack(st, &r, req->listener->tcb->bind.owner);
+    err = tcp_send_reply(st, &r);
+    st->tracing = NULL;
+    return err;
 }

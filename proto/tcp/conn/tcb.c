@@ -51,7 +51,10 @@ struct tcb *tcb_new(struct stack *st, struct account *account)
 
 void tcp_set_state(struct tcb *tp, enum tcp_state state)
 {
+    TCP_TRACE(tp, tcp_set_state, TRACE_WHY_none, tp->conn.state, state);
     tp->conn.state = (uint8_t)state;
+    if (state == TCPS_ESTABLISHED)
+        tp->opened_at = tp->st->now;
 }
 
 void tcp_touch(struct tcb *tp, uint8_t pending)
@@ -84,7 +87,7 @@ void tcp_done(struct tcb *tp)
     scoreboard_clear(tp);
     segment_free(tp, tp->spare);
     tp->spare = NULL;
-    tcp_chrono_stop(tp, TCP_CHRONO_BUSY);
+    tcp_chrono_stop(tp, TCP_CHRONO_app);
     tp->snd_una = tp->snd_nxt = tp->write_seq;
     bytestream_destroy(&tp->snd);
     tcp_ooo_purge(tp);
@@ -112,9 +115,12 @@ void tcb_free(struct tcb *tp)
 
     if (tp->orphan)
         st->tcp.n_orphans--;
+    if (tp->traced)
+        tcp_trace_gone(tp);
     tcp_timers_stop(tp);
     tcp_cc_stop(tp);
     tcp_accecn_free(tp);
+    tcp_chrono_free(tp);
     list_del(&tp->dirty);
     tcp_unshare(tp);
     bytestream_destroy(&tp->rcv);

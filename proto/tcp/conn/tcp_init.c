@@ -16,6 +16,7 @@ static void init_pools(struct stack *st)
     pool_init(&t->bind_pool, &st->mem, sizeof(struct bind_bucket));
     bbr_pool_init(st);
     tcp_accecn_pool_init(st);
+    tcp_chrono_pool_init(st);
     tcp_request_pool_init(st);
     tcp_timewait_pool_init(st);
     sock_call_pool_init(st);
@@ -34,6 +35,7 @@ static void destroy_pools(struct tcp_table *t)
     pool_destroy(&t->call_pool);
     pool_destroy(&t->bbr_pool);
     pool_destroy(&t->accecn_pool);
+    pool_destroy(&t->chrono_pool);
 }
 
 static void draw_key(struct rng *rng, struct siphash_key *key)

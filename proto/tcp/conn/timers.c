@@ -103,6 +103,7 @@ void tcp_timer_fire(struct stack *st, struct stack_timer *timer)
         if (!tp->deadline[i] || tp->deadline[i] > st->now)
             continue;
         tp->deadline[i] = 0;
+        TCP_TRACE(tp, timer, (unsigned)(TRACE_WHY_timer_rexmt + i), tp->retransmits, tp->rto);
         dispatch(tp, (enum tcp_timer)i);
         /* a timer may end the connection and free it */
         if (!hash_first(&st->tcp.by_id, id))

@@ -94,7 +94,7 @@ static void clean_rtx_queue(struct tcb *tp, struct tcp_ack_state *as)
         scoreboard_remove(tp, seg);
     }
     if (!seg) {
-        tcp_chrono_stop(tp, TCP_CHRONO_BUSY);
+        tcp_chrono_stop(tp, TCP_CHRONO_app);
         return;
     }
     if (seq_lt(seg->seq, tp->snd_una)) {
@@ -166,7 +166,8 @@ void tcp_tell_writer(struct tcb *tp)
         return;
     s->want_write = false;
     tp->nospace = false;
-    tcp_chrono_stop(tp, TCP_CHRONO_SNDBUF);
+    tcp_chrono_stop(tp, TCP_CHRONO_space);
+    tcp_chrono_stop(tp, TCP_CHRONO_sndbuf);
     sock_event(s, SOCK_EV_WRITABLE);
 }
 
@@ -279,6 +280,15 @@ static void old_ack(struct tcb *tp, const struct tcp_seg *seg, struct tcp_ack_st
         tcp_fastretrans_alert(tp, as);
 }
 
+static enum trace_why ack_says(const struct tcp_ack_state *as)
+{
+    if (as->una_advanced)
+        return TRACE_WHY_advances;
+    if (as->window_changed)
+        return TRACE_WHY_window;
+    return tcp_ack_is_dup(as) ? TRACE_WHY_duplicate : TRACE_WHY_nothing_new;
+}
+
 bool tcp_ack(struct tcb *tp, const struct tcp_seg *seg)
 {
     struct tcp_ack_state as = tcp_ack_begin(tp);
@@ -312,6 +322,8 @@ bool tcp_ack(struct tcb *tp, const struct tcp_seg *seg)
     }
     if (!tp->packets_out)
         tcp_ack_probe(tp);
+    if (__builtin_expect(tp->traced, 0))
+        tcp_trace_ack(tp, seg, ack_says(&as), as.acked_bytes);
     tcp_touch(tp, TCP_PEND_OUTPUT);
     return true;
 }

@@ -198,6 +198,12 @@ static void write_uncovered(struct tcb *tp, uint32_t seq, const uint8_t *data, u
         bytestream_write(&tp->rcv, tcp_rcv_offset(tp, seq), data, end - seq);
 }
 
+/* Is half of what may be unread unread? */
+static bool reads_slowly(const struct tcb *tp)
+{
+    return 4 * tcp_unread(tp) > tp->rcvbuf;
+}
+
 static void in_order(struct tcb *tp, const struct tcp_seg *seg, uint32_t skip, uint32_t len)
 {
     uint32_t fits = make_room_in_order(tp, len);
@@ -214,6 +220,8 @@ static void in_order(struct tcb *tp, const struct tcp_seg *seg, uint32_t skip, u
         write_uncovered(tp, tp->rcv_nxt, seg->data + skip, len);
     move_rcv_nxt(tp, tp->rcv_nxt + len);
     absorb_ranges(tp);
+    if (reads_slowly(tp) != tp->reader_slow)
+        tcp_chrono_reader(tp, !tp->reader_slow);
     tcp_urgent_passed(tp);
     tcp_ack_data_received(tp);
     tcp_ecn_check_ce(tp, seg);
@@ -421,6 +429,23 @@ static void take_data(struct tcb *tp, const struct tcp_seg *seg, uint32_t len)
     }
 }
 
+/* Before it is done: the bytes may end the connection. */
+static __attribute__((cold, noinline)) void trace_data(const struct tcb *tp,
+                                                       const struct tcp_seg *seg, uint32_t len)
+{
+    const uint32_t v[TRACE_VALUES] = {seg->seq, seg->len, tp->rcv_nxt, (uint32_t)tcp_unread(tp),
+                                      tp->ooo_bytes};
+    enum trace_why why = TRACE_WHY_in_order;
+
+    if (seg->len && seq_leq(seg->seq + seg->len, tp->rcv_nxt))
+        why = TRACE_WHY_old;
+    else if (seg->len && (!len || tcp_receive_window(tp) == 0))
+        why = TRACE_WHY_shut;
+    else if (seq_gt(seg->seq, tp->rcv_nxt))
+        why = TRACE_WHY_out_of_order;
+    tcp_trace_values(tp, TRACE_tcp_data_queue, why, v);
+}
+
 void tcp_data_queue(struct tcb *tp, const struct tcp_seg *seg)
 {
     bool fin = seg->flags & TH_FIN;
@@ -434,6 +459,8 @@ void tcp_data_queue(struct tcb *tp, const struct tcp_seg *seg)
     tp->rcv_sack.has_dup = false;
     if (seq_lt(seg->seq, tp->rcv_nxt))
         sack_blocks_duplicate(tp, seg->seq, seq_min(seg->end_seq, tp->rcv_nxt));
+    if (__builtin_expect(tp->traced, 0))
+        trace_data(tp, seg, len);
     if (seg->len) {
         if (seq_leq(seg->seq + seg->len, tp->rcv_nxt))
             old_data(tp);

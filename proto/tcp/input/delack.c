@@ -127,10 +127,24 @@ static void send_now(struct tcb *tp)
     }
 }
 
+static __attribute__((cold, noinline)) void trace_decision(const struct tcb *tp)
+{
+    const uint32_t v[TRACE_VALUES] = {tp->rcv_nxt - tp->rcv_wup, tp->rcv_mss, tp->ato};
+    enum trace_why why = TRACE_WHY_behind_hole;
+
+    if (ack_is_urgent(tp))
+        why = TRACE_WHY_now;
+    else if (!has_hole(tp))
+        why = TRACE_WHY_delayed;
+    tcp_trace_values(tp, TRACE_tcp_ack_decide, why, v);
+}
+
 void tcp_ack_decide(struct tcb *tp)
 {
     if (!(tp->ack_flags & TCP_ACK_SCHED))
         return;
+    if (__builtin_expect(tp->traced, 0))
+        trace_decision(tp);
     if (ack_is_urgent(tp))
         send_now(tp);
     else if (!has_hole(tp))

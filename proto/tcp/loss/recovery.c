@@ -19,7 +19,11 @@ void tcp_set_ca_state(struct tcb *tp, enum ca_state state)
         tcp_rto_recovered(tp);
         tp->loss_unpaid = false;
     }
+    if (tp->ca_state != state)
+        TCP_TRACE(tp, tcp_set_ca_state, TRACE_WHY_none, tp->ca_state, state, tp->cwnd, tp->ssthresh,
+                  tcp_in_flight(tp), tp->lost_out);
     tp->ca_state = (uint8_t)state;
+    tcp_chrono_recovery(tp);
 }
 
 bool tcp_in_reduction(const struct tcb *tp)

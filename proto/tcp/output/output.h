@@ -129,6 +129,17 @@ int tcp_send_reply(struct stack *st, const struct tcp_reply *r);
 /** RFC 9293 §3.10.7.1: a reset in answer to a segment that belongs to nothing. */
 void tcp_send_reset(struct stack *st, const struct tcp_seg *seg);
 /* output/chrono.c: what held the sender back, and for how long */
+void tcp_chrono_pool_init(struct stack *st);
+void tcp_chrono_free(struct tcb *tp);
+/** Which one runs after such a stop. */
+extern const uint8_t tcp_chrono_of[TCP_STOP_COUNT];
+/** Output has stopped. */
+void tcp_chrono_stopped(struct tcb *tp, enum tcp_stop why);
+/** The state of congestion control has changed. */
+void tcp_chrono_recovery(struct tcb *tp);
+/** What the program has not read takes half of the window, or does so no more. */
+void tcp_chrono_reader(struct tcb *tp, bool slow);
+uint64_t tcp_chrono_reader_us(const struct tcb *tp);
 void tcp_chrono_start(struct tcb *tp, enum tcp_chrono kind);
 void tcp_chrono_stop(struct tcb *tp, enum tcp_chrono kind);
 uint64_t tcp_chrono_us(const struct tcb *tp, enum tcp_chrono kind);

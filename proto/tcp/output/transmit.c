@@ -227,7 +227,10 @@ static int to_ip(struct tcb *tp, struct frame *f, uint8_t ecn, uint32_t segs, ui
     int err;
 
     f->owner = tcb_id(tp);
+    if (__builtin_expect(tp->traced, 0))
+        tcp_trace_enter(tp);
     err = ip_output(tp->st, f, &flow, sent);
+    tp->st->tracing = NULL;
     if (err && err != -EAGAIN)
         COUNT(tp->st, tcp_out_errors);
     if (!err)
@@ -323,6 +326,16 @@ static void after_transmit(struct tcb *tp, const struct segment *seg, const stru
     }
 }
 
+static __attribute__((cold, noinline)) void
+trace_transmit(const struct tcb *tp, const struct segment *seg, const struct header *h)
+{
+    enum trace_why why =
+        seg->marks & SEG_EVER_RETRANS || seg->sent_at ? TRACE_WHY_retransmission : TRACE_WHY_first;
+
+    TCP_TRACE(tp, tcp_transmit_segment, why, h->seq, seg_len(seg), seg->pcount, h->flags, h->ack,
+              h->window << (seg->flags & SEG_SYN ? 0 : tp->rcv_wscale), tcp_in_flight(tp));
+}
+
 int tcp_transmit_segment(struct tcb *tp, struct segment *seg, uint32_t mss)
 {
     struct options o = {.len = 0};
@@ -356,6 +369,8 @@ int tcp_transmit_segment(struct tcb *tp, struct segment *seg, uint32_t mss)
     push_header(&f, &h, o.bytes, o.len);
     if (len && !tcp_in_flight(tp))
         tcp_cc_tell(tp, TCP_CC_TX_START);
+    if (__builtin_expect(tp->traced, 0))
+        trace_transmit(tp, seg, &h);
     err = to_ip(tp, &f, tcp_ecn_codepoint(tp, fresh && len), seg->pcount, &sent);
     if (err == -EAGAIN || err == -ENOBUFS || err == -ENOMEM)
         return err;
@@ -379,6 +394,12 @@ static uint32_t acceptable_seq(const struct tcb *tp)
     return end;
 }
 
+static __attribute__((cold, noinline)) void trace_bare(const struct tcb *tp, const struct header *h)
+{
+    TCP_TRACE(tp, tcp_send_ack, TRACE_WHY_none, h->seq, h->ack, h->window << tp->rcv_wscale,
+              h->flags);
+}
+
 static int send_bare(struct tcb *tp, uint32_t seq, uint16_t flags)
 {
     struct header h = {&tp->conn.local, &tp->conn.remote, seq, tp->rcv_nxt, 0, flags, 0};
@@ -395,6 +416,8 @@ static int send_bare(struct tcb *tp, uint32_t seq, uint16_t flags)
     if (!rst || tp->ecn.mode == TCP_ECN_ACCURATE)
         h.flags |= tcp_ecn_flags(tp, false, !o.sack);
     push_header(&f, &h, o.bytes, o.len);
+    if (__builtin_expect(tp->traced, 0))
+        trace_bare(tp, &h);
     err = to_ip(tp, &f, IP_ECN_NOT, 1, NULL);
     if (err)
         return err;

@@ -89,6 +89,7 @@ int tso_fragment(struct tcb *tp, struct segment *seg, uint32_t len, uint32_t mss
     if (!rest)
         return -ENOMEM;
     COUNT(tp->st, tcp_out_split);
+    TCP_TRACE(tp, tso_fragment, TRACE_WHY_none, seg->seq, len, seg_len(seg) - len);
     rest->seq = seg->seq + len;
     rest->end_seq = seg->end_seq;
     rest->sent_at = seg->sent_at;

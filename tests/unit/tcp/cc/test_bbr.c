@@ -203,7 +203,7 @@ static void run_path(uint64_t us)
             continue;
         }
         /* as tcp_write_xmit() leaves it */
-        bare.chrono = blocked && !bare.is_cwnd_limited ? TCP_CHRONO_RWND : TCP_CHRONO_BUSY;
+        bare.chrono = blocked && !bare.is_cwnd_limited ? TCP_CHRONO_rwnd : TCP_CHRONO_app;
         if (!blocked)
             at = path.next_send_ns / 1000;
         if (next_arrival(&i) && sent[i % MAX_FLIGHT].back_at <= at) {

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Traces: a connection under observation writes what it does, step by step, into a ring that the
+ * host supplies, oldest events first to be overwritten. Who reads the ring (another process, over
+ * shared memory) follows `head`; the core never reads what it wrote.
+ *
+ * A connection that is not traced pays one test of a bit in its hot cache lines for each event.
+ */
+#ifndef TS_PROTO_TRACE_H
+#define TS_PROTO_TRACE_H
+
+#include "proto/ip/addr.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/** The events of trace.def. */
+enum trace_event {
+#define TRACE_EVENT(name, step, help, fields) TRACE_##name,
+#include "proto/trace.def"
+#undef TRACE_EVENT
+    TRACE_COUNT
+};
+
+/** Why an event went as it did: what stopped output (stops.def), other reasons (trace_why.def),
+ * which timer it was (timers.def). */
+enum trace_why {
+    TRACE_WHY_none,
+#define TCP_STOP(name, help) TRACE_WHY_stop_##name,
+#include "proto/tcp/stops.def"
+#undef TCP_STOP
+#define TRACE_WHY(name, text) TRACE_WHY_##name,
+#include "proto/trace_why.def"
+#undef TRACE_WHY
+#define TCP_TIMER(name, ss, help) TRACE_WHY_timer_##name,
+#include "proto/tcp/timers.def"
+#undef TCP_TIMER
+    TRACE_WHY_COUNT
+};
+
+/** Values of one event; what they are, trace_fields() says. */
+#define TRACE_VALUES 7
+
+struct trace_slot {
+    uint64_t at_ns; /**< by the ring's clock */
+    uint8_t event;  /**< enum trace_event */
+    uint8_t why;    /**< enum trace_why */
+    uint16_t reserved;
+    uint32_t v[TRACE_VALUES];
+};
+
+/**
+ * Event number n lies in slots[n % n_slots] while head - n_slots < n < head; a reader copies it and
+ * then looks at head again. The memory is the host's; it lives until stack_trace_detach().
+ */
+struct trace_ring {
+    struct trace_slot *slots;
+    uint32_t n_slots;             /**< a power of two */
+    _Atomic uint64_t *head;       /**< events written so far: the core stores, the reader loads */
+    uint64_t (*clock)(void *ctx); /**< nanoseconds: steps of one call follow each other closely */
+    void *ctx;
+    uint64_t written; /**< the core's: what head shall say */
+    bool over;        /**< the core's: the connection is gone, nothing follows */
+};
+
+/** The connection that a trace waits for: the next one that is opened, from either side, and fits.
+ */
+struct trace_match {
+    struct ip_endpoint local, remote; /**< unspecified address, port 0: any */
+    uint16_t port;                    /**< of either end; 0: any */
+    bool only_owner;                  /**< of `owner` (sock_set_owner) only */
+    uint32_t owner;
+};
+
+/** Add one event. */
+void trace_emit(struct trace_ring *ring, uint64_t at_ns, uint8_t event, uint8_t why,
+                const uint32_t v[TRACE_VALUES]);
+
+static inline uint64_t trace_now(const struct trace_ring *ring)
+{
+    return ring->clock(ring->ctx);
+}
+
+/** Does a connection of `owner` fit? */
+bool trace_matches(const struct trace_match *m, const struct ip_endpoint *local,
+                   const struct ip_endpoint *remote, uint32_t owner);
+
+/** Names and texts from the lists; NULL when out of range. */
+const char *trace_name(unsigned event);
+const char *trace_step(unsigned event);
+const char *trace_help(unsigned event);
+const char *trace_fields(unsigned event);
+const char *trace_why_name(unsigned why);
+const char *trace_why_text(unsigned why);
+
+#endif
