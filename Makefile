@@ -78,7 +78,7 @@ LINK    := -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed $(LDFLAGS)
 # (Each variable replaces itself by the answer when it is first used.)
 late = $(eval $(1) := $$(shell $(PKG_CONFIG) $(2)))$($(1))
 DAEMON_PKGS   := libuv libcap libpcap inih libmnl libseccomp libsystemd
-CLI_PKGS      := jansson libseccomp
+CLI_PKGS      := jansson libseccomp libpcap
 DAEMON_CFLAGS = $(call late,DAEMON_CFLAGS,--cflags $(DAEMON_PKGS))
 DAEMON_LIBS   = $(call late,DAEMON_LIBS,--libs $(DAEMON_PKGS))
 CLI_CFLAGS    = $(call late,CLI_CFLAGS,--cflags $(CLI_PKGS))
@@ -248,7 +248,7 @@ $(BUILD)/tapstackd: $(call obj,$(DAEMON_SRC) $(IPC_SRC)) $(PROTO_A) $(BUILD)/sou
 	$(call link,$(DAEMON_LIBS) -lpthread)
 
 $(BUILD)/tapstack: $(call obj,$(CLI_SRC)) $(LIB_A) $(BUILD)/sources
-	$(call link,$(CLI_LIBS) -lpthread)
+	$(call link,$(CLI_LIBS) -lpthread -lm)
 
 $(BUILD)/$(SHARED): $(call plain,$(LIB_SRC) $(IPC_SRC)) client/lib/libtapstack.map $(BUILD)/sources
 	$(call link-shared,-Wl$(comma)-soname=$(SONAME) -lpthread)
