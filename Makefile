@@ -256,7 +256,7 @@ $(BUILD)/tapstackd.conf: $(BUILD)/tapstackd
 	$(Q)$< --dump-config >$@
 
 $(BUILD)/tapstack: $(call obj,$(CLI_SRC)) $(LIB_A) $(BUILD)/sources
-	$(call link,$(CLI_LIBS) -lpthread)
+	$(call link,$(CLI_LIBS) -lpthread -lm)
 
 $(BUILD)/$(SHARED): $(call plain,$(LIB_SRC) $(IPC_SRC)) client/lib/libtapstack.map $(BUILD)/sources
 	$(call link-shared,-Wl$(comma)-soname=$(SONAME) -lpthread)

@@ -15,6 +15,7 @@ int capture_main(int argc, char **argv);
 int stats_main(int argc, char **argv);
 int trace_main(int argc, char **argv);
 int explain_main(int argc, char **argv);
+int plot_main(int argc, char **argv);
 int get_main(int argc, char **argv);
 int set_main(int argc, char **argv);
 int config_main(int argc, char **argv);

@@ -29,6 +29,7 @@ static const struct command {
     {"capture", "write the daemon's frames to a file or a pipe (like tcpdump -w)", capture_main},
     {"trace", "show what a connection does, step by step", trace_main},
     {"explain", "say in words what holds a connection back", explain_main},
+    {"plot", "draw a connection, or one of a capture, as SVG", plot_main},
     {"get", "show tunables, by their sysctl names", get_main},
     {"set", "change a tunable of the running daemon", set_main},
     {"config", "show the settings in force and where they came from", config_main},
