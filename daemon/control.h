@@ -39,7 +39,7 @@ struct client {
     struct policy_owner owner;
     bool held; /**< the reaper has too much to do for this user */
     struct stream_waiters waiters;
-    struct dump *dump; /**< a long answer under way: no further request is read */
+    struct dump *dump;   /**< a long answer under way: no further request is read */
     struct trace *trace; /**< what it looks at (trace.h) */
     TAILQ_ENTRY(client) link;
 };
@@ -56,8 +56,8 @@ struct control {
     struct poller *poller;
     struct streams *streams;
     struct wire_hello hello;
-    struct settings *settings; /**< set by the caller before the first request */
-    struct reload *reload;     /**< the same */
+    struct settings *settings;      /**< set by the caller before the first request */
+    struct reload *reload;          /**< the same */
     struct capture_rings *captures; /**< set by who makes it */
     struct client_list clients;
     struct dump *dumps[4];

@@ -166,7 +166,7 @@ struct tcb {
     bool nospace : 1; /**< a writer waits for room in the send buffer */
     bool send_shutdown : 1;
     bool rcv_shutdown : 1;
-    bool hold_tail : 1; /**< the writer goes on at once: what could still be filled waits a run */
+    bool hold_tail : 1;   /**< the writer goes on at once: what could still be filled waits a run */
     bool traced : 1;      /**< somebody looks on (trace.c) */
     bool reader_slow : 1; /**< what the program has not read takes half of the window */
 
