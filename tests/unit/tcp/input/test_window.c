@@ -54,6 +54,27 @@ TEST(window_clamp_before_the_handshake_is_kept)
         assert_true(take()->window <= 8000);
 }
 
+TEST(a_share_of_the_first_window_is_the_program_s)
+{
+    uint32_t full;
+
+    tun.app_win = 0;
+    passive();
+    full = tp->window_clamp;
+    fx_restart();
+    tun.app_win = 31; /* the default: one segment */
+    passive();
+    assert_int_equal(tp->window_clamp, full - tp->advmss);
+    fx_restart();
+    tun.app_win = 1;
+    passive();
+    assert_int_equal(tp->window_clamp, full - full / 2);
+    fx_restart();
+    tun.app_win = 2;
+    passive();
+    assert_int_equal(tp->window_clamp, full - full / 4);
+}
+
 TEST(the_right_edge_never_moves_left)
 {
     uint32_t edge = 0, seq = 1;
@@ -298,6 +319,7 @@ int main(void)
         T(without_scaling_the_window_is_what_the_field_holds),
         T(rcvbuf_before_the_handshake_decides),
         T(window_clamp_before_the_handshake_is_kept),
+        T(a_share_of_the_first_window_is_the_program_s),
         T(the_right_edge_never_moves_left),
         T(reading_opens_a_closed_window_with_an_update),
         T(a_byte_at_a_time_reader_sends_no_silly_updates),
