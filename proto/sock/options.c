@@ -253,8 +253,10 @@ static int set_socket_int(struct sock *s, int name, int v)
     }
 }
 
-static int set_ip_int(struct tcb *tp, int name, int v)
+static int set_ip_int(struct sock *s, int name, int v)
 {
+    struct tcb *tp = s->tcb;
+
     switch (name) {
     case IP_TOS:
         /* the ECN bits are TCP's own (RFC 3168 §20) */
@@ -264,6 +266,14 @@ static int set_ip_int(struct tcb *tp, int name, int v)
         if (v != -1 && (v < 1 || v > 255))
             return -EINVAL;
         tp->ttl = v == -1 ? 0 : (uint8_t)v;
+        return 0;
+    case IP_MINTTL:
+        if (v < 0 || v > 255)
+            return -EINVAL;
+        tp->min_ttl = (uint8_t)v;
+        return 0;
+    case IP_BIND_ADDRESS_NO_PORT:
+        s->no_port = v;
         return 0;
     case IP_MTU_DISCOVER:
         if (v < IP_PMTUDISC_DONT || v > IP_PMTUDISC_OMIT)
@@ -385,7 +395,7 @@ static int set_int(struct sock *s, int level, int name, const void *value, size_
     case IPPROTO_IPV6:
         return set_ipv6_int(s, name, v);
     default:
-        return set_ip_int(s->tcb, name, v);
+        return set_ip_int(s, name, v);
     }
 }
 

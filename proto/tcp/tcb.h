@@ -365,6 +365,7 @@ struct tcb {
     uint32_t uto_adopted_ms; /**< user timeout by the peer's option, 0: none (RFC 5482) */
     uint16_t user_mss;
     int16_t keep_idle_s, keep_intvl_s; /**< at most 32767, as in Linux */
+    uint8_t min_ttl;                   /**< IP_MINTTL, 0: off */
 
     /* Counts of what is rare (TCP_INFO), and why it did not send (stops.def). */
     uint64_t bytes_retrans;
