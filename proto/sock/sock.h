@@ -143,7 +143,8 @@ int sock_shutdown(struct sock *s, int how, uint64_t now);
 /* --- names and connections
  * -------------------------------------------------------------------------------- */
 
-/** bind(2). Port 0 picks one, with IP_BIND_ADDRESS_NO_PORT later. -EINVAL (bound already), -EADDRINUSE, -EADDRNOTAVAIL. */
+/** bind(2). Port 0 picks one, with IP_BIND_ADDRESS_NO_PORT later. -EINVAL (bound already),
+ * -EADDRINUSE, -EADDRNOTAVAIL. */
 int sock_bind(struct sock *s, const struct ip_endpoint *local, uint64_t now);
 
 /** listen(2); binds to an ephemeral port when unbound; may be called again to change the backlog.
