@@ -171,6 +171,15 @@ static uint8_t timeouts_of(int seconds)
     return n;
 }
 
+/* In steps of a millisecond, as Linux with its ticks; never above the usual floor. */
+static int set_rto_min(struct tcb *tp, int us)
+{
+    if (us < (int)TCP_TIMEOUT_MIN || us > (int)TCP_RTO_MIN_MOST)
+        return -EINVAL;
+    tp->rto_min_ms = (uint8_t)((us + 999) / 1000);
+    return 0;
+}
+
 static int set_tcp_int(struct tcb *tp, int name, int v)
 {
     int err = 0;
@@ -216,6 +225,8 @@ static int set_tcp_int(struct tcb *tp, int name, int v)
         tp->user_timeout_ms = (uint32_t)v;
         uto_schedule(tp);
         return 0;
+    case TCP_RTO_MIN_US:
+        return set_rto_min(tp, v);
     case TCP_NOTSENT_LOWAT:
         return set_notsent_lowat(tp, v);
     case TCP_WINDOW_CLAMP:

@@ -72,6 +72,9 @@ static int get_tcp_int(const struct tcb *tp, int name, int *v)
     case TCP_USER_TIMEOUT:
         *v = (int)tp->user_timeout_ms;
         return 0;
+    case TCP_RTO_MIN_US:
+        *v = (int)tcp_rto_min_us(tp);
+        return 0;
     case TCP_NOTSENT_LOWAT:
         *v = (int)tp->notsent_lowat;
         return 0;

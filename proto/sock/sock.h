@@ -18,6 +18,10 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#ifndef TCP_RTO_MIN_US
+#define TCP_RTO_MIN_US 45 /**< Linux 6.15 */
+#endif
+
 struct stack;
 struct sock;
 

@@ -285,6 +285,7 @@ void tcp_inherit_options(struct tcb *tp, const struct tcb *from)
     tp->pmtudisc = from->pmtudisc;
     tp->ttl = from->ttl;
     tp->min_ttl = from->min_ttl;
+    tp->rto_min_ms = from->rto_min_ms;
     tp->syn_cnt = from->syn_cnt;
     tp->cc = from->cc;
 }
