@@ -171,6 +171,15 @@ static uint8_t timeouts_of(int seconds)
     return n;
 }
 
+/* In steps of a millisecond, as Linux with its ticks; never above the usual floor. */
+static int set_rto_min(struct tcb *tp, int us)
+{
+    if (us < (int)TCP_TIMEOUT_MIN || us > (int)TCP_RTO_MIN_MOST)
+        return -EINVAL;
+    tp->rto_min_ms = (uint8_t)((us + 999) / 1000);
+    return 0;
+}
+
 static int set_tcp_int(struct tcb *tp, int name, int v)
 {
     int err = 0;
@@ -216,6 +225,8 @@ static int set_tcp_int(struct tcb *tp, int name, int v)
         tp->user_timeout_ms = (uint32_t)v;
         uto_schedule(tp);
         return 0;
+    case TCP_RTO_MIN_US:
+        return set_rto_min(tp, v);
     case TCP_NOTSENT_LOWAT:
         return set_notsent_lowat(tp, v);
     case TCP_WINDOW_CLAMP:
@@ -253,8 +264,10 @@ static int set_socket_int(struct sock *s, int name, int v)
     }
 }
 
-static int set_ip_int(struct tcb *tp, int name, int v)
+static int set_ip_int(struct sock *s, int name, int v)
 {
+    struct tcb *tp = s->tcb;
+
     switch (name) {
     case IP_TOS:
         /* the ECN bits are TCP's own (RFC 3168 §20) */
@@ -264,6 +277,14 @@ static int set_ip_int(struct tcb *tp, int name, int v)
         if (v != -1 && (v < 1 || v > 255))
             return -EINVAL;
         tp->ttl = v == -1 ? 0 : (uint8_t)v;
+        return 0;
+    case IP_MINTTL:
+        if (v < 0 || v > 255)
+            return -EINVAL;
+        tp->min_ttl = (uint8_t)v;
+        return 0;
+    case IP_BIND_ADDRESS_NO_PORT:
+        s->no_port = v;
         return 0;
     case IP_MTU_DISCOVER:
         if (v < IP_PMTUDISC_DONT || v > IP_PMTUDISC_OMIT)
@@ -385,7 +406,7 @@ static int set_int(struct sock *s, int level, int name, const void *value, size_
     case IPPROTO_IPV6:
         return set_ipv6_int(s, name, v);
     default:
-        return set_ip_int(s->tcb, name, v);
+        return set_ip_int(s, name, v);
     }
 }
 

@@ -72,6 +72,9 @@ static int get_tcp_int(const struct tcb *tp, int name, int *v)
     case TCP_USER_TIMEOUT:
         *v = (int)tp->user_timeout_ms;
         return 0;
+    case TCP_RTO_MIN_US:
+        *v = (int)tcp_rto_min_us(tp);
+        return 0;
     case TCP_NOTSENT_LOWAT:
         *v = (int)tp->notsent_lowat;
         return 0;
@@ -142,14 +145,22 @@ static int get_mtu(const struct tcb *tp, int *v)
     return 0;
 }
 
-static int get_ip_int(const struct tcb *tp, int name, int *v)
+static int get_ip_int(const struct sock *s, int name, int *v)
 {
+    const struct tcb *tp = s->tcb;
+
     switch (name) {
     case IP_TOS:
         *v = tp->tos;
         return 0;
     case IP_TTL:
         *v = tp->ttl ? tp->ttl : 64;
+        return 0;
+    case IP_MINTTL:
+        *v = tp->min_ttl;
+        return 0;
+    case IP_BIND_ADDRESS_NO_PORT:
+        *v = s->no_port;
         return 0;
     case IP_MTU:
         return get_mtu(tp, v);
@@ -233,7 +244,7 @@ int sock_getsockopt(struct sock *s, int level, int name, void *value, size_t *le
     else if (level == IPPROTO_TCP)
         err = get_tcp_int(s->tcb, name, &v);
     else if (level == IPPROTO_IP)
-        err = get_ip_int(s->tcb, name, &v);
+        err = get_ip_int(s, name, &v);
     else if (level == IPPROTO_IPV6 && s->v6)
         v = name == IPV6_TCLASS ? s->tclass : s->v6only, err = 0;
     if (!err)

@@ -19,6 +19,10 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#ifndef TCP_RTO_MIN_US
+#define TCP_RTO_MIN_US 45 /**< Linux 6.15 */
+#endif
+
 struct stack;
 struct sock;
 
@@ -179,7 +183,8 @@ int sock_shutdown(struct sock *s, int how, uint64_t now);
 /* --- names and connections
  * -------------------------------------------------------------------------------- */
 
-/** bind(2). Port 0 picks one. -EINVAL (bound already), -EADDRINUSE, -EADDRNOTAVAIL. */
+/** bind(2). Port 0 picks one, with IP_BIND_ADDRESS_NO_PORT later. -EINVAL (bound already),
+ * -EADDRINUSE, -EADDRNOTAVAIL. */
 int sock_bind(struct sock *s, const struct ip_endpoint *local, uint64_t now);
 
 /** listen(2); binds to an ephemeral port when unbound; may be called again to change the backlog.
