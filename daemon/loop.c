@@ -187,7 +187,7 @@ static void watchdog_event(uv_timer_t *h)
 static void sign_of_life(struct loop *l)
 {
     if (l->sign_due)
-        (void)notify_alive(l->notify, loop_now(), stack_next_deadline(l->stack));
+        (void)notify_alive(l->notify, 0, loop_now(), stack_next_deadline(l->stack));
     l->sign_due = false;
 }
 

@@ -32,7 +32,7 @@ struct loop {
     struct streams *streams;
     struct control *control;
     struct sockfile *sockfile;
-    const struct notify *notify;
+    struct notify *notify;
     struct reload *reload;
 
     uv_loop_t uv;

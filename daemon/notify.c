@@ -41,7 +41,7 @@ int notify_open(struct notify *n)
     const char *text = getenv("NOTIFY_SOCKET");
     int rc = 0;
 
-    *n = (struct notify){.fd = -1};
+    *n = (struct notify){.fd = -1, .loops = 1};
     if (sd_watchdog_enabled(1, &n->watchdog_us) <= 0)
         n->watchdog_us = 0;
     if (!text)
@@ -101,10 +101,15 @@ uint64_t notify_period_ms(const struct notify *n)
     return ms > 0 ? ms : 1;
 }
 
-bool notify_alive(const struct notify *n, uint64_t now, uint64_t deadline)
+bool notify_alive(struct notify *n, unsigned index, uint64_t now, uint64_t deadline)
 {
+    uint64_t all = UINT64_MAX >> (64 - n->loops), one = 1ull << index;
+
     if (deadline < now && now - deadline > n->watchdog_us / TIMES)
         return false;
+    if ((atomic_fetch_or(&n->signs, one) | one) != all)
+        return false;
+    atomic_store(&n->signs, 0);
     tell(n, "WATCHDOG=1");
     return true;
 }

@@ -8,6 +8,7 @@
 #ifndef TS_DAEMON_NOTIFY_H
 #define TS_DAEMON_NOTIFY_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -18,6 +19,8 @@ struct notify {
     socklen_t len;
     struct sockaddr_un to;
     uint64_t watchdog_us; /**< he expects to hear from us within this time; 0: he does not watch */
+    unsigned loops;       /**< event loops, each of which must be alive: 1 to 64 */
+    _Atomic uint64_t signs; /**< those that gave theirs since he was told, a bit each */
 };
 
 /** From the environment (NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID), which is left without them. 0
@@ -34,9 +37,10 @@ void notify_stopping(const struct notify *n);
 
 /** How often notify_alive() is to be called, in milliseconds; 0: never. */
 uint64_t notify_period_ms(const struct notify *n);
-/** Tell that we work, if we do: at `now` a turn of the event loop has ended, and after it the
- * core's next deadline is `deadline` (both in microseconds). One that has been due for a period is
- * of a core that stands still: then nothing is said. Returns whether it was. */
-bool notify_alive(const struct notify *n, uint64_t now, uint64_t deadline);
+/** A sign of life of the event loop `index`, on any thread: at `now` a turn of it has ended, and
+ * after it its core's next deadline is `deadline` (both in microseconds). One that has been due for
+ * a period is of a core that stands still: that is no sign. With the signs of all loops he is told
+ * that we are alive; returns whether he was. */
+bool notify_alive(struct notify *n, unsigned index, uint64_t now, uint64_t deadline);
 
 #endif

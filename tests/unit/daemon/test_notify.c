@@ -157,14 +157,35 @@ static void a_core_that_leaves_a_deadline_behind_gives_no_sign_of_life(void **st
     struct notify n = opened(path, "20000000");
     uint64_t now = 1000000000;
 
-    assert_true(notify_alive(&n, now, UINT64_MAX)); /* nothing to wait for */
+    assert_true(notify_alive(&n, 0, now, UINT64_MAX)); /* nothing to wait for */
     assert_string_equal(heard(manager), "WATCHDOG=1");
-    assert_true(notify_alive(&n, now, now + 1));
+    assert_true(notify_alive(&n, 0, now, now + 1));
     assert_string_equal(heard(manager), "WATCHDOG=1");
-    assert_true(notify_alive(&n, now, now - 5000000)); /* late, as on a busy machine */
+    assert_true(notify_alive(&n, 0, now, now - 5000000)); /* late, as on a busy machine */
     assert_string_equal(heard(manager), "WATCHDOG=1");
-    assert_false(notify_alive(&n, now, now - 5000001));
+    assert_false(notify_alive(&n, 0, now, now - 5000001));
     assert_string_equal(heard(manager), "");
+    notify_close(&n);
+}
+
+static void every_loop_must_give_its_sign(void **state unused)
+{
+    struct notify n = opened(path, "20000000");
+
+    n.loops = 3;
+    for (int turn = 0; turn < 2; turn++) {
+        assert_false(notify_alive(&n, 1, 1000, UINT64_MAX));
+        assert_false(notify_alive(&n, 1, 1000, UINT64_MAX)); /* again: not for another one */
+        assert_false(notify_alive(&n, 0, 1000, UINT64_MAX));
+        assert_string_equal(heard(manager), "");
+        assert_true(notify_alive(&n, 2, 1000, UINT64_MAX));
+        assert_string_equal(heard(manager), "WATCHDOG=1");
+    }
+    n.loops = 64;
+    for (unsigned i = 0; i < 63; i++)
+        assert_false(notify_alive(&n, i, 1000, UINT64_MAX));
+    assert_true(notify_alive(&n, 63, 1000, UINT64_MAX));
+    assert_string_equal(heard(manager), "WATCHDOG=1");
     notify_close(&n);
 }
 
@@ -221,6 +242,7 @@ int main(void)
         cmocka_unit_test(he_hears_four_times_in_the_watchdogs_time),
         cmocka_unit_test(another_process_s_watchdog_is_not_ours),
         cmocka_unit_test(a_core_that_leaves_a_deadline_behind_gives_no_sign_of_life),
+        cmocka_unit_test(every_loop_must_give_its_sign),
         cmocka_unit_test(a_manager_that_hangs_does_not_hold_us_up),
         cmocka_unit_test(he_is_told_after_the_drop_of_privileges_too),
     };
