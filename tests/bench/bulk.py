@@ -38,7 +38,7 @@ def transfer(place, direction, connections, piece, way, seconds):
     total = sum(int(s[0]) for s in streams)
     took = max(float(s[2]) for s in streams) - min(float(s[1]) for s in streams)
     return {"gbit_s": total * 8e-9 / took, "cpu_s_per_gb": ran.cpu / (total / 1e9),
-            "machine_cpu_s_per_gb": ran.machine / (total / 1e9)}
+            "machine_cpu_s_per_gb": ran.machine / (total / 1e9), **ran.others()}
 
 
 def contestant(who, place, direction, connections=1, piece=PIECE, way="plain"):

@@ -8,7 +8,8 @@ from world import PORTS
 def rate(place, clients, way, seconds):
     command = [place.server.world.program("connects", "lwip" if way == "lwip" else ""), "measure", place.address,
                PORTS["connects"], seconds, clients, way]
-    return {"per_s": float(run(place, "connects", command, seconds).text)}
+    ran = run(place, "connects", command, seconds)
+    return {"per_s": float(ran.text), **ran.others()}
 
 
 def contestant(who, place, clients, way="plain", label=None):

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -28,8 +29,9 @@
 #define FRAME_MAX 2048
 #define MTU       1500
 /* <net/if.h> and lwIP's netif do not go together. */
-#define NAME_SIZE  16
-#define PIECES_MAX 8
+#define NAME_SIZE    16
+#define FLAG_RUNNING 0x40
+#define PIECES_MAX   8
 struct interface_request {
     char name[NAME_SIZE];
     short flags;
@@ -97,6 +99,22 @@ static void *receive_frames(void *unused)
     return unused;
 }
 
+/* The kernel answers a little later than the interface was opened; lwIP would wait for seconds
+ * then.
+ */
+static void wait_until_up(struct interface_request *rq)
+{
+    int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    for (int ms = 0; s >= 0 && ms < 1000; ms++) {
+        if (ioctl(s, SIOCGIFFLAGS, rq) == 0 && (rq->flags & FLAG_RUNNING))
+            break;
+        usleep(1000);
+    }
+    usleep(5000); /* its queue comes after the flag */
+    close(s);
+}
+
 static void open_tap(const char *name)
 {
     struct interface_request rq = {.flags = IFF_TAP | IFF_NO_PI};
@@ -105,6 +123,7 @@ static void open_tap(const char *name)
     tap = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (tap < 0 || ioctl(tap, TUNSETIFF, &rq) < 0)
         link_fail("/dev/net/tun");
+    wait_until_up(&rq);
 }
 
 static void begin(void)

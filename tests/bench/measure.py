@@ -110,6 +110,11 @@ class Ran:
     text: str
     cpu: float      # seconds of client, server, the place's processes, and the kernel's soft interrupt threads
     machine: float  # seconds of all processors
+    wall: float
+
+    def others(self):
+        """A figure: what part of the processors' time was nobody's that is measured here."""
+        return {"others_share": max(0.0, self.machine - self.cpu) / (self.wall * os.cpu_count())}
 
 
 def run_client(command, env, limit):
@@ -136,12 +141,12 @@ def run(place, program, arguments, seconds, done=None):
     """Run a client of this program there; done: a function that waits for the server's end."""
     pids = place.workers + [place.server.pid(program)] + SOFT
     before = [cpu_seconds(pid) for pid in pids]
-    machine = machine_busy()
+    begin, machine = time.monotonic(), machine_busy()
     text, cpu = run_client(place.prefix + [str(a) for a in arguments], place.env, seconds + 10)
     if done:
         text += done()
     cpu += sum(cpu_seconds(pid) - b for pid, b in zip(pids, before))
-    return Ran(text, cpu, machine_busy() - machine)
+    return Ran(text, cpu, machine_busy() - machine, time.monotonic() - begin)
 
 
 def measure_once(contestant, seconds):

@@ -8,8 +8,8 @@ from world import PORTS
 def trips(place, size, way, seconds):
     command = [place.server.world.program("pingpong", "lwip" if way == "lwip" else ""), "measure", place.address,
                PORTS["pingpong"], seconds, size, way]
-    numbers = [float(x) for x in run(place, "pingpong", command, seconds).text.split()]
-    return dict(zip(("p50_us", "p99_us", "p999_us", "trips_s"), numbers))
+    ran = run(place, "pingpong", command, seconds)
+    return {**dict(zip(("p50_us", "p99_us", "p999_us", "trips_s"), map(float, ran.text.split()))), **ran.others()}
 
 
 def contestant(who, place, size, way="plain", label=None):

@@ -12,6 +12,8 @@ WAYS = {"plain": "descriptor", "copy": "ring, copied", "zero": "ring, in place",
 UNITS = {"gbit_s": "Gbit/s", "p50_us": "p50 us", "per_s": "a second", "bytes_each": "bytes each"}
 NAMES = {"veth": "kernel over veth", "loopback": "kernel over loopback", "raw": "raw TAP, no stack", "lwip": "lwIP"}
 
+DISTURBED = 0.1  # of the processors' time: by then ratios say as much about somebody else
+
 
 def way_name(way):
     first, comma, rest = way.partition(",")
@@ -51,6 +53,8 @@ def details(c):
         texts.append(f"{number(median['resident_bytes_each'])} resident, with both ends' tables")
     if c.drops is not None:
         texts.append(f"drops {c.drops}")
+    if median.get("others_share", 0) > DISTURBED:
+        texts.append(f"others had {100 * median['others_share']:.0f} %")
     return "; ".join(texts)
 
 
@@ -83,6 +87,11 @@ def print_goals(found):
 def print_table(rows, settings, took):
     print(f"Medians (least-most) of {settings['rounds']} rounds of {settings['seconds']} s in turns; the ratio is to the "
           f"kernel's TCP over veth.\nCPU: of all processes, and of the whole machine in brackets. {took:.0f} s in all.")
+    all_of = [c for row in rows for c in row.contestants if "others_share" in c.values]
+    disturbed = [c for c in all_of if statistics.median(c.values["others_share"]) > DISTURBED]
+    if disturbed:
+        print(f"NOT A QUIET MACHINE: beside {len(disturbed)} of {len(all_of)} of these something else ran "
+              f"(\"others had\": of the processors' time, if more than {100 * DISTURBED:.0f} %).")
     for row in rows:
         print_row(row)
     print_goals(goals.all_goals(rows))

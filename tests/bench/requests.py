@@ -10,7 +10,8 @@ SIZE, DEPTH = 64, 16
 def rate(place, way, seconds):
     command = [place.server.world.program("requests", "lwip" if way == "lwip" else ""), "measure", place.address,
                PORTS["requests"], seconds, SIZE, DEPTH, way]
-    return {"per_s": float(run(place, "requests", command, seconds).text)}
+    ran = run(place, "requests", command, seconds)
+    return {"per_s": float(ran.text), **ran.others()}
 
 
 def contestant(who, place, way="plain"):
