@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <time.h>
 
+/* The largest of both directions, with its headers. */
+#define CAPTURE_FRAME_MAX (FRAME_ROOM + FRAME_MAX_BURST)
+
 void captures_init(struct captures *c)
 {
     *c = (struct captures){.copy = NULL};
@@ -23,7 +26,7 @@ void captures_destroy(struct captures *c)
 int captures_add(struct captures *c, struct capture_sink *s)
 {
     if (!c->copy)
-        c->copy = malloc(NETDEV_FRAME_MAX);
+        c->copy = malloc(CAPTURE_FRAME_MAX);
     if (!c->copy)
         return -ENOMEM;
     TAILQ_INSERT_TAIL(&c->sinks, s, link);
@@ -58,7 +61,7 @@ void captures_frame(struct captures *c, const struct frame *f, uint32_t directio
     struct capture_sink *s;
     struct timespec t;
 
-    if (p.len > NETDEV_FRAME_MAX)
+    if (p.len > CAPTURE_FRAME_MAX)
         return;
     flatten(c, f);
     clock_gettime(CLOCK_REALTIME, &t);

@@ -21,8 +21,11 @@
 #define FRAME_ROOM 128
 /** Payload spans: a stream range is at most four. */
 #define FRAME_SPANS 4
-/** The largest IP packet that is carried as one frame, segmentation offload included. */
+/** The largest IP packet that its header can tell the length of. */
 #define FRAME_MAX_PACKET 65535
+/** The largest that goes out to be cut by a device that takes such (STACK_TX_BIG4): above
+ * FRAME_MAX_PACKET the length in its header is 0, and the frame's own counts. */
+#define FRAME_MAX_BURST 131072
 
 enum frame_gso { FRAME_GSO_NONE, FRAME_GSO_TCP4, FRAME_GSO_TCP6 };
 

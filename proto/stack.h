@@ -32,6 +32,7 @@ struct stack;
 #define STACK_TX_CSUM (1u << 0) /**< completes a partial checksum */
 #define STACK_TX_TSO4 (1u << 1) /**< cuts IPv4 TCP frames */
 #define STACK_TX_TSO6 (1u << 2) /**< cuts IPv6 TCP frames */
+#define STACK_TX_BIG4 (1u << 3) /**< IPv4 TCP frames to be cut may have FRAME_MAX_BURST bytes */
 
 struct stack_config {
     uint8_t mac[6];

@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 #define LINK_MESSAGE 512
+/* IFLA_GSO_IPV4_MAX_SIZE: younger than the headers that we are built with. */
+#define GSO_IPV4_MAX_SIZE 63
 
 /* Send one request and wait for the kernel's answer. */
 static int talk(struct mnl_socket *nl, struct nlmsghdr *request)
@@ -119,6 +121,41 @@ int link_set_up(const char *name, uint32_t mtu, const struct ip_prefix *address)
     }
     mnl_socket_close(nl);
     return rc;
+}
+
+static int note_big_ipv4(const struct nlattr *a, void *known)
+{
+    if (mnl_attr_get_type(a) == GSO_IPV4_MAX_SIZE)
+        *(int *)known = 1;
+    return MNL_CB_OK;
+}
+
+static int link_described(const struct nlmsghdr *h, void *known)
+{
+    return mnl_attr_parse(h, sizeof(struct ifinfomsg), note_big_ipv4, known);
+}
+
+int link_knows_big_ipv4(const char *name)
+{
+    char buffer[LINK_MESSAGE], answer[16384];
+    struct nlmsghdr *h = mnl_nlmsg_put_header(buffer);
+    struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+    struct ifinfomsg *ifi;
+    int known = 0, rc = 0;
+    ssize_t n = 0;
+
+    h->nlmsg_type = RTM_GETLINK;
+    h->nlmsg_flags = NLM_F_REQUEST;
+    ifi = mnl_nlmsg_put_extra_header(h, sizeof(*ifi));
+    ifi->ifi_index = (int)if_nametoindex(name);
+    if (!nl || mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ||
+        mnl_socket_sendto(nl, h, h->nlmsg_len) < 0 ||
+        (n = mnl_socket_recvfrom(nl, answer, sizeof(answer))) < 0 ||
+        mnl_cb_run(answer, (size_t)n, 0, 0, link_described, &known) < 0)
+        rc = -errno;
+    if (nl)
+        mnl_socket_close(nl);
+    return rc < 0 ? rc : known;
 }
 
 static bool same_address(const struct sockaddr *sa, const struct ip_addr *address)

@@ -26,7 +26,7 @@
 
 struct netdev {
     int fd;
-    bool offload;
+    bool offload, big; /* … and frames above 64 KiB */
     char name[IFNAMSIZ];
     /* One piece: header and frame. Behind ten bytes of the one and fourteen of Ethernet's, IP's
      * header is aligned. */
@@ -111,6 +111,7 @@ static int tap_open(const struct netdev_config *config, struct netdev **out)
 
 static int tap_set_up(struct netdev *dev, const struct netdev_config *config)
 {
+    dev->big = dev->offload && link_knows_big_ipv4(dev->name) == 1;
     return link_set_up(dev->name, config->mtu,
                        config->has_host_address ? &config->host_address : NULL);
 }
@@ -130,7 +131,9 @@ static int tap_fd(const struct netdev *dev)
 
 static uint32_t tap_features(const struct netdev *dev)
 {
-    return dev->offload ? STACK_TX_CSUM | STACK_TX_TSO4 | STACK_TX_TSO6 : 0;
+    if (!dev->offload)
+        return 0;
+    return STACK_TX_CSUM | STACK_TX_TSO4 | STACK_TX_TSO6 | (dev->big ? STACK_TX_BIG4 : 0);
 }
 
 /* --- read --------------------------------------------------------------------------------------
