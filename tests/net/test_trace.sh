@@ -139,5 +139,7 @@ kill -CONT "$tracer"
 ts_until 10 ts_gone "$tracer"
 check "what it missed is told, and the end is there" says 0 "end +sent" tail -1 "$TS_DIR/small"
 check "how much, too" grep -Eq "[0-9]+ events were overwritten" "$TS_DIR/small.err"
+# Whoever does not read would have the daemon wait for him.
+kill "${TS_PIDS[@]}" 2>/dev/null
 ts_stop
 ts_done
