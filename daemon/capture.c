@@ -87,11 +87,9 @@ void captures_round(struct captures *c)
 
 bool captures_flush(struct captures *c)
 {
-    struct capture_sink *s;
     bool regular = false;
 
-    TAILQ_FOREACH(s, &c->sinks, link)
-    {
+    for (struct capture_sink *s = TAILQ_FIRST(&c->sinks); s; s = TAILQ_NEXT(s, link)) {
         if (!s->flush)
             continue;
         s->flush(s);

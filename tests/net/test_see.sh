@@ -108,7 +108,7 @@ if [ -n "$others" ]; then
         --socket "$TS_SOCK" capture -w /dev/null
     as 4002 "$BUILD/tapstack" --socket "$TS_SOCK" capture -c 1 2>"$TS_DIR/named.err" >"$TS_DIR/named" &
     TS_PIDS+=($!) named=$!
-    ts_until 10 grep -q listening "$TS_DIR/named.err"
+    ts_until 10 grep -qs listening "$TS_DIR/named.err"
     connections 7005 1
     wait "$named"
     same "whom the configuration names may" 0 $?
