@@ -38,17 +38,17 @@ void captures_remove(struct captures *c, struct capture_sink *s)
     TAILQ_REMOVE(&c->sinks, s, link);
 }
 
-/* The frame in one piece, its checksum complete. */
-static void flatten(struct captures *c, const struct frame *f)
+void capture_complete(struct capture_packet *p)
 {
+    const struct frame *f = p->frame;
     struct frame whole;
 
-    frame_flatten(f, c->copy);
-    if (f->csum != FRAME_CSUM_PARTIAL)
+    p->frame = NULL;
+    if (!f || f->csum != FRAME_CSUM_PARTIAL)
         return;
     frame_init(&whole);
-    whole.data = c->copy;
-    whole.len = frame_total(f);
+    whole.data = p->data;
+    whole.len = p->len;
     whole.csum = FRAME_CSUM_PARTIAL;
     whole.csum_start = f->csum_start;
     whole.csum_offset = f->csum_offset;
@@ -57,13 +57,14 @@ static void flatten(struct captures *c, const struct frame *f)
 
 void captures_frame(struct captures *c, const struct frame *f, uint32_t direction)
 {
-    struct capture_packet p = {.data = c->copy, .len = frame_total(f), .direction = direction};
+    struct capture_packet p = {
+        .data = c->copy, .len = frame_total(f), .direction = direction, .frame = f};
     struct capture_sink *s;
     struct timespec t;
 
     if (p.len > CAPTURE_FRAME_MAX)
         return;
-    flatten(c, f);
+    frame_flatten(f, c->copy);
     clock_gettime(CLOCK_REALTIME, &t);
     p.ns = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
     TAILQ_FOREACH(s, &c->sinks, link)
@@ -89,11 +90,9 @@ void captures_round(struct captures *c)
 
 bool captures_flush(struct captures *c)
 {
-    struct capture_sink *s;
     bool regular = false;
 
-    TAILQ_FOREACH(s, &c->sinks, link)
-    {
+    for (struct capture_sink *s = TAILQ_FIRST(&c->sinks); s; s = TAILQ_NEXT(s, link)) {
         if (!s->flush)
             continue;
         s->flush(s);

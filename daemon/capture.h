@@ -16,15 +16,16 @@
 #include <sys/queue.h>
 
 struct capture_packet {
-    const uint8_t *data;
+    uint8_t *data; /**< a partial checksum is completed by capture_complete() */
     uint32_t len;
-    uint32_t direction; /**< CAPTURE_IN or CAPTURE_OUT, ipc/capture.h */
-    uint64_t ns;        /**< since 1970 */
+    uint32_t direction;        /**< CAPTURE_IN or CAPTURE_OUT, ipc/capture.h */
+    uint64_t ns;               /**< since 1970 */
+    const struct frame *frame; /**< private: what it was made of; NULL: it is complete */
 };
 
 struct capture_sink {
     /** One more frame; never waits. */
-    void (*packet)(struct capture_sink *s, const struct capture_packet *p);
+    void (*packet)(struct capture_sink *s, struct capture_packet *p);
     /** The end of a round in which there were frames; may end the sink. Or NULL. */
     void (*round)(struct capture_sink *s);
     /** Give what is buffered away: once in a second, and on request. NULL: nothing is. */
@@ -55,6 +56,10 @@ static inline bool captures_any(const struct captures *c)
 
 /** A frame of this direction, now; only while there are any sinks. */
 void captures_frame(struct captures *c, const struct frame *f, uint32_t direction);
+
+/** Before a sink takes bytes of it: their checksum as it is on the wire. Filters run before that
+ * (as in the kernel: what a frame costs that nobody takes is one copy). */
+void capture_complete(struct capture_packet *p);
 
 /** The end of a round. */
 void captures_round(struct captures *c);

@@ -59,13 +59,14 @@ static void fail(struct capture_file *c)
     c->dumper = NULL;
 }
 
-static void write_packet(struct capture_sink *s, const struct capture_packet *p)
+static void write_packet(struct capture_sink *s, struct capture_packet *p)
 {
     struct capture_file *c = (struct capture_file *)s;
     struct pcap_pkthdr h = {.caplen = p->len, .len = p->len};
 
     if (!c->dumper)
         return;
+    capture_complete(p);
     h.ts.tv_sec = (time_t)(p->ns / 1000000000);
     h.ts.tv_usec = (suseconds_t)(p->ns % 1000000000); /* a nanosecond capture: libpcap's own way */
     pcap_dump((u_char *)c->dumper, &h, p->data);

@@ -67,7 +67,7 @@ static uint64_t room(struct capture_ring *r)
     return r->size - (r->head - tail);
 }
 
-static void packet(struct capture_sink *s, const struct capture_packet *p)
+static void packet(struct capture_sink *s, struct capture_packet *p)
 {
     struct capture_ring *r = RING_OF(s);
     struct capture_record record = {.ns = p->ns, .len = p->len, .direction = p->direction};
@@ -85,6 +85,7 @@ static void packet(struct capture_sink *s, const struct capture_packet *p)
         r->dropped++;
         STORE(r->words->dropped, r->dropped);
     } else {
+        capture_complete(p);
         put(r, r->head, &record, sizeof(record));
         put(r, r->head + sizeof(record), p->data, record.caplen);
         r->head += size;

@@ -83,6 +83,7 @@ static void look_into(const struct search *s, int pid)
     dir = opendir(path);
     if (!dir)
         return; /* gone, or not ours to look into */
+    // cppcheck-suppress readdirCalled ; there is one thread
     while ((entry = readdir(dir)) != NULL)
         if (isdigit((unsigned char)entry->d_name[0]))
             look_at(s, dirfd(dir), entry->d_name, pid);
@@ -102,6 +103,7 @@ void holders_find(struct holders *const of[], size_t n)
             s.sorted[s.n++] = of[i];
     qsort(s.sorted, s.n, sizeof(struct holders *), by_inode);
     proc = s.n ? opendir("/proc") : NULL;
+    // cppcheck-suppress readdirCalled ; there is one thread
     while (proc && (entry = readdir(proc)) != NULL)
         if (isdigit((unsigned char)entry->d_name[0]))
             look_into(&s, atoi(entry->d_name));

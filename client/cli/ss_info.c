@@ -76,7 +76,7 @@ static void print_options(const struct ss_socket *s)
            t->options & OPT_ECN_SEEN ? " ecnseen" : "", s->wire.congestion[0] ? " " : "",
            s->wire.congestion);
     if (t->options & OPT_WSCALE)
-        printf(" wscale:%u,%u", t->wscales & 15, t->wscales >> 4);
+        printf(" wscale:%d,%d", t->wscales & 15, t->wscales >> 4);
 }
 
 static void print_path(const struct ss_tcp_info *t)

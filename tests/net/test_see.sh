@@ -80,7 +80,8 @@ same "a count ends it" "0 3" "$? $(capinfos -rMcT "$TS_DIR/count.pcap" | awk '{ 
 ts_spawn ts_tool capture 2>"$TS_DIR/pipe.err" > >(head -c 24 >/dev/null) # who has had enough
 pipe=$TS_PID
 ts_until 10 grep -q listening "$TS_DIR/pipe.err"
-check "its reader's end ends it" wait "$pipe"
+wait "$pipe"
+same "its reader's end ends it" 0 $?
 
 # A reader that stands still: the daemon goes on, and tells how much it dropped.
 begin "$TS_DIR/slow" -B 64 -w "$TS_DIR/slow.pcap" && slow=$TS_PID
@@ -107,9 +108,10 @@ if [ -n "$others" ]; then
         --socket "$TS_SOCK" capture -w /dev/null
     as 4002 "$BUILD/tapstack" --socket "$TS_SOCK" capture -c 1 2>"$TS_DIR/named.err" >"$TS_DIR/named" &
     TS_PIDS+=($!) named=$!
-    ts_until 10 grep -q listening "$TS_DIR/named.err"
+    ts_until 10 grep -qs listening "$TS_DIR/named.err"
     connections 7005 1
-    check "whom the configuration names may" wait "$named"
+    wait "$named"
+    same "whom the configuration names may" 0 $?
     same "and gets his frame" 1 "$(capinfos -rMcT "$TS_DIR/named" | awk '{ print $NF }')"
 fi
 
