@@ -101,11 +101,12 @@ static void set_given(struct config *given, const char *key, const char *value,
 
 static void apply(struct config *given, int val, const char *argument, struct faults *faults)
 {
-    if (val < FIRST_SETTING + CONFIG_KEYS)
-        set_given(given, config_keys[val - FIRST_SETTING].name, argument, faults);
-    else
-        set_given(given, switches[val - FIRST_SWITCH].key, switches[val - FIRST_SWITCH].value,
-                  faults);
+    int setting = val - FIRST_SETTING, at = val - FIRST_SWITCH;
+
+    if (setting >= 0 && setting < CONFIG_KEYS)
+        set_given(given, config_keys[setting].name, argument, faults);
+    else if (at >= 0 && at < (int)SWITCHES)
+        set_given(given, switches[at].key, switches[at].value, faults);
 }
 
 void options_overlay(struct config *c, const struct config *given)
