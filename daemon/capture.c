@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pcap/pcap.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #define CAPTURE_BUFFER  (1u << 20)
 
 struct capture {
+    pthread_mutex_t lock; /* all workers write here */
     pcap_t *pcap;
     pcap_dumper_t *dumper; /* NULL: the capture has ended */
     char *buffer;
@@ -34,6 +36,7 @@ static void capture_release(struct capture *c)
         pcap_dump_close(c->dumper);
     if (c->pcap)
         pcap_close(c->pcap);
+    pthread_mutex_destroy(&c->lock);
     free(c->buffer);
     free(c);
 }
@@ -61,6 +64,7 @@ int capture_open(const char *path, struct capture **out)
 
     if (!c)
         return -ENOMEM;
+    pthread_mutex_init(&c->lock, NULL);
     snprintf(c->path, sizeof(c->path), "%s", path);
     c->buffer = malloc(CAPTURE_BUFFER);
     c->pcap = pcap_open_dead_with_tstamp_precision(DLT_EN10MB, CAPTURE_SNAPLEN,
@@ -120,7 +124,7 @@ static void flatten(struct capture *c, const struct frame *f)
     frame_complete_csum(&whole);
 }
 
-void capture_frame(struct capture *c, const struct frame *f)
+static void write_frame(struct capture *c, const struct frame *f)
 {
     struct pcap_pkthdr h = {0};
     struct timespec t;
@@ -140,11 +144,22 @@ void capture_frame(struct capture *c, const struct frame *f)
         capture_fail(c);
 }
 
+void capture_frame(struct capture *c, const struct frame *f)
+{
+    pthread_mutex_lock(&c->lock);
+    write_frame(c, f);
+    pthread_mutex_unlock(&c->lock);
+}
+
 void capture_flush(struct capture *c)
 {
-    if (!c || !c->dumper || !c->dirty)
+    if (!c)
         return;
-    c->dirty = false;
-    if (pcap_dump_flush(c->dumper) < 0)
-        capture_fail(c);
+    pthread_mutex_lock(&c->lock);
+    if (c->dumper && c->dirty) {
+        c->dirty = false;
+        if (pcap_dump_flush(c->dumper) < 0)
+            capture_fail(c);
+    }
+    pthread_mutex_unlock(&c->lock);
 }

@@ -95,7 +95,7 @@ static void counter(const struct dump *d, size_t i, struct wire_counter *out)
         name = counter_name((unsigned)i);
         help = counter_help((unsigned)i);
     } else if (i < CNT_COUNT + (size_t)STAT_COUNT) {
-        out->value = stats_value[i - CNT_COUNT];
+        out->value = stats_total((enum statistic)(i - CNT_COUNT));
         name = stats_name((unsigned)(i - CNT_COUNT));
         help = stats_help((unsigned)(i - CNT_COUNT));
     } else {

@@ -36,8 +36,8 @@ void stream_from_wire(const struct wire_addr *w, struct ip_endpoint *out)
 /* Not to be guessed: anybody may bind an abstract name before us. */
 static int unguessable(uint64_t *id)
 {
-    static uint64_t store[32];
-    static size_t left;
+    static __thread uint64_t store[32];
+    static __thread size_t left;
 
     if (left == 0) {
         if (getrandom(store, sizeof(store), 0) != (ssize_t)sizeof(store))
@@ -152,7 +152,7 @@ int stream_renew(struct stream *s, struct policy_owner owner, int *program_fd)
 
     if (!s->sock)
         return -EINVAL;
-    rc = sock_clone(s->sock, &sock, &local);
+    rc = sock_clone(s->sock, s->all->stack, &sock, &local);
     if (rc < 0)
         return rc;
     stream_reset(s);
@@ -168,7 +168,7 @@ int stream_renew_stale(struct streams *all, struct tombstone *stone, bool v6,
 
     if (!stone || !stone->sock)
         return -ESTALE;
-    rc = sock_clone(stone->sock, &sock, &local);
+    rc = sock_clone(stone->sock, all->stack, &sock, &local);
     return rc < 0 ? rc : start_anew(all, sock, &local, v6, owner, program_fd);
 }
 

@@ -46,7 +46,7 @@ int stack_new(const struct stack_config *config, const struct stack_ops *ops, vo
     st->ops = ops;
     st->ctx = ctx;
     st->now = now;
-    st->next_id = 1;
+    st->next_id = 1 + config->steer.index;
     mem_init(&st->mem, st->config.memory_limit);
     extent_pool_init(&st->extents, &st->mem, EXTENT_CACHE);
     /* idle extents must not keep a segment, or a FIN, from being allocated */

@@ -20,6 +20,7 @@
 #include "proto/frame.h"
 #include "proto/ip/addr.h"
 #include "proto/sock/sock.h"
+#include "proto/steer.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,6 +32,17 @@ struct stack;
 #define STACK_TX_CSUM (1u << 0) /**< completes a partial checksum */
 #define STACK_TX_TSO4 (1u << 1) /**< cuts IPv4 TCP frames */
 #define STACK_TX_TSO6 (1u << 2) /**< cuts IPv6 TCP frames */
+
+/**
+ * What several stacks on one address have in common; zeroed by the host, used by them without a
+ * lock. Ports are bound and chosen by one thread at a time (the host sees to it), and given back by
+ * any.
+ */
+struct stack_common {
+    uint32_t held[65536];  /**< stacks in which somebody holds the port */
+    uint32_t fixed[65536]; /**< those in which it was not chosen by connect() alone */
+    uint32_t sockets;      /**< of all */
+};
 
 struct stack_config {
     uint8_t mac[6];
@@ -45,6 +57,8 @@ struct stack_config {
     uint64_t window_budget; /**< bytes that all peers together may have under way beyond their
                                initial windows: what the device's input queue can hold without loss;
                                0: no limit */
+    struct steer steer;          /**< which one of several this is; all zero: it is alone */
+    struct stack_common *common; /**< of the several; NULL: it is alone. Outlives them */
 };
 
 struct stack_ops {

@@ -63,6 +63,16 @@ int sock_bind(struct sock *s, const struct ip_endpoint *local, uint64_t now)
     return 0;
 }
 
+bool sock_conflicts(struct stack *other, const struct sock *s, const struct ip_endpoint *local)
+{
+    struct bind_owner o = s->tcb->bind;
+
+    o.addr = neutral(s, &local->addr);
+    o.reuse = s->reuse_addr;
+    o.reuseport = s->reuse_port;
+    return port_conflicts(other, &o, local->port);
+}
+
 /* --- listening
  * --------------------------------------------------------------------------------------------- */
 
@@ -239,6 +249,24 @@ static int connect_again(struct sock *s)
 int sock_connect_result(struct sock *s)
 {
     return s->connecting ? connect_again(s) : 1;
+}
+
+int sock_connects_in(const struct sock *s, const struct ip_endpoint *remote)
+{
+    struct ip_endpoint local = s->tcb->conn.local, peer = *remote;
+    struct route rt;
+
+    if (!s->tcb->bind.bucket || s->listener || s->tcb->conn.state != TCPS_CLOSED ||
+        s->st->config.steer.count <= 1)
+        return -1;
+    if (ip_addr_is_any(&peer.addr))
+        peer.addr = s->st->config.address.addr;
+    if (ip_addr_is_any(&local.addr)) {
+        if (route_lookup(s->st, &peer.addr, &rt) != 0)
+            return -1;
+        local.addr = rt.source;
+    }
+    return (int)steer_tuple(&s->st->config.steer, &local, &peer);
 }
 
 int sock_connect(struct sock *s, const struct ip_endpoint *remote, uint64_t now)

@@ -124,11 +124,11 @@ uint64_t sock_id(const struct sock *s);
 void sock_close(struct sock *s, uint64_t now);
 
 /**
- * A fresh socket with the options of `from`, for the same owner; *local is what the program had
+ * A fresh socket in `st` with the options of `from`, for the same owner; *local is what the program had
  * chosen of its name (sock_bind() it when `from` has given it up): the wildcard, port 0 when
  * nothing. As sock_create().
  */
-int sock_clone(struct sock *from, struct sock **out, struct ip_endpoint *local);
+int sock_clone(struct sock *from, struct stack *st, struct sock **out, struct ip_endpoint *local);
 
 /** A dead socket of which only options and the last error will be asked: it gives up its port
  * and is not counted or listed any more. */
@@ -163,6 +163,17 @@ int sock_connect(struct sock *s, const struct ip_endpoint *remote, uint64_t now)
  * errno value, once; 1: nothing.
  */
 int sock_connect_result(struct sock *s);
+
+/**
+ * Several stacks on one address: do sockets of `other` keep `s`, which is of another stack, from
+ * having this name, or listening there?
+ */
+bool sock_conflicts(struct stack *other, const struct sock *s, const struct ip_endpoint *local);
+/**
+ * Several stacks: in which one this socket would have to be to connect there; -1: anywhere, its port
+ * is not chosen yet, or it cannot connect.
+ */
+int sock_connects_in(const struct sock *s, const struct ip_endpoint *remote);
 
 /** accept(2): 0 and *out, -EAGAIN, -EINVAL (not listening). */
 int sock_accept(struct sock *s, struct sock **out, uint64_t now);

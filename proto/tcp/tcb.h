@@ -47,6 +47,7 @@ struct tcp_conn {
 struct bind_bucket {
     struct hash_node node;
     uint16_t port;
+    bool fixed;         /**< not only for connect()'s choice, as stack_common says too */
     struct list owners; /**< struct bind_owner.link */
 };
 

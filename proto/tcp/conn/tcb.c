@@ -44,7 +44,8 @@ struct tcb *tcb_new(struct stack *st, struct account *account)
     tp->pmtudisc = tun->no_pmtu_disc ? IP_PMTUDISC_DONT : IP_PMTUDISC_WANT;
     tp->ip_id = (uint16_t)rng_u32(&st->rng);
     tcp_rtt_init(tp);
-    hash_insert(&st->tcp.by_id, &tp->id_node, st->next_id++);
+    hash_insert(&st->tcp.by_id, &tp->id_node, st->next_id);
+    st->next_id += st->config.steer.count > 1 ? st->config.steer.count : 1;
     st->tcp.n_tcbs++;
     return tp;
 }
