@@ -30,6 +30,7 @@ void config_init(struct config *c)
     memset(c, 0, sizeof(*c));
     c->mtu = 1500;
     c->busy_poll_us = 50;
+    c->workers = 1;
     c->offload = true;
     c->socket_mode = 0666;
     snprintf(c->socket, sizeof(c->socket), "%s", WIRE_SOCKET_PATH);
@@ -176,6 +177,16 @@ static int set_busy_poll(struct config *c, const char *value, char *error)
     return 0;
 }
 
+static int set_workers(struct config *c, const char *value, char *error)
+{
+    uint64_t n;
+
+    if (!number_parse(value, false, CONFIG_WORKERS_MAX, &n) || n == 0)
+        return fail(error, "workers must be 1 to %d, not %s", CONFIG_WORKERS_MAX, value);
+    c->workers = (uint32_t)n;
+    return 0;
+}
+
 static int set_socket(struct config *c, const char *value, char *error)
 {
     return copy_text(c->socket, sizeof(c->socket), value, "socket", error);
@@ -230,7 +241,7 @@ static int set_user(struct config *c, const char *value, char *error)
 static int (*const setters[])(struct config *, const char *, char *) = {
     set_tap,       set_address,     set_host_address, set_gateway, set_mac,    set_mtu,
     set_socket,    set_capture,     set_offload,      set_user,    set_memory, set_max_sockets,
-    set_busy_poll, set_socket_mode, set_socket_group, set_except,
+    set_busy_poll, set_workers, set_socket_mode, set_socket_group, set_except,
 };
 _Static_assert(sizeof(setters) / sizeof(setters[0]) ==
                    sizeof(config_names) / sizeof(config_names[0]) - 1,

@@ -21,6 +21,7 @@
 /** What the kernel allows a TAP: 65535 with the Ethernet header. */
 #define CONFIG_MTU_MAX 65521
 #define CONFIG_ERROR   256
+#define CONFIG_WORKERS_MAX 64
 
 struct config {
     char tap[IFNAMSIZ];
@@ -39,6 +40,7 @@ struct config {
     uint64_t memory;
     uint32_t max_sockets;
     uint32_t busy_poll_us;
+    uint32_t workers;
     char except[WIRE_EXCEPT_ROOM]; /**< for `tapstack run`, ipc/scope.h */
     bool verbose;
     bool has_address;

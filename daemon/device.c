@@ -3,6 +3,7 @@
 #include "daemon/device.h"
 
 #include "daemon/stats.h"
+#include "daemon/workers.h"
 
 #include <errno.h>
 #include <string.h>
@@ -33,7 +34,14 @@ static int device_transmit(void *ctx, const struct frame *f)
     return rc;
 }
 
-const struct stack_ops device_stack_ops = {.transmit = device_transmit};
+static bool device_taken(void *ctx, const struct sock *s, const struct ip_endpoint *local)
+{
+    struct device *d = ctx;
+
+    return d->worker && worker_taken(d->worker, s, local);
+}
+
+const struct stack_ops device_stack_ops = {.transmit = device_transmit, .taken = device_taken};
 
 bool device_input(struct device *d, struct stack *st, uint64_t now)
 {
@@ -46,7 +54,8 @@ bool device_input(struct device *d, struct stack *st, uint64_t now)
             if (d->capture)
                 capture_frame(d->capture, &f);
             d->frames++;
-            stack_input(st, &f, now);
+            if (!d->worker || worker_steer(d->worker, &f))
+                stack_input(st, &f, now);
         } else if (rc == -EPROTO) {
             stats_add(STAT_device_bad_offload, 1);
         } else {

@@ -11,6 +11,8 @@
 
 #define DEVICE_BATCH 64
 
+struct worker;
+
 struct device {
     const struct netdev_ops *ops;
     struct netdev *dev;
@@ -19,6 +21,7 @@ struct device {
     uint64_t frames;         /**< read */
     bool sent; /**< a frame went out since the loop last looked: an answer may already be there */
     bool gone; /**< the interface was deleted */
+    struct worker *worker; /**< one of several, whose frames may come here too; NULL: it is alone */
     struct log_limit limit;
 };
 

@@ -7,6 +7,7 @@
 #include "daemon/control.h"
 
 #include "daemon/stats.h"
+#include "daemon/workers.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -28,6 +29,7 @@ struct dump {
     size_t room;
     bool failed;
     struct stack_usage usage;
+    struct counters core;
 };
 
 /* --- what there is to say ----------------------------------------------------------------------
@@ -86,12 +88,11 @@ static uint64_t gauge(const struct dump *d, size_t i)
 
 static void counter(const struct dump *d, size_t i, struct wire_counter *out)
 {
-    const struct counters *core = stack_counters(d->client->control->streams->stack);
     const char *name, *help;
 
     memset(out, 0, sizeof(*out));
     if (i < CNT_COUNT) {
-        out->value = core->v[i];
+        out->value = d->core.v[i];
         name = counter_name((unsigned)i);
         help = counter_help((unsigned)i);
     } else if (i < CNT_COUNT + (size_t)STAT_COUNT) {
@@ -185,6 +186,52 @@ static struct dump **free_slot(struct control *c)
     return oldest;
 }
 
+static void list(struct dump *d, struct streams *all)
+{
+    for (struct stream *s = TAILQ_FIRST(&all->list); s; s = TAILQ_NEXT(s, link)) {
+        if (s->share && !s->replica)
+            stream_share_count(s);
+        stream_refresh(s);
+    }
+    stack_each(all->stack, collect, d, all->now);
+}
+
+/* Each worker has its part. */
+static void add_up(struct dump *d, struct streams *all)
+{
+    const struct counters *core = stack_counters(all->stack);
+    struct stack_usage u;
+
+    stack_usage(all->stack, &u);
+    for (size_t i = 0; i < CNT_COUNT; i++)
+        d->core.v[i] += core->v[i];
+    d->usage.memory_used += u.memory_used;
+    d->usage.memory_limit += u.memory_limit;
+    d->usage.memory_kept += u.memory_kept;
+    d->usage.sockets += u.sockets;
+    d->usage.connections += u.connections;
+    d->usage.orphans += u.orphans;
+    d->usage.requests += u.requests;
+    d->usage.time_wait += u.time_wait;
+    d->usage.tx_frames += u.tx_frames;
+    d->usage.rx_frames += u.rx_frames;
+}
+
+static void ask_all(struct dump *d)
+{
+    struct streams *home = d->client->control->streams;
+
+    for (unsigned i = 0; i < workers_count(home); i++) {
+        struct streams *all = workers_hold(home, i);
+
+        if (d->op == WIRE_OP_LIST)
+            list(d, all);
+        else
+            add_up(d, all);
+        workers_release(all);
+    }
+}
+
 void dump_begin(struct client *cl, const struct wire_header *h)
 {
     struct control *c = cl->control;
@@ -203,14 +250,9 @@ void dump_begin(struct client *cl, const struct wire_header *h)
     d->op = h->op;
     d->id = h->id;
     d->moved = c->streams->now;
-    if (h->op == WIRE_OP_LIST) {
-        for (struct stream *s = TAILQ_FIRST(&c->streams->list); s; s = TAILQ_NEXT(s, link))
-            stream_refresh(s);
-        stack_each(c->streams->stack, collect, d, c->streams->now);
-    } else {
-        stack_usage(c->streams->stack, &d->usage);
+    if (h->op == WIRE_OP_STATS)
         d->count = CNT_COUNT + (size_t)STAT_COUNT + GAUGES;
-    }
+    ask_all(d);
     if (d->failed) {
         dump_drop(cl);
         control_reply(cl, h, ENOMEM, NULL, 0, -1);

@@ -18,6 +18,7 @@
 #include "daemon/reaper.h"
 #include "daemon/sockfile.h"
 #include "daemon/stream.h"
+#include "daemon/workers.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -33,15 +34,28 @@ struct daemon {
     struct privileges_user user;
     struct sockfile sockfile;
     int control_fd;
-    struct device device;
-    struct stack *stack;
-    struct poller poller;
+    struct worker alone;     /**< with one worker */
+    struct workers *workers; /**< with several; NULL: it is alone */
+    struct capture *capture;
     struct reaper *reaper;
     struct policy policy;
-    struct streams streams;
     struct control control;
-    struct loop loop;
 };
+
+/* Descriptors of each worker: queue, epoll instances, timer, events, filler. */
+#define WORKER_DESCRIPTORS 12
+
+_Static_assert(CONFIG_WORKERS_MAX == WORKERS_MAX, "what may be said is what can be");
+
+static unsigned count(const struct daemon *d)
+{
+    return d->workers ? d->workers->n : 1;
+}
+
+static struct worker *at(struct daemon *d, unsigned i)
+{
+    return d->workers ? d->workers->list[i] : &d->alone;
+}
 
 static int failed(const char *what, int rc)
 {
@@ -75,24 +89,39 @@ static int check_address(const struct config *c)
     return -EADDRINUSE;
 }
 
+static int open_queues(struct daemon *d, const struct netdev_config *nc)
+{
+    int rc = 0;
+
+    for (unsigned i = 0; i < count(d) && rc == 0; i++) {
+        struct device *dev = &at(d, i)->device;
+
+        dev->ops = &tap_ops;
+        dev->worker = d->workers ? at(d, i) : NULL;
+        rc = dev->ops->open(nc, &dev->dev);
+    }
+    return rc;
+}
+
 static int start_device(struct daemon *d)
 {
     const struct config *c = &d->config;
     struct netdev_config nc = {.name = c->tap,
+                               .multi_queue = d->workers != NULL,
                                .offload = c->offload,
                                .mtu = c->mtu,
                                .has_host_address = c->has_host_address,
                                .host_address = c->host_address};
     int rc = check_address(c);
 
-    if (rc < 0)
-        return rc;
-    d->device.ops = &tap_ops;
-    rc = tap_ops.open(&nc, &d->device.dev);
     if (rc == 0)
-        rc = tap_ops.set_up(d->device.dev, &nc);
+        rc = open_queues(d, &nc);
+    if (rc == 0)
+        rc = tap_ops.set_up(at(d, 0)->device.dev, &nc);
     if (rc == 0 && c->capture[0])
-        rc = capture_open(c->capture, &d->device.capture);
+        rc = capture_open(c->capture, &d->capture);
+    for (unsigned i = 0; i < count(d); i++)
+        at(d, i)->device.capture = d->capture;
     return rc;
 }
 
@@ -104,28 +133,59 @@ static uint64_t default_memory(void)
     return bytes > 256ull << 20 ? bytes : 256ull << 20;
 }
 
-static int start_core(struct daemon *d)
+static bool is_random(void *to, size_t n)
+{
+    return getrandom(to, n, 0) == (ssize_t)n;
+}
+
+static int choose_mac(const struct config *c, uint8_t mac[6])
+{
+    memcpy(mac, c->mac, 6);
+    if (c->has_mac)
+        return 0;
+    if (!is_random(mac, 6))
+        return failed("no randomness", -errno);
+    mac[0] = (uint8_t)((mac[0] & ~1) | 2); /* locally administered, of one host */
+    return 0;
+}
+
+/* Each worker's stack has its part of the memory. */
+static int start_stack(struct daemon *d, struct worker *w, const uint8_t mac[6])
 {
     const struct config *c = &d->config;
     struct stack_config sc = {.mtu = c->mtu,
                               .address = c->address,
                               .has_gateway = c->has_gateway,
                               .gateway = c->gateway,
-                              .features = d->device.ops->features(d->device.dev),
-                              .memory_limit = c->memory ? c->memory : default_memory(),
+                              .features = w->device.ops->features(w->device.dev),
+                              .memory_limit = (c->memory ? c->memory : default_memory()) / count(d),
                               .max_sockets = c->max_sockets,
                               .window_budget = (uint64_t)LINK_TXQUEUELEN * c->mtu};
     int rc;
 
-    memcpy(sc.mac, c->mac, sizeof(sc.mac));
-    if (getrandom(sc.seed, sizeof(sc.seed), 0) != (ssize_t)sizeof(sc.seed) ||
-        (!c->has_mac && getrandom(sc.mac, sizeof(sc.mac), 0) != (ssize_t)sizeof(sc.mac)))
+    memcpy(sc.mac, mac, sizeof(sc.mac));
+    if (d->workers) {
+        sc.steer = d->workers->steer;
+        sc.steer.index = w->index;
+        sc.common = d->workers->common;
+    }
+    if (!is_random(sc.seed, sizeof(sc.seed)))
         return failed("no randomness", -errno);
-    if (!c->has_mac)
-        sc.mac[0] = (uint8_t)((sc.mac[0] & ~1) | 2); /* locally administered, of one host */
-    rc = stack_new(&sc, &device_stack_ops, &d->device, loop_now(), &d->stack);
+    rc = stack_new(&sc, &device_stack_ops, &w->device, loop_now(), &w->stack);
     explicit_bzero(&sc, sizeof(sc));
     return rc < 0 ? failed("cannot make the stack", rc) : 0;
+}
+
+static int start_core(struct daemon *d)
+{
+    uint8_t mac[6];
+    int rc = choose_mac(&d->config, mac);
+
+    if (rc == 0 && d->workers && !is_random(&d->workers->steer.key, sizeof(d->workers->steer.key)))
+        rc = failed("no randomness", -errno);
+    for (unsigned i = 0; i < count(d) && rc == 0; i++)
+        rc = start_stack(d, at(d, i), mac);
+    return rc;
 }
 
 static struct wire_hello hello_of(const struct config *c)
@@ -139,44 +199,73 @@ static struct wire_hello hello_of(const struct config *c)
     return h;
 }
 
+static int start_worker_streams(struct daemon *d, struct worker *w)
+{
+    int rc = poller_init(&w->poller);
+
+    if (rc == 0)
+        rc = streams_init(&w->streams, w->stack, &w->poller, d->reaper, &d->policy);
+    w->streams.workers = d->workers;
+    w->streams.index = w->index;
+    w->streams.answer = workers_answer;
+    return rc;
+}
+
 static int start_streams(struct daemon *d)
 {
     struct wire_hello hello = hello_of(&d->config);
     int rc = policy_init(&d->policy, d->config.max_sockets, raise_files());
 
+    if (rc == 0)
+        rc = policy_take_spare(&d->policy, (count(d) - 1) * WORKER_DESCRIPTORS);
     if (rc < 0)
         return failed("the limit of open files is too low", rc);
     d->policy.rights = d->config.rights;
     rc = reaper_new(&d->reaper);
-    if (rc == 0)
-        rc = poller_init(&d->poller);
-    if (rc == 0)
-        rc = streams_init(&d->streams, d->stack, &d->poller, d->reaper, &d->policy);
+    for (unsigned i = 0; i < count(d) && rc == 0; i++)
+        rc = start_worker_streams(d, at(d, i));
     if (rc < 0)
         return failed("cannot start", rc);
-    rc = control_init(&d->control, d->control_fd, &d->poller, &d->streams, &hello);
+    rc = control_init(&d->control, d->control_fd, &at(d, 0)->poller, &at(d, 0)->streams, &hello);
     d->control_fd = -1;
     return rc < 0 ? failed("cannot watch the control socket", rc) : 0;
 }
 
-static int start_loop(struct daemon *d)
+/* The first worker has the control socket and the signals. */
+static int start_loop(struct daemon *d, struct worker *w)
 {
-    int rc;
+    w->loop.worker = d->workers ? w : NULL;
+    w->loop.stack = w->stack;
+    w->loop.spin.budget_us = d->config.busy_poll_us;
+    w->loop.device = &w->device;
+    w->loop.poller = &w->poller;
+    w->loop.streams = &w->streams;
+    w->loop.control = w->index == 0 ? &d->control : NULL;
+    w->loop.sockfile = w->index == 0 ? &d->sockfile : NULL;
+    return loop_init(&w->loop);
+}
 
-    d->loop.stack = d->stack;
-    d->loop.spin.budget_us = d->config.busy_poll_us;
-    d->loop.device = &d->device;
-    d->loop.poller = &d->poller;
-    d->loop.streams = &d->streams;
-    d->loop.control = &d->control;
-    d->loop.sockfile = &d->sockfile;
-    rc = loop_init(&d->loop);
+static int start_loops(struct daemon *d)
+{
+    int rc = 0;
+
+    for (unsigned i = 0; i < count(d) && rc == 0; i++)
+        rc = start_loop(d, at(d, i));
+    if (rc == 0 && d->workers)
+        rc = workers_start(d->workers);
     return rc < 0 ? failed("cannot make the event loop", rc) : 0;
+}
+
+static int start_workers(struct daemon *d)
+{
+    int rc = d->config.workers > 1 ? workers_new(d->config.workers, &d->workers) : 0;
+
+    return rc < 0 ? failed("cannot start", rc) : 0;
 }
 
 static int start(struct daemon *d)
 {
-    if (privileges_find_user(d->config.user, &d->user) < 0)
+    if (privileges_find_user(d->config.user, &d->user) < 0 || start_workers(d) < 0)
         return -1;
     d->control_fd = sockfile_claim(&d->sockfile, d->config.socket);
     if (d->control_fd < 0 ||
@@ -187,9 +276,8 @@ static int start(struct daemon *d)
     if (d->user.change)
         sockfile_give(&d->sockfile, d->user.uid,
                       d->config.has_socket_group ? (gid_t)-1 : d->user.gid);
-    /* Capabilities are a thread's own (capabilities(7)): they go before the reaper's thread is
-     * made. */
-    if (privileges_drop(&d->user) < 0 || start_streams(d) < 0 || start_loop(d) < 0 ||
+    /* Capabilities are a thread's own (capabilities(7)): they go before the first thread is made. */
+    if (privileges_drop(&d->user) < 0 || start_streams(d) < 0 || start_loops(d) < 0 ||
         sockfile_serve(&d->sockfile) < 0 || privileges_filter() < 0)
         return -1;
     return 0;
@@ -198,26 +286,35 @@ static int start(struct daemon *d)
 /* --- stop --------------------------------------------------------------------------------------
  */
 
+static void stop_worker(struct daemon *d, struct worker *w)
+{
+    if (w->loop.live)
+        loop_destroy(&w->loop);
+    if (w->index == 0 && d->control.poller)
+        control_destroy(&d->control);
+    if (w->streams.stack)
+        streams_destroy(&w->streams);
+    if (w->poller.fd >= 0)
+        poller_destroy(&w->poller);
+    stack_free(w->stack);
+    if (w->device.dev)
+        w->device.ops->close(w->device.dev);
+}
+
 static void stop(struct daemon *d)
 {
-    if (d->loop.live)
-        loop_destroy(&d->loop);
-    if (d->control.poller)
-        control_destroy(&d->control);
-    if (d->streams.stack)
-        streams_destroy(&d->streams);
-    if (d->poller.fd >= 0)
-        poller_destroy(&d->poller);
+    if (d->workers)
+        workers_quit(d->workers);
+    for (unsigned i = 0; i < count(d); i++)
+        stop_worker(d, at(d, i));
     if (d->control_fd >= 0)
         close(d->control_fd);
-    stack_free(d->stack);
-    capture_close(d->device.capture);
-    if (d->device.dev)
-        d->device.ops->close(d->device.dev);
+    capture_close(d->capture);
     reaper_free(d->reaper);
     policy_destroy(&d->policy);
     rights_free(&d->config.rights);
     sockfile_remove(&d->sockfile);
+    workers_free(d->workers);
 }
 
 static int run(struct daemon *d)
@@ -227,14 +324,14 @@ static int run(struct daemon *d)
     log_info("%s: %s on %s, MTU %u%s; serving %s", TAPSTACK_VERSION,
              ip_addr_format(&d->config.address.addr, address), d->config.tap, d->config.mtu,
              d->config.offload ? "" : ", no offload", d->config.socket);
-    stack_announce(d->stack, loop_now());
-    return loop_run(&d->loop);
+    stack_announce(at(d, 0)->stack, loop_now());
+    return loop_run(&at(d, 0)->loop);
 }
 
 int main(int argc, char **argv)
 {
     static struct daemon d = {
-        .control_fd = -1, .poller.fd = -1, .sockfile = {.fd = -1, .lock = -1}};
+        .control_fd = -1, .alone.poller.fd = -1, .sockfile = {.fd = -1, .lock = -1}};
     int status = 1;
 
     switch (options_parse(argc, argv, &d.config)) {

@@ -71,6 +71,12 @@ struct stack_ops {
      * anything else a loss.
      */
     int (*transmit)(void *ctx, const struct frame *f);
+    /**
+     * Several stacks on one address: do the others keep `s` from having this name? The host asks
+     * each by sock_conflicts(). Called while a port is bound or listened on that some other one
+     * holds; NULL when there is none.
+     */
+    bool (*taken)(void *ctx, const struct sock *s, const struct ip_endpoint *local);
 };
 
 /**

@@ -21,6 +21,15 @@ static struct ip_addr neutral(const struct sock *s, const struct ip_addr *a)
     return ip_addr_is_any(a) && !s->v6only ? ip_addr_any(false) : *a;
 }
 
+/* By a socket of another stack on our address. */
+static bool is_taken(const struct sock *s, uint16_t port)
+{
+    struct ip_endpoint local = {s->tcb->bind.addr, port};
+
+    return s->st->ops->taken && port_held_elsewhere(s->st, port) &&
+           s->st->ops->taken(s->st->ctx, s, &local);
+}
+
 static int bind_port(struct sock *s, uint16_t port)
 {
     struct tcb *tp = s->tcb;
@@ -34,7 +43,7 @@ static int bind_port(struct sock *s, uint16_t port)
         if (!port)
             return -EADDRINUSE;
     }
-    err = port_bind(s->st, &tp->bind, port);
+    err = is_taken(s, port) ? -EADDRINUSE : port_bind(s->st, &tp->bind, port);
     if (!err)
         tp->conn.local.port = port;
     return err;
@@ -67,27 +76,20 @@ bool sock_conflicts(struct stack *other, const struct sock *s, const struct ip_e
 {
     struct bind_owner o = s->tcb->bind;
 
-    o.addr = neutral(s, &local->addr);
-    o.reuse = s->reuse_addr;
-    o.reuseport = s->reuse_port;
+    o.addr = local->addr;
     return port_conflicts(other, &o, local->port);
 }
 
 /* --- listening
  * --------------------------------------------------------------------------------------------- */
 
+/* From here on SYNs to its port are answered. */
 static int listener_create(struct sock *s)
 {
     struct tcb *tp = s->tcb;
     struct listener *l;
     int err;
 
-    if (!tp->bind.bucket) {
-        tp->conn.local.addr = neutral(s, &tp->conn.local.addr);
-        err = bind_port(s, 0);
-        if (err)
-            return err;
-    }
     tp->bind.listening = true;
     err = port_bind(s->st, &tp->bind, port_of(&tp->bind));
     if (err) {
@@ -108,6 +110,20 @@ static int listener_create(struct sock *s)
     return 0;
 }
 
+static int listen_first(struct sock *s)
+{
+    struct tcb *tp = s->tcb;
+    int err;
+
+    if (!tp->bind.bucket) {
+        tp->conn.local.addr = neutral(s, &tp->conn.local.addr);
+        err = bind_port(s, 0);
+        if (err)
+            return err;
+    }
+    return is_taken(s, port_of(&tp->bind)) ? -EADDRINUSE : listener_create(s);
+}
+
 int sock_listen(struct sock *s, int backlog, uint64_t now)
 {
     struct tcb *tp = s->tcb;
@@ -118,11 +134,40 @@ int sock_listen(struct sock *s, int backlog, uint64_t now)
     if (!s->listener) {
         if (tp->conn.state != TCPS_CLOSED || s->was_connected || s->connecting)
             return -EINVAL;
-        err = listener_create(s);
+        err = listen_first(s);
         if (err)
             return err;
     }
     s->listener->backlog = (uint32_t)backlog < most ? (uint32_t)backlog : most;
+    return 0;
+}
+
+int sock_replicate(struct sock *from, struct stack *st, struct sock **out, uint64_t now)
+{
+    struct ip_endpoint local;
+    struct sock *s;
+    int err = sock_clone(from, st, &s, &local);
+
+    stack_set_now(st, now);
+    if (err)
+        return err;
+    s->tcb->conn.local.addr = s->tcb->bind.addr = from->tcb->conn.local.addr;
+    s->tcb->bind.reuse = from->reuse_addr;
+    s->tcb->bind.reuseport = from->reuse_port;
+    s->tcb->bind.fixed = from->tcb->bind.fixed;
+    s->bound_addr = from->bound_addr;
+    err = port_bind(st, &s->tcb->bind, port_of(&from->tcb->bind));
+    if (!err) {
+        s->tcb->conn.local.port = port_of(&s->tcb->bind);
+        err = listener_create(s);
+    }
+    if (err) {
+        sock_close(s, now);
+        return err;
+    }
+    s->listener->backlog = from->listener->backlog;
+    sock_uncount(s);
+    *out = s;
     return 0;
 }
 

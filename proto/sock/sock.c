@@ -109,12 +109,17 @@ int sock_clone(struct sock *from, struct stack *st, struct sock **out, struct ip
     return 0;
 }
 
+void sock_uncount(struct sock *s)
+{
+    s->retired = true;
+    count_socket(s->st, -1);
+}
+
 void sock_retire(struct sock *s)
 {
     s->user = NULL;
     s->linger = false;
-    s->retired = true;
-    count_socket(s->st, -1);
+    sock_uncount(s);
     quota_release(s->tcb);
     if (s->tcb->conn.state == TCPS_CLOSED)
         port_release(s->st, &s->tcb->bind);

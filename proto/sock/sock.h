@@ -169,6 +169,9 @@ int sock_connect_result(struct sock *s);
  * having this name, or listening there?
  */
 bool sock_conflicts(struct stack *other, const struct sock *s, const struct ip_endpoint *local);
+/** Several stacks: the listener `from` in another one of them, which takes the connections there.
+ * As sock_create(), -EADDRINUSE. */
+int sock_replicate(struct sock *from, struct stack *st, struct sock **out, uint64_t now);
 /**
  * Several stacks: in which one this socket would have to be to connect there; -1: anywhere, its port
  * is not chosen yet, or it cannot connect.

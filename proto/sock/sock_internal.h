@@ -40,7 +40,8 @@ struct sock {
     bool lingers : 1; /**< closed, but the closer waits (sock/wait.c): no handle any more */
     bool reuse_addr : 1, reuse_port : 1, bound_addr : 1;
     bool oob_inline : 1; /**< SO_OOBINLINE */
-    bool retired : 1;    /**< dead, of a program that may still ask: counted and listed no more */
+    bool retired : 1;    /**< dead, of a program that may still ask, or another one's replica: not
+                            counted or listed */
 };
 
 /*
@@ -60,6 +61,8 @@ void sock_event(struct sock *s, uint32_t events);
 struct sock *sock_wrap(struct stack *st, struct tcb *tp);
 /** The options that an accepted connection has from its listener, a clone from its original. */
 void tcp_inherit_options(struct tcb *tp, const struct tcb *from);
+/** It is no socket of a program's any more, or never was. */
+void sock_uncount(struct sock *s);
 /** Free the sock (not the connection). */
 void sock_free(struct sock *s);
 /** Tell the program's side that the connection died; 0: it ended well. */

@@ -72,6 +72,8 @@ uint32_t isn_ts_offset(struct stack *st, const struct ip_endpoint *local,
 
 /* conn/ports.c: who holds which port; RFC 6056 selection */
 int port_bind(struct stack *st, struct bind_owner *o, uint16_t port);
+/** Does another stack on our address hold this port? */
+bool port_held_elsewhere(const struct stack *st, uint16_t port);
 /** Would somebody keep `o` from having this port? */
 bool port_conflicts(struct stack *st, const struct bind_owner *o, uint16_t port);
 void port_inherit(struct bind_owner *child, const struct bind_owner *parent);

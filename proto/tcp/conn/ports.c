@@ -169,9 +169,11 @@ uint16_t port_of(const struct bind_owner *o)
     return o->bucket ? o->bucket->port : 0;
 }
 
-static bool held_elsewhere(const struct stack *st, const struct bind_bucket *own, uint16_t port)
+bool port_held_elsewhere(const struct stack *st, uint16_t port)
 {
-    return told(st, HELD, port) > (own ? 1 : 0);
+    uint32_t holders = told(st, HELD, port);
+
+    return holders > 1 || (holders == 1 && !bucket_find(st, port));
 }
 
 /* bind(0): a random start; odd ports first, since connect() takes the even ones (Linux). */
@@ -190,7 +192,7 @@ uint16_t port_pick(struct stack *st, const struct bind_owner *o)
             if ((port & 1) != (uint32_t)odd)
                 continue;
             b = bucket_find(st, (uint16_t)port);
-            if ((!b || !is_taken(b, o)) && !held_elsewhere(st, b, (uint16_t)port))
+            if ((!b || !is_taken(b, o)) && !port_held_elsewhere(st, (uint16_t)port))
                 return (uint16_t)port;
         }
     }

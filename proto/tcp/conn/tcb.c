@@ -142,7 +142,7 @@ void tcp_orphan(struct tcb *tp)
     tp->orphan = true;
     st->tcp.n_orphans++;
     COUNT(st, tcp_orphans);
-    if (st->tcp.n_orphans > (uint64_t)st->tcp.tunables.max_orphans) {
+    if (st->tcp.n_orphans > stack_share_of(st, st->tcp.tunables.max_orphans)) {
         COUNT(st, tcp_orphans_killed);
         tcp_send_active_reset(tp);
         tcp_finish(tp, 0);
