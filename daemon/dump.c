@@ -206,7 +206,7 @@ static void add_up(struct dump *d, struct streams *all)
     for (size_t i = 0; i < CNT_COUNT; i++)
         d->core.v[i] += core->v[i];
     d->usage.memory_used += u.memory_used;
-    d->usage.memory_limit += u.memory_limit;
+    d->usage.memory_limit = u.memory_limit;
     d->usage.memory_kept += u.memory_kept;
     d->usage.sockets += u.sockets;
     d->usage.connections += u.connections;

@@ -149,7 +149,6 @@ static int choose_mac(const struct config *c, uint8_t mac[6])
     return 0;
 }
 
-/* Each worker's stack has its part of the memory. */
 static int start_stack(struct daemon *d, struct worker *w, const uint8_t mac[6])
 {
     const struct config *c = &d->config;
@@ -158,7 +157,7 @@ static int start_stack(struct daemon *d, struct worker *w, const uint8_t mac[6])
                               .has_gateway = c->has_gateway,
                               .gateway = c->gateway,
                               .features = w->device.ops->features(w->device.dev),
-                              .memory_limit = (c->memory ? c->memory : default_memory()) / count(d),
+                              .memory_limit = c->memory ? c->memory : default_memory(),
                               .max_sockets = c->max_sockets,
                               .window_budget = (uint64_t)LINK_TXQUEUELEN * c->mtu};
     int rc;

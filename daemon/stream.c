@@ -215,12 +215,9 @@ static struct stream *stream_alloc(struct streams *all, struct sock *sock, bool 
     return s;
 }
 
-/* Its memory is a worker's part of the owner's. */
-static int charge(const struct streams *all, struct sock *sock, const struct policy_owner *owner)
+static int charge(struct sock *sock, const struct policy_owner *owner)
 {
-    uint64_t limit = rights_memory(owner->rights), n = all->workers ? all->workers->n : 1;
-
-    return sock_set_quota(sock, owner->uid, limit ? (limit + n - 1) / n : 0);
+    return sock_set_quota(sock, owner->uid, rights_memory(owner->rights));
 }
 
 static void enlist(struct stream *s, const struct policy_owner *owner)
@@ -235,7 +232,7 @@ static void enlist(struct stream *s, const struct policy_owner *owner)
 int stream_around(struct streams *all, struct sock *sock, const struct stream *like, int fd,
                   struct stream **out)
 {
-    int rc = charge(all, sock, &like->owner);
+    int rc = charge(sock, &like->owner);
     struct stream *s = rc < 0 ? NULL : stream_alloc(all, sock, like->v6, fd);
 
     if (rc == 0 && !s)
@@ -296,11 +293,11 @@ static void take_place(struct stream *old, struct stream *s)
 /* Only what has no connection yet moves: a socket with options and, perhaps, a port. */
 int stream_move(struct stream *s, struct streams *to, struct stream **out)
 {
-    struct ip_endpoint local, name;
     struct stream *moved;
     struct sock *sock;
-    int rc = s->state == STREAM_FRESH && s->sock ? sock_clone(s->sock, to->stack, &sock, &local)
-                                                 : -EINVAL;
+    int rc = s->state == STREAM_FRESH && s->sock
+                 ? sock_duplicate(s->sock, to->stack, &sock, to->now)
+                 : -EINVAL;
 
     if (rc < 0)
         return rc;
@@ -316,13 +313,11 @@ int stream_move(struct stream *s, struct streams *to, struct stream **out)
     }
     (void)cookies_put(&to->cookies, s->cookie, moved);
     (void)workers_note(to, s->cookie); /* there is an entry: no memory is needed */
-    (void)sock_getsockname(s->sock, &name);
-    local.port = name.port;
     sock_set_user(s->sock, NULL);
     sock_close(s->sock, s->all->now);
     take_place(s, moved);
     *out = moved;
-    return local.port ? sock_bind(sock, &local, to->now) : 0;
+    return 0;
 }
 
 int stream_new(struct streams *all, struct sock *sock, bool v6, struct policy_owner owner,
@@ -334,7 +329,7 @@ int stream_new(struct streams *all, struct sock *sock, bool v6, struct policy_ow
     rc = policy_take_socket(all->policy, &owner);
     if (rc < 0)
         return rc;
-    rc = charge(all, sock, &owner);
+    rc = charge(sock, &owner);
     if (rc < 0)
         goto refuse;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {

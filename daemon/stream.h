@@ -330,6 +330,8 @@ void stream_share_leave(struct stream *s);
 bool stream_share_error(struct stream *s, bool error);
 /** Records sent by all of them. */
 uint64_t stream_share_sent(const struct stream *s);
+/** How many of them wait in the pair now. */
+void stream_share_queued(struct stream *s, uint32_t n);
 /** Send one: 0 and its number, or a negative errno value. */
 int stream_share_send(struct stream *s, const struct wire_accept *record, int fd, uint64_t *number);
 /** Learn how many connections wait with the replicas, beyond what waits in the pair. */

@@ -167,6 +167,8 @@ static void refresh(struct stream *l)
     while ((child = TAILQ_FIRST(&l->in_flight)) != NULL && child->record < sent - queued)
         stream_leave_listener(child);
     l->records_queued = queued;
+    if (l->share)
+        stream_share_queued(l, queued);
 }
 
 void stream_leave_listener(struct stream *s)

@@ -20,6 +20,7 @@ struct stream_share {
     pthread_mutex_t lock; /* sending a record gives it its number */
     uint64_t sent;        /* atomic */
     bool error;           /* atomic: our end was closed with records unread */
+    uint32_t queued;      /* atomic: records in the pair, as last counted or sent */
     unsigned users;       /* atomic */
     struct stream *at[WORKERS_MAX]; /* each of its worker alone */
 };
@@ -36,12 +37,15 @@ static void join(struct stream *s, struct stream_share *sh)
 {
     s->share = sh;
     sh->at[s->all->index] = s;
+    sock_accept_held_at(s->sock, &sh->queued);
     __atomic_fetch_add(&sh->users, 1, __ATOMIC_RELAXED);
 }
 
 void stream_share_leave(struct stream *s)
 {
     s->share->at[s->all->index] = NULL;
+    if (s->sock)
+        sock_accept_held_at(s->sock, NULL);
     put(s->share);
     s->share = NULL;
 }
@@ -175,6 +179,11 @@ uint64_t stream_share_sent(const struct stream *s)
     return __atomic_load_n(&s->share->sent, __ATOMIC_ACQUIRE);
 }
 
+void stream_share_queued(struct stream *s, uint32_t n)
+{
+    __atomic_store_n(&s->share->queued, n, __ATOMIC_RELAXED);
+}
+
 int stream_share_send(struct stream *s, const struct wire_accept *record, int fd, uint64_t *number)
 {
     struct stream_share *sh = s->share;
@@ -183,8 +192,10 @@ int stream_share_send(struct stream *s, const struct wire_accept *record, int fd
     pthread_mutex_lock(&sh->lock);
     n = fdpass_send(s->fd, record, sizeof(*record), fd, MSG_DONTWAIT);
     *number = sh->sent;
-    if (n == (ssize_t)sizeof(*record))
+    if (n == (ssize_t)sizeof(*record)) {
         __atomic_store_n(&sh->sent, *number + 1, __ATOMIC_RELEASE);
+        __atomic_fetch_add(&sh->queued, 1, __ATOMIC_RELAXED);
+    }
     pthread_mutex_unlock(&sh->lock);
     if (n != (ssize_t)sizeof(*record))
         return n < 0 ? (int)n : -EIO;

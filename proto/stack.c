@@ -48,7 +48,9 @@ int stack_new(const struct stack_config *config, const struct stack_ops *ops, vo
     st->now = now;
     st->next_id = 1 + config->steer.index;
     mem_init(&st->mem, st->config.memory_limit);
-    extent_pool_init(&st->extents, &st->mem, EXTENT_CACHE);
+    if (config->common)
+        st->mem.shared = &config->common->memory;
+    extent_pool_init(&st->extents, &st->mem, stack_share_of(st, EXTENT_CACHE));
     /* idle extents must not keep a segment, or a FIN, from being allocated */
     st->mem.reclaim = extent_pool_reclaim;
     st->mem.reclaim_ctx = &st->extents;

@@ -33,6 +33,14 @@ struct stack;
 #define STACK_TX_TSO4 (1u << 1) /**< cuts IPv4 TCP frames */
 #define STACK_TX_TSO6 (1u << 2) /**< cuts IPv6 TCP frames */
 
+#define STACK_OWNERS 1024
+
+/** What the sockets of one owner take of the memory (sock_set_quota). */
+struct stack_owner {
+    uint64_t name; /**< his number and one; 0: the place is free */
+    uint64_t used;
+};
+
 /**
  * What several stacks on one address have in common; zeroed by the host, used by them without a
  * lock. Ports are bound and chosen by one thread at a time (the host sees to it), and given back by
@@ -42,6 +50,8 @@ struct stack_common {
     uint32_t held[65536];  /**< stacks in which somebody holds the port */
     uint32_t fixed[65536]; /**< those in which it was not chosen by connect() alone */
     uint32_t sockets;      /**< of all */
+    size_t memory;         /**< of all, against the limit that each of them is told */
+    struct stack_owner owners[STACK_OWNERS]; /**< who has a limit of his own */
 };
 
 struct stack_config {

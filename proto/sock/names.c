@@ -142,8 +142,9 @@ int sock_listen(struct sock *s, int backlog, uint64_t now)
     return 0;
 }
 
-int sock_replicate(struct sock *from, struct stack *st, struct sock **out, uint64_t now)
+int sock_duplicate(struct sock *from, struct stack *st, struct sock **out, uint64_t now)
 {
+    const struct bind_owner *b = &from->tcb->bind;
     struct ip_endpoint local;
     struct sock *s;
     int err = sock_clone(from, st, &s, &local);
@@ -152,15 +153,28 @@ int sock_replicate(struct sock *from, struct stack *st, struct sock **out, uint6
     if (err)
         return err;
     s->tcb->conn.local.addr = s->tcb->bind.addr = from->tcb->conn.local.addr;
-    s->tcb->bind.reuse = from->reuse_addr;
-    s->tcb->bind.reuseport = from->reuse_port;
-    s->tcb->bind.fixed = from->tcb->bind.fixed;
+    s->tcb->bind.reuse = b->reuse;
+    s->tcb->bind.reuseport = b->reuseport;
+    s->tcb->bind.fixed = b->fixed;
     s->bound_addr = from->bound_addr;
-    err = port_bind(st, &s->tcb->bind, port_of(&from->tcb->bind));
-    if (!err) {
-        s->tcb->conn.local.port = port_of(&s->tcb->bind);
-        err = listener_create(s);
+    err = b->bucket ? port_bind(st, &s->tcb->bind, port_of(b)) : 0;
+    if (err) {
+        sock_close(s, now);
+        return err;
     }
+    s->tcb->conn.local.port = port_of(&s->tcb->bind);
+    *out = s;
+    return 0;
+}
+
+int sock_replicate(struct sock *from, struct stack *st, struct sock **out, uint64_t now)
+{
+    struct sock *s;
+    int err = sock_duplicate(from, st, &s, now);
+
+    if (err)
+        return err;
+    err = listener_create(s);
     if (err) {
         sock_close(s, now);
         return err;
@@ -268,6 +282,12 @@ void sock_accept_held(struct sock *s, uint32_t n)
 {
     if (s->listener)
         s->listener->held = n;
+}
+
+void sock_accept_held_at(struct sock *s, const uint32_t *n)
+{
+    if (s->listener)
+        s->listener->held_by_all = n;
 }
 
 /* --- connecting

@@ -169,6 +169,9 @@ int sock_connect_result(struct sock *s);
  * having this name, or listening there?
  */
 bool sock_conflicts(struct stack *other, const struct sock *s, const struct ip_endpoint *local);
+/** Several stacks: a socket in another one with the options, the name and the port of `from`, which
+ * is to be closed then. As sock_create(), -EADDRINUSE. */
+int sock_duplicate(struct sock *from, struct stack *st, struct sock **out, uint64_t now);
 /** Several stacks: the listener `from` in another one of them, which takes the connections there.
  * As sock_create(), -EADDRINUSE. */
 int sock_replicate(struct sock *from, struct stack *st, struct sock **out, uint64_t now);
@@ -184,6 +187,8 @@ int sock_accept(struct sock *s, struct sock **out, uint64_t now);
 /** Connections that were taken with sock_accept() but that no program has received yet: they count
  * as backlog. */
 void sock_accept_held(struct sock *s, uint32_t n);
+/** Several stacks: that number, of all of them, is to be found there. */
+void sock_accept_held_at(struct sock *s, const uint32_t *n);
 
 /** Local address: unspecified before bind. Always 0. */
 int sock_getsockname(const struct sock *s, struct ip_endpoint *out);

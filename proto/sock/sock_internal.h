@@ -12,10 +12,17 @@ struct listener {
     struct list accepted; /**< struct sock.accept_link: established, not yet taken */
     uint32_t n_requests, n_accepted, held;
     uint32_t backlog;
+    const uint32_t *held_by_all; /**< instead of `held`, when several stacks accept; or NULL */
     uint64_t overflow_at;  /**< the SYN queue was full and a cookie went out; 0: never */
     struct hash_node node; /**< in tcp_table.listeners, by port */
     struct sock *sock;
 };
+
+/** Connections that were taken, but that no program has received yet. */
+static inline uint32_t listener_held(const struct listener *l)
+{
+    return l->held_by_all ? __atomic_load_n(l->held_by_all, __ATOMIC_RELAXED) : l->held;
+}
 
 /** A negative SO_RCVTIMEO or SO_SNDTIMEO (Linux: sock_set_timeout). */
 #define SOCK_NEVER_WAITS UINT64_MAX

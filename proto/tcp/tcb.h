@@ -464,7 +464,7 @@ static inline bool tcp_under_pressure(const struct tcb *tp)
 {
     const struct mem *m = &tp->st->mem;
 
-    return (m->limit && m->used > m->limit / 4 * 3) || account_is_short(tcp_account(tp));
+    return (m->limit && mem_in_use(m) > m->limit / 4 * 3) || account_is_short(tcp_account(tp));
 }
 
 /** Bytes that were received in order and that no program has read. */

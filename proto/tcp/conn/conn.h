@@ -40,7 +40,7 @@ static inline struct segment *segment_new(struct tcb *tp)
     struct segment *seg = pool_get(&tp->st->tcp.segment_pool);
 
     if (seg)
-        tcp_account(tp)->used += sizeof(*seg);
+        account_charge(tcp_account(tp), sizeof(*seg));
     return seg;
 }
 
@@ -48,7 +48,7 @@ static inline void segment_free(struct tcb *tp, struct segment *seg)
 {
     if (!seg)
         return;
-    tcp_account(tp)->used -= sizeof(*seg);
+    account_refund(tcp_account(tp), sizeof(*seg));
     pool_put(&tp->st->tcp.segment_pool, seg);
 }
 

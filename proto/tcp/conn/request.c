@@ -117,7 +117,7 @@ static bool syn_queue_full(struct stack *st, const struct listener *l)
 
 static bool accept_queue_is_full(struct stack *st, const struct listener *l)
 {
-    if (l->n_accepted + l->held <= l->backlog)
+    if (l->n_accepted + listener_held(l) <= l->backlog)
         return false;
     COUNT(st, tcp_accept_queue_full);
     return true;
