@@ -7,7 +7,8 @@
 #   client/preload/ -> libtapstack-preload.so      client/cli/ + client/run/ -> tapstack
 #   tests/: a .c file with a main() is a program of its own; the other ones are its room's helpers
 #
-# Variables: V=1 shows commands, SANITIZE=1 builds with ASan and UBSan, T=WORD picks tests by name.
+# Variables: V=1 shows commands, SANITIZE=1 builds with ASan and UBSan, SANITIZE=thread with TSan (build/tsan/),
+# T=WORD picks tests by name.
 
 VERSION := 0.1.0
 SOMAJOR := 0
@@ -50,6 +51,11 @@ PLAINFLAGS := -fsanitize=undefined -fsanitize-undefined-trap-on-error
 # gcc's flow analysis misfires on instrumented code; the plain build is the judge of these.
 SANFLAGS   += -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-stringop-overread
 PLAINFLAGS += -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-stringop-overread
+else ifeq ($(SANITIZE),thread)
+BUILD      := build/tsan
+CFLAGS     ?= -O1 -g
+SANFLAGS   := -fsanitize=thread -fno-omit-frame-pointer -Wno-tsan
+PLAINFLAGS := -fno-omit-frame-pointer
 else
 BUILD      := build
 CFLAGS     ?= -O2 -g
@@ -66,7 +72,7 @@ ifneq (,$(filter aarch64,$(MACHINE)))
 HARDEN += -mbranch-protection=standard
 endif
 # glibc's checks need an optimizer, and would hide calls from the sanitizers.
-ifneq (1,$(SANITIZE))
+ifeq (0,$(SANITIZE))
 HARDEN += $(if $(filter -O1 -O2 -O3 -Os -Og,$(CFLAGS)),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 endif
 

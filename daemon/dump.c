@@ -188,11 +188,8 @@ static struct dump **free_slot(struct control *c)
 
 static void list(struct dump *d, struct streams *all)
 {
-    for (struct stream *s = TAILQ_FIRST(&all->list); s; s = TAILQ_NEXT(s, link)) {
-        if (s->share && !s->replica)
-            stream_share_count(s);
+    for (struct stream *s = TAILQ_FIRST(&all->list); s; s = TAILQ_NEXT(s, link))
         stream_refresh(s);
-    }
     stack_each(all->stack, collect, d, all->now);
 }
 

@@ -279,7 +279,6 @@ void request_info(const struct sock_info *from, struct wire_info *out)
     snprintf(out->timer, sizeof(out->timer), "%s", from->timer ? from->timer : "");
     snprintf(out->state_name, sizeof(out->state_name), "%s", state ? state : "");
     if (s) {
-        out->recv_queue += s->elsewhere;
         out->pid = (uint32_t)s->owner.pid;
         out->uid = s->owner.uid;
     }
@@ -297,8 +296,6 @@ static void do_info(struct client *cl, const struct wire_header *h, struct strea
     struct wire_info out;
 
     memset(&info, 0, sizeof(info));
-    if (s->share)
-        stream_share_count(s);
     stream_refresh(s);
     sock_get_info(s->sock, &info, s->all->now);
     info.user = s;

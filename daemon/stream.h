@@ -132,7 +132,6 @@ struct stream {
     int backlog;             /**< as the program asked for */
     bool remembered;         /**< our end has its memo (ipc/memo.h) */
     struct stream_share *share; /**< with several workers: what it has in common with its replicas */
-    uint32_t elsewhere;         /**< connections that waited with those when it was last asked */
     bool replica;               /**< it is one: of another worker's listener */
     struct stream *parked;   /**< a connection whose record found no room */
     int parked_fd;
@@ -334,7 +333,5 @@ uint64_t stream_share_sent(const struct stream *s);
 void stream_share_queued(struct stream *s, uint32_t n);
 /** Send one: 0 and its number, or a negative errno value. */
 int stream_share_send(struct stream *s, const struct wire_accept *record, int fd, uint64_t *number);
-/** Learn how many connections wait with the replicas, beyond what waits in the pair. */
-void stream_share_count(struct stream *s);
 
 #endif

@@ -20,7 +20,7 @@ struct stream_share {
     pthread_mutex_t lock; /* sending a record gives it its number */
     uint64_t sent;        /* atomic */
     bool error;           /* atomic: our end was closed with records unread */
-    uint32_t queued;      /* atomic: records in the pair, as last counted or sent */
+    struct sock_backlog backlog; /* held: records in the pair, as last counted or sent */
     unsigned users;       /* atomic */
     struct stream *at[WORKERS_MAX]; /* each of its worker alone */
 };
@@ -37,7 +37,7 @@ static void join(struct stream *s, struct stream_share *sh)
 {
     s->share = sh;
     sh->at[s->all->index] = s;
-    sock_accept_held_at(s->sock, &sh->queued);
+    sock_share_backlog(s->sock, &sh->backlog);
     __atomic_fetch_add(&sh->users, 1, __ATOMIC_RELAXED);
 }
 
@@ -45,7 +45,7 @@ void stream_share_leave(struct stream *s)
 {
     s->share->at[s->all->index] = NULL;
     if (s->sock)
-        sock_accept_held_at(s->sock, NULL);
+        sock_share_backlog(s->sock, NULL);
     put(s->share);
     s->share = NULL;
 }
@@ -181,7 +181,7 @@ uint64_t stream_share_sent(const struct stream *s)
 
 void stream_share_queued(struct stream *s, uint32_t n)
 {
-    __atomic_store_n(&s->share->queued, n, __ATOMIC_RELAXED);
+    __atomic_store_n(&s->share->backlog.held, n, __ATOMIC_RELAXED);
 }
 
 int stream_share_send(struct stream *s, const struct wire_accept *record, int fd, uint64_t *number)
@@ -194,28 +194,10 @@ int stream_share_send(struct stream *s, const struct wire_accept *record, int fd
     *number = sh->sent;
     if (n == (ssize_t)sizeof(*record)) {
         __atomic_store_n(&sh->sent, *number + 1, __ATOMIC_RELEASE);
-        __atomic_fetch_add(&sh->queued, 1, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&sh->backlog.held, 1, __ATOMIC_RELAXED);
     }
     pthread_mutex_unlock(&sh->lock);
     if (n != (ssize_t)sizeof(*record))
         return n < 0 ? (int)n : -EIO;
     return 0;
-}
-
-/* What the pair holds counts with the first one. */
-static void add_waiting(struct stream *r, void *ctx)
-{
-    struct sock_info info;
-
-    stream_refresh(r);
-    if (r->state != STREAM_LISTENING)
-        return;
-    sock_get_info(r->sock, &info, r->all->now);
-    *(uint32_t *)ctx += info.recv_queue > r->records_queued ? info.recv_queue - r->records_queued : 0;
-}
-
-void stream_share_count(struct stream *s)
-{
-    s->elsewhere = 0;
-    each_replica(s, add_waiting, &s->elsewhere);
 }

@@ -132,7 +132,7 @@ void sock_get_info(struct sock *s, struct sock_info *out, uint64_t now)
     out->user = s->user;
     if (!s->listener)
         return;
-    out->recv_queue = s->listener->n_accepted + listener_held(s->listener);
+    out->recv_queue = listener_waiting(s->listener);
     out->send_queue = s->listener->backlog;
     out->tcp.unacked = out->recv_queue;
     out->tcp.sacked = out->send_queue;

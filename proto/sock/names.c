@@ -268,7 +268,7 @@ int sock_accept(struct sock *s, struct sock **out, uint64_t now)
     n = list_pop(&s->listener->accepted);
     if (!n)
         return -EAGAIN;
-    s->listener->n_accepted--;
+    listener_count(s->listener, -1);
     child = container_of(n, struct sock, accept_link);
     child->parent = NULL;
     /* what happened while it waited */
@@ -284,10 +284,17 @@ void sock_accept_held(struct sock *s, uint32_t n)
         s->listener->held = n;
 }
 
-void sock_accept_held_at(struct sock *s, const uint32_t *n)
+void sock_share_backlog(struct sock *s, struct sock_backlog *common)
 {
-    if (s->listener)
-        s->listener->held_by_all = n;
+    struct listener *l = s->listener;
+
+    if (!l)
+        return;
+    if (l->common)
+        __atomic_fetch_sub(&l->common->accepted, l->n_accepted, __ATOMIC_RELAXED);
+    l->common = common;
+    if (common)
+        __atomic_fetch_add(&common->accepted, l->n_accepted, __ATOMIC_RELAXED);
 }
 
 /* --- connecting

@@ -72,7 +72,7 @@ void sock_free(struct sock *s)
         listener_destroy(s);
     list_del(&s->accept_link);
     if (s->parent)
-        s->parent->listener->n_accepted--;
+        listener_count(s->parent->listener, -1);
     list_del(&s->event_link);
     sock_calls_cancel(s);
     if (!s->retired)

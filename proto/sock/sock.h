@@ -187,8 +187,14 @@ int sock_accept(struct sock *s, struct sock **out, uint64_t now);
 /** Connections that were taken with sock_accept() but that no program has received yet: they count
  * as backlog. */
 void sock_accept_held(struct sock *s, uint32_t n);
-/** Several stacks: that number, of all of them, is to be found there. */
-void sock_accept_held_at(struct sock *s, const uint32_t *n);
+
+/** Several stacks: what waits for one program in all of them, relaxed atomics. */
+struct sock_backlog {
+    uint32_t accepted; /**< established, not yet taken with sock_accept(); the stacks count */
+    uint32_t held;     /**< taken, not yet received; the host counts */
+};
+/** From now on this listener counts there, and this is what its backlog limits; NULL: alone again. */
+void sock_share_backlog(struct sock *s, struct sock_backlog *common);
 
 /** Local address: unspecified before bind. Always 0. */
 int sock_getsockname(const struct sock *s, struct ip_endpoint *out);

@@ -12,16 +12,27 @@ struct listener {
     struct list accepted; /**< struct sock.accept_link: established, not yet taken */
     uint32_t n_requests, n_accepted, held;
     uint32_t backlog;
-    const uint32_t *held_by_all; /**< instead of `held`, when several stacks accept; or NULL */
+    struct sock_backlog *common; /**< the same of all, when several stacks accept; or NULL */
     uint64_t overflow_at;  /**< the SYN queue was full and a cookie went out; 0: never */
     struct hash_node node; /**< in tcp_table.listeners, by port */
     struct sock *sock;
 };
 
-/** Connections that were taken, but that no program has received yet. */
-static inline uint32_t listener_held(const struct listener *l)
+/** Connections that no program has received yet. */
+static inline uint32_t listener_waiting(const struct listener *l)
 {
-    return l->held_by_all ? __atomic_load_n(l->held_by_all, __ATOMIC_RELAXED) : l->held;
+    if (!l->common)
+        return l->n_accepted + l->held;
+    return __atomic_load_n(&l->common->accepted, __ATOMIC_RELAXED) +
+           __atomic_load_n(&l->common->held, __ATOMIC_RELAXED);
+}
+
+/** One more, or one less, in the core's queue. */
+static inline void listener_count(struct listener *l, int by)
+{
+    l->n_accepted += (uint32_t)by;
+    if (l->common)
+        __atomic_fetch_add(&l->common->accepted, (uint32_t)by, __ATOMIC_RELAXED);
 }
 
 /** A negative SO_RCVTIMEO or SO_SNDTIMEO (Linux: sock_set_timeout). */

@@ -19,7 +19,9 @@ there() { # on the kernel's
 said() { grep -q "$1" "$TS_DIR/$2"; }
 start() { # start NAME here|there ARGUMENT...: in the background, until it is ready; its input is open
     mkfifo "$TS_DIR/$1.in"
-    ts_spawn "${@:2}" <>"$TS_DIR/$1.in" >"$TS_DIR/$1" 2>&1
+    TS_EXEC="exec" "${@:2}" <>"$TS_DIR/$1.in" >"$TS_DIR/$1" 2>&1 &
+    TS_PID=$!
+    TS_PIDS+=("$TS_PID")
     ts_until 10 said "ready\|held" "$1" || sed 's/^/# /' "$TS_DIR/$1"
 }
 tell() { echo >"$TS_DIR/$1.in"; }
@@ -33,7 +35,7 @@ switches() { # of each worker's thread
 
 mapfile -t before < <(switches)
 same "a thread for each worker but the first" $((N - 1)) "${before[0]}"
-same "the interface has as many queues" $N "$(find /sys/class/net/ts0/queues -name 'rx-*' | wc -l)"
+same "the interface has as many queues" $N "$(find "/proc/$TS_DAEMON/fd" -lname /dev/net/tun | wc -l)"
 fds=$(descriptors)
 
 check_transfer "64 at once, our program connects" kernel run 7001 200K 200K -n 64 -p 64 -w 16K
