@@ -84,7 +84,7 @@ LINK    := -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed $(LDFLAGS)
 # (Each variable replaces itself by the answer when it is first used.)
 late = $(eval $(1) := $$(shell $(PKG_CONFIG) $(2)))$($(1))
 DAEMON_PKGS   := libuv libcap libpcap inih libmnl libseccomp libsystemd
-CLI_PKGS      := jansson libseccomp
+CLI_PKGS      := jansson libseccomp libpcap
 DAEMON_CFLAGS = $(call late,DAEMON_CFLAGS,--cflags $(DAEMON_PKGS))
 DAEMON_LIBS   = $(call late,DAEMON_LIBS,--libs $(DAEMON_PKGS))
 CLI_CFLAGS    = $(call late,CLI_CFLAGS,--cflags $(CLI_PKGS))
@@ -171,7 +171,7 @@ STATIC    := $(BUILD)/tests/net/peer-static $(BUILD)/tests/net/calls-static $(GO
 TESTS     := $(call prog,$(TEST_MAIN)) $(STATIC) $(PKT) $(FAIL_ALLOC)
 
 .PHONY: all tests
-all: $(PROTO_A) $(LIBRARIES) $(PROGRAMS) $(CONFIGURED) ## Build everything but the tests (default)
+all: $(PROTO_A) $(LIBRARIES) $(PROGRAMS) $(CONFIGURED) $(BUILD)/tapstackd.conf ## Build everything but the tests (default)
 
 tests: $(TESTS) $(BUILD)/tests/list ## Build the test programs
 
@@ -252,6 +252,11 @@ comma := ,
 
 $(BUILD)/tapstackd: $(call obj,$(DAEMON_SRC) $(IPC_SRC)) $(PROTO_A) $(BUILD)/sources
 	$(call link,$(DAEMON_LIBS) -lpthread)
+
+# The example of a configuration, from the daemon's own tables.
+$(BUILD)/tapstackd.conf: $(BUILD)/tapstackd
+	$(say) GEN $@
+	$(Q)$< --dump-config >$@
 
 $(BUILD)/tapstack: $(call obj,$(CLI_SRC)) $(LIB_A) $(BUILD)/sources
 	$(call link,$(CLI_LIBS) -lpthread)
@@ -482,8 +487,8 @@ fuzz-coverage: fuzz-build $(addprefix $(FUZZ)/cov/,$(FUZZ_TARGETS)) ## Lines of 
 	@tests/fuzz/coverage build $(FUZZ_TARGETS)
 
 .PHONY: mutants
-mutants: deps ## Make one-line faults in proto/ and see which the fast tests notice (MUTANTS=N: the first N)
-	@tests/mutants/run $(if $(MUTANTS),-n $(MUTANTS))
+mutants: deps ## Make one-line faults in proto/ and see which the fast tests notice (MUTANTS=N: the first N; START=M: after M)
+	@tests/mutants/run $(if $(MUTANTS),-n $(MUTANTS)) $(if $(START),-s $(START))
 
 # ----------------------------------------------------------------------------------- housekeeping
 
@@ -535,6 +540,7 @@ INSTALLED := 755:$(BUILD)/tapstackd:$(PREFIX)/sbin/tapstackd \
              644:$(LIB_A):$(libdir)/libtapstack.a \
              755:$(BUILD)/libtapstack-preload.so:$(pkglib)/libtapstack-preload.so \
              644:client/include/tapstack.h:$(PREFIX)/include/tapstack.h \
+             644:$(BUILD)/tapstackd.conf:$(docdir)/examples/tapstackd.conf \
              644:$(BUILD)/client/tapstack.pc:$(libdir)/pkgconfig/tapstack.pc \
              $(foreach f,$(MAN),644:$(f):$(PREFIX)/share/man/man$(subst .,,$(suffix $(f)))/$(notdir $(f))) \
              $(foreach f,$(UNITS),644:$(f):$(unitdir)/$(notdir $(f))) \
@@ -555,5 +561,5 @@ install: all ## Install under DESTDIR and PREFIX (/usr/local)
 uninstall: ## Remove what install put there
 	$(foreach f,$(INSTALLED),$(Q)rm -f $(DESTDIR)$(call part,3,$(f))$(newline)	)
 	$(foreach f,$(LINKED),$(Q)rm -f $(DESTDIR)$(call part,2,$(f))$(newline)	)
-	$(Q)rmdir --ignore-fail-on-non-empty $(wildcard $(DESTDIR)$(pkglib) $(DESTDIR)$(docdir)) 2>/dev/null || true
+	$(Q)rmdir --ignore-fail-on-non-empty $(wildcard $(DESTDIR)$(pkglib) $(DESTDIR)$(docdir)/examples $(DESTDIR)$(docdir)) 2>/dev/null || true
 	$(refresh)

@@ -1,114 +1,58 @@
 /* SPDX-License-Identifier: MIT */
-/* A capture to a pcap file, by libpcap; see capture.h. A buffer of 1 MiB keeps it off the fast
- * path's back. */
+/* Frames to all who capture; see capture.h. */
 #include "daemon/capture.h"
 
-#include "daemon/log.h"
 #include "daemon/netdev/netdev.h"
-#include "daemon/stats.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <pcap/pcap.h>
-#include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#define CAPTURE_SNAPLEN 262144
-#define CAPTURE_BUFFER  (1u << 20)
-
-struct capture {
-    pthread_mutex_t lock; /* all workers write here */
-    pcap_t *pcap;
-    pcap_dumper_t *dumper; /* NULL: the capture has ended */
-    char *buffer;
-    bool dirty;
-    char path[256];
-    uint8_t copy[NETDEV_FRAME_MAX];
-};
-
-static void capture_release(struct capture *c)
+void captures_init(struct captures *c)
 {
-    if (c->dumper)
-        pcap_dump_close(c->dumper);
-    if (c->pcap)
-        pcap_close(c->pcap);
+    pthread_mutexattr_t recursive;
+
+    *c = (struct captures){.copy = NULL};
+    pthread_mutexattr_init(&recursive);
+    pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&c->lock, &recursive);
+    pthread_mutexattr_destroy(&recursive);
+    TAILQ_INIT(&c->sinks);
+}
+
+void captures_destroy(struct captures *c)
+{
+    free(c->copy);
+    c->copy = NULL;
     pthread_mutex_destroy(&c->lock);
-    free(c->buffer);
-    free(c);
 }
 
-static FILE *open_file(const char *path, char *buffer)
+int captures_add(struct captures *c, struct capture_sink *s)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
-    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+    int rc = 0;
 
-    if (!file) {
-        if (fd >= 0)
-            close(fd);
-        return NULL;
-    }
-    if (buffer)
-        setvbuf(file, buffer, _IOFBF, CAPTURE_BUFFER);
-    return file;
+    pthread_mutex_lock(&c->lock);
+    if (!c->copy)
+        c->copy = malloc(NETDEV_FRAME_MAX);
+    if (c->copy)
+        TAILQ_INSERT_TAIL(&c->sinks, s, link);
+    else
+        rc = -ENOMEM;
+    __atomic_store_n(&c->any, !TAILQ_EMPTY(&c->sinks), __ATOMIC_RELAXED);
+    pthread_mutex_unlock(&c->lock);
+    return rc;
 }
 
-int capture_open(const char *path, struct capture **out)
+void captures_remove(struct captures *c, struct capture_sink *s)
 {
-    struct capture *c = calloc(1, sizeof(*c));
-    FILE *file;
-    int rc;
-
-    if (!c)
-        return -ENOMEM;
-    pthread_mutex_init(&c->lock, NULL);
-    snprintf(c->path, sizeof(c->path), "%s", path);
-    c->buffer = malloc(CAPTURE_BUFFER);
-    c->pcap = pcap_open_dead_with_tstamp_precision(DLT_EN10MB, CAPTURE_SNAPLEN,
-                                                   PCAP_TSTAMP_PRECISION_NANO);
-    if (!c->pcap) {
-        capture_release(c);
-        return -ENOMEM;
-    }
-    file = open_file(path, c->buffer);
-    rc = file ? 0 : -errno;
-    if (rc < 0) {
-        log_error("cannot write the capture %s: %s", path, strerror(-rc));
-        capture_release(c);
-        return rc;
-    }
-    c->dumper = pcap_dump_fopen(c->pcap, file);
-    if (!c->dumper || pcap_dump_flush(c->dumper) < 0) {
-        log_error("cannot write the capture %s: %s", path, strerror(errno));
-        if (!c->dumper)
-            fclose(file);
-        capture_release(c);
-        return -EIO;
-    }
-    *out = c;
-    return 0;
-}
-
-void capture_close(struct capture *c)
-{
-    if (!c)
-        return;
-    capture_flush(c);
-    capture_release(c);
-}
-
-static void capture_fail(struct capture *c)
-{
-    log_error("the capture %s ends here: %s", c->path, strerror(errno));
-    pcap_dump_close(c->dumper);
-    c->dumper = NULL;
+    pthread_mutex_lock(&c->lock);
+    TAILQ_REMOVE(&c->sinks, s, link);
+    __atomic_store_n(&c->any, !TAILQ_EMPTY(&c->sinks), __ATOMIC_RELAXED);
+    pthread_mutex_unlock(&c->lock);
 }
 
 /* The frame in one piece, its checksum complete. */
-static void flatten(struct capture *c, const struct frame *f)
+static void flatten(struct captures *c, const struct frame *f)
 {
     struct frame whole;
 
@@ -124,42 +68,70 @@ static void flatten(struct capture *c, const struct frame *f)
     frame_complete_csum(&whole);
 }
 
-static void write_frame(struct capture *c, const struct frame *f)
+static void give(struct captures *c, const struct frame *f, uint32_t direction)
 {
-    struct pcap_pkthdr h = {0};
+    struct capture_packet p = {.data = c->copy, .len = frame_total(f), .direction = direction};
+    struct capture_sink *s;
     struct timespec t;
 
-    if (!c->dumper || frame_total(f) > sizeof(c->copy))
+    if (p.len > NETDEV_FRAME_MAX)
         return;
     flatten(c, f);
     clock_gettime(CLOCK_REALTIME, &t);
-    h.ts.tv_sec = t.tv_sec;
-    h.ts.tv_usec = t.tv_nsec; /* a nanosecond capture: libpcap's own convention */
-    h.caplen = h.len = frame_total(f);
-    pcap_dump((u_char *)c->dumper, &h, c->copy);
-    c->dirty = true;
-    stats_add(STAT_capture_frames, 1);
-    stats_add(STAT_capture_bytes, h.len);
-    if (ferror(pcap_dump_file(c->dumper)))
-        capture_fail(c);
+    p.ns = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+    TAILQ_FOREACH(s, &c->sinks, link)
+    {
+        s->packet(s, &p);
+    }
+    __atomic_store_n(&c->news, true, __ATOMIC_RELAXED);
 }
 
-void capture_frame(struct capture *c, const struct frame *f)
+void captures_frame(struct captures *c, const struct frame *f, uint32_t direction)
 {
     pthread_mutex_lock(&c->lock);
-    write_frame(c, f);
+    give(c, f, direction);
     pthread_mutex_unlock(&c->lock);
 }
 
-void capture_flush(struct capture *c)
+bool captures_have_news(struct captures *c)
 {
-    if (!c)
+    return __atomic_load_n(&c->news, __ATOMIC_RELAXED);
+}
+
+static void end_round(struct captures *c)
+{
+    struct capture_sink *s, *next;
+
+    __atomic_store_n(&c->news, false, __ATOMIC_RELAXED);
+    for (s = TAILQ_FIRST(&c->sinks); s; s = next) {
+        next = TAILQ_NEXT(s, link);
+        if (s->round)
+            s->round(s);
+    }
+}
+
+void captures_round(struct captures *c)
+{
+    if (!captures_have_news(c))
         return;
     pthread_mutex_lock(&c->lock);
-    if (c->dumper && c->dirty) {
-        c->dirty = false;
-        if (pcap_dump_flush(c->dumper) < 0)
-            capture_fail(c);
+    end_round(c);
+    pthread_mutex_unlock(&c->lock);
+}
+
+bool captures_flush(struct captures *c)
+{
+    struct capture_sink *s;
+    bool regular = false;
+
+    pthread_mutex_lock(&c->lock);
+    TAILQ_FOREACH(s, &c->sinks, link)
+    {
+        if (!s->flush)
+            continue;
+        s->flush(s);
+        regular = true;
     }
     pthread_mutex_unlock(&c->lock);
+    return regular;
 }

@@ -96,6 +96,15 @@ static void output(struct loop *l, uint64_t now)
         stream_event(l->streams, sock, events);
 }
 
+/* That is for the first worker. */
+static void end_captures_round(struct loop *l)
+{
+    if (l->control)
+        captures_round(l->device->captures);
+    else if (captures_have_news(l->device->captures))
+        worker_poke(l->worker->all->list[0]);
+}
+
 /* Returns whether there is more to do right away. */
 static bool one_round(struct loop *l)
 {
@@ -111,6 +120,7 @@ static bool one_round(struct loop *l)
     ready = streams_run(l->streams);
     rings = ringports_run(l->streams);
     output(l, now);
+    end_captures_round(l);
     poller_bury(l->poller);
     stats_add(STAT_loop_rounds, 1);
     /* Telling programs made the core do something, or streams asked for another turn. */
@@ -333,10 +343,9 @@ static void wake_event(uv_async_t *h)
 static void slow_event(uv_timer_t *h)
 {
     struct loop *l = h->data;
-    bool rings;
+    bool file = l->control && captures_flush(l->device->captures), rings;
 
     enter(l);
-    capture_flush(l->device->capture);
     if (l->control)
         control_tick(l->control);
     l->streams->now = loop_now();
@@ -345,7 +354,7 @@ static void slow_event(uv_timer_t *h)
     l->timer_due = true; /* that may have given the core something to send */
     if (l->control && (l->control->paused || l->control->held))
         uv_timer_start(h, slow_event, PAUSED_MS, SLOW_MS);
-    else if (!l->device->capture && !rings)
+    else if (!file && !rings)
         uv_timer_stop(h);
 }
 
@@ -354,7 +363,29 @@ static void flush_event(uv_signal_t *h, int signum)
     struct loop *l = h->data;
 
     (void)signum;
-    capture_flush(l->device->capture);
+    (void)captures_flush(l->device->captures);
+}
+
+static void hup_event(uv_signal_t *h, int signum)
+{
+    struct loop *l = h->data;
+
+    (void)signum;
+    (void)reload_begin(l->reload);
+}
+
+static void reload_event(uv_poll_t *h, int status, int events)
+{
+    struct loop *l = h->data;
+
+    (void)status;
+    (void)events;
+    l->streams->now = loop_now();
+    if (reload_ready(l->reload))
+        dump_reloaded(l->control, &l->reload->notices);
+    if (l->reload->reader.broken)
+        uv_poll_stop(h);
+    l->timer_due = true; /* other limits may let something go on */
 }
 
 /* Worker by worker; each goes on by itself. */
@@ -400,7 +431,11 @@ static int init_signals(struct loop *l)
         rc = uv_signal_init(&l->uv, &l->on_int);
     if (rc == 0)
         rc = uv_signal_init(&l->uv, &l->on_usr1);
-    l->on_term.data = l->on_int.data = l->on_usr1.data = l;
+    if (rc == 0)
+        rc = uv_signal_init(&l->uv, &l->on_hup);
+    if (rc == 0 && l->reload->reader.fd >= 0)
+        rc = uv_poll_init(&l->uv, &l->on_reload, l->reload->reader.fd);
+    l->on_term.data = l->on_int.data = l->on_usr1.data = l->on_hup.data = l->on_reload.data = l;
     return rc;
 }
 
@@ -412,6 +447,10 @@ static int start_signals(struct loop *l)
         rc = uv_signal_start(&l->on_int, stop_event, SIGINT);
     if (rc == 0)
         rc = uv_signal_start(&l->on_usr1, flush_event, SIGUSR1);
+    if (rc == 0)
+        rc = uv_signal_start(&l->on_hup, hup_event, SIGHUP);
+    if (rc == 0 && l->reload->reader.fd >= 0)
+        rc = uv_poll_start(&l->on_reload, UV_READABLE, reload_event);
     return rc;
 }
 

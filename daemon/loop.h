@@ -12,6 +12,7 @@
 #include "daemon/control.h"
 #include "daemon/device.h"
 #include "daemon/poller.h"
+#include "daemon/reload.h"
 #include "daemon/sockfile.h"
 #include "daemon/spin.h"
 #include "daemon/stream.h"
@@ -33,6 +34,7 @@ struct loop {
     struct streams *streams;
     struct control *control;   /**< NULL: of the first worker only, as the signals */
     struct sockfile *sockfile;
+    struct reload *reload;
 
     uv_loop_t uv;
     uv_poll_t on_device, on_poller, on_timer;
@@ -44,7 +46,8 @@ struct loop {
     struct trim trim;
     struct spin spin;
     uv_async_t wake; /**< from another worker */
-    uv_signal_t on_term, on_int, on_usr1;
+    uv_signal_t on_term, on_int, on_usr1, on_hup;
+    uv_poll_t on_reload; /**< while there is a process that can read the file again */
     int timer_fd;
     uint64_t armed; /**< when the timerfd fires; UINT64_MAX: it does not */
     bool device_due, poller_due, timer_due, poked;

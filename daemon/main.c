@@ -4,7 +4,8 @@
  * side of it, capture, the core, giving up privileges, the event loop. What goes wrong before the
  * loop is one line on stderr and exit status 1; a mistake in the settings is exit status 2.
  */
-#include "daemon/capture.h"
+#include "daemon/capture_file.h"
+#include "daemon/capture_ring.h"
 #include "daemon/config.h"
 #include "daemon/control.h"
 #include "daemon/device.h"
@@ -16,6 +17,8 @@
 #include "daemon/policy.h"
 #include "daemon/privileges.h"
 #include "daemon/reaper.h"
+#include "daemon/reload.h"
+#include "daemon/settings.h"
 #include "daemon/sockfile.h"
 #include "daemon/stream.h"
 #include "daemon/workers.h"
@@ -30,13 +33,16 @@
 #include <unistd.h>
 
 struct daemon {
-    struct config config;
+    struct settings settings;
+    struct reload reload;
     struct privileges_user user;
     struct sockfile sockfile;
     int control_fd;
     struct worker alone;     /**< with one worker */
     struct workers *workers; /**< with several; NULL: it is alone */
-    struct capture *capture;
+    struct captures captures;
+    struct capture_file *capture_file; /* or NULL */
+    struct capture_rings capture_rings;
     struct reaper *reaper;
     struct policy policy;
     struct control control;
@@ -97,6 +103,7 @@ static int open_queues(struct daemon *d, const struct netdev_config *nc)
         struct device *dev = &at(d, i)->device;
 
         dev->ops = &tap_ops;
+        dev->captures = &d->captures;
         dev->worker = d->workers ? at(d, i) : NULL;
         rc = dev->ops->open(nc, &dev->dev);
     }
@@ -105,12 +112,12 @@ static int open_queues(struct daemon *d, const struct netdev_config *nc)
 
 static int start_device(struct daemon *d)
 {
-    const struct config *c = &d->config;
+    const struct config *c = &d->settings.running;
     struct netdev_config nc = {.name = c->tap,
                                .multi_queue = d->workers != NULL,
                                .offload = c->offload,
                                .mtu = c->mtu,
-                               .has_host_address = c->has_host_address,
+                               .has_host_address = config_has(c, CONFIG_host_address),
                                .host_address = c->host_address};
     int rc = check_address(c);
 
@@ -119,18 +126,8 @@ static int start_device(struct daemon *d)
     if (rc == 0)
         rc = tap_ops.set_up(at(d, 0)->device.dev, &nc);
     if (rc == 0 && c->capture[0])
-        rc = capture_open(c->capture, &d->capture);
-    for (unsigned i = 0; i < count(d); i++)
-        at(d, i)->device.capture = d->capture;
+        rc = capture_file_open(&d->captures, c->capture, &d->capture_file);
     return rc;
-}
-
-/* Many connections with full windows need it; pages that no byte has touched cost nothing. */
-static uint64_t default_memory(void)
-{
-    uint64_t bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 8;
-
-    return bytes > 256ull << 20 ? bytes : 256ull << 20;
 }
 
 static bool is_random(void *to, size_t n)
@@ -141,7 +138,7 @@ static bool is_random(void *to, size_t n)
 static int choose_mac(const struct config *c, uint8_t mac[6])
 {
     memcpy(mac, c->mac, 6);
-    if (c->has_mac)
+    if (config_has(c, CONFIG_mac))
         return 0;
     if (!is_random(mac, 6))
         return failed("no randomness", -errno);
@@ -151,13 +148,13 @@ static int choose_mac(const struct config *c, uint8_t mac[6])
 
 static int start_stack(struct daemon *d, struct worker *w, const uint8_t mac[6])
 {
-    const struct config *c = &d->config;
+    const struct config *c = &d->settings.running;
     struct stack_config sc = {.mtu = c->mtu,
                               .address = c->address,
-                              .has_gateway = c->has_gateway,
+                              .has_gateway = config_has(c, CONFIG_gateway),
                               .gateway = c->gateway,
                               .features = w->device.ops->features(w->device.dev),
-                              .memory_limit = c->memory ? c->memory : default_memory(),
+                              .memory_limit = c->memory,
                               .max_sockets = c->max_sockets,
                               .window_budget = (uint64_t)LINK_TXQUEUELEN * c->mtu};
     int rc;
@@ -178,7 +175,7 @@ static int start_stack(struct daemon *d, struct worker *w, const uint8_t mac[6])
 static int start_core(struct daemon *d)
 {
     uint8_t mac[6];
-    int rc = choose_mac(&d->config, mac);
+    int rc = choose_mac(&d->settings.running, mac);
 
     if (rc == 0 && d->workers && !is_random(&d->workers->steer.key, sizeof(d->workers->steer.key)))
         rc = failed("no randomness", -errno);
@@ -212,14 +209,14 @@ static int start_worker_streams(struct daemon *d, struct worker *w)
 
 static int start_streams(struct daemon *d)
 {
-    struct wire_hello hello = hello_of(&d->config);
-    int rc = policy_init(&d->policy, d->config.max_sockets, raise_files());
+    const struct config *c = &d->settings.running;
+    struct wire_hello hello = hello_of(c);
+    int rc = policy_init(&d->policy, c->max_sockets, raise_files());
 
     if (rc == 0)
         rc = policy_take_spare(&d->policy, (count(d) - 1) * WORKER_DESCRIPTORS);
     if (rc < 0)
         return failed("the limit of open files is too low", rc);
-    d->policy.rights = d->config.rights;
     rc = reaper_new(&d->reaper);
     for (unsigned i = 0; i < count(d) && rc == 0; i++)
         rc = start_worker_streams(d, at(d, i));
@@ -227,7 +224,22 @@ static int start_streams(struct daemon *d)
         return failed("cannot start", rc);
     rc = control_init(&d->control, d->control_fd, &at(d, 0)->poller, &at(d, 0)->streams, &hello);
     d->control_fd = -1;
+    d->capture_rings = (struct capture_rings){.all = &d->captures, .poller = &at(d, 0)->poller};
+    d->control.captures = &d->capture_rings;
     return rc < 0 ? failed("cannot watch the control socket", rc) : 0;
+}
+
+/* From here on what can change live is the settings' to change. */
+static void start_settings(struct daemon *d)
+{
+    d->settings.stack = at(d, 0)->stack;
+    d->settings.policy = &d->policy;
+    d->settings.control = &d->control;
+    d->settings.spin = &at(d, 0)->loop.spin;
+    d->reload.settings = &d->settings;
+    d->control.settings = &d->settings;
+    d->control.reload = &d->reload;
+    settings_start(&d->settings);
 }
 
 /* The first worker has the control socket and the signals. */
@@ -235,12 +247,12 @@ static int start_loop(struct daemon *d, struct worker *w)
 {
     w->loop.worker = d->workers ? w : NULL;
     w->loop.stack = w->stack;
-    w->loop.spin.budget_us = d->config.busy_poll_us;
     w->loop.device = &w->device;
     w->loop.poller = &w->poller;
     w->loop.streams = &w->streams;
     w->loop.control = w->index == 0 ? &d->control : NULL;
     w->loop.sockfile = w->index == 0 ? &d->sockfile : NULL;
+    w->loop.reload = w->index == 0 ? &d->reload : NULL;
     return loop_init(&w->loop);
 }
 
@@ -257,27 +269,43 @@ static int start_loops(struct daemon *d)
 
 static int start_workers(struct daemon *d)
 {
-    int rc = d->config.workers > 1 ? workers_new(d->config.workers, &d->workers) : 0;
+    uint32_t n = d->settings.running.workers;
+    int rc = n > 1 ? workers_new(n, &d->workers) : 0;
 
     return rc < 0 ? failed("cannot start", rc) : 0;
 }
 
+/* Before anything is open that the process for reloads must not have. */
+static int start_reader(struct daemon *d)
+{
+    const char *path = d->settings.running.path;
+
+    return path ? reread_start(&d->reload.reader, path, &d->user) : 0;
+}
+
+static int start_socket(struct daemon *d)
+{
+    const struct config *c = &d->settings.running;
+
+    d->control_fd = sockfile_claim(&d->sockfile, c->socket);
+    return d->control_fd < 0 ? -1 : sockfile_permit(&d->sockfile, c->socket_mode, c->socket_group);
+}
+
 static int start(struct daemon *d)
 {
-    if (privileges_find_user(d->config.user, &d->user) < 0 || start_workers(d) < 0)
-        return -1;
-    d->control_fd = sockfile_claim(&d->sockfile, d->config.socket);
-    if (d->control_fd < 0 ||
-        sockfile_permit(&d->sockfile, d->config.socket_mode,
-                        d->config.has_socket_group ? d->config.socket_group : (gid_t)-1) < 0 ||
-        start_device(d) < 0 || start_core(d) < 0)
+    gid_t group = d->settings.running.socket_group;
+
+    if (privileges_find_user(d->settings.running.user, &d->user) < 0 || start_reader(d) < 0 ||
+        start_workers(d) < 0 || start_socket(d) < 0 || start_device(d) < 0 || start_core(d) < 0)
         return -1;
     if (d->user.change)
-        sockfile_give(&d->sockfile, d->user.uid,
-                      d->config.has_socket_group ? (gid_t)-1 : d->user.gid);
-    /* Capabilities are a thread's own (capabilities(7)): they go before the first thread is made. */
-    if (privileges_drop(&d->user) < 0 || start_streams(d) < 0 || start_loops(d) < 0 ||
-        sockfile_serve(&d->sockfile) < 0 || privileges_filter() < 0)
+        sockfile_give(&d->sockfile, d->user.uid, group != (gid_t)-1 ? (gid_t)-1 : d->user.gid);
+    /* Capabilities are a thread's own (capabilities(7)): they go before the first thread is
+     * made. */
+    if (privileges_drop(&d->user) < 0 || start_streams(d) < 0)
+        return -1;
+    start_settings(d);
+    if (start_loops(d) < 0 || sockfile_serve(&d->sockfile) < 0 || privileges_filter() < 0)
         return -1;
     return 0;
 }
@@ -293,6 +321,8 @@ static void stop_worker(struct daemon *d, struct worker *w)
         control_destroy(&d->control);
     if (w->streams.stack)
         streams_destroy(&w->streams);
+    if (w->index == 0)
+        capture_rings_end(&d->capture_rings);
     if (w->poller.fd >= 0)
         poller_destroy(&w->poller);
     stack_free(w->stack);
@@ -308,44 +338,51 @@ static void stop(struct daemon *d)
         stop_worker(d, at(d, i));
     if (d->control_fd >= 0)
         close(d->control_fd);
-    capture_close(d->capture);
+    capture_file_close(d->capture_file);
+    captures_destroy(&d->captures);
     reaper_free(d->reaper);
     policy_destroy(&d->policy);
-    rights_free(&d->config.rights);
+    reload_free(&d->reload);
     sockfile_remove(&d->sockfile);
     workers_free(d->workers);
 }
 
 static int run(struct daemon *d)
 {
+    const struct config *c = &d->settings.running;
     char address[IP_ADDR_TEXT];
 
     log_info("%s: %s on %s, MTU %u%s; serving %s", TAPSTACK_VERSION,
-             ip_addr_format(&d->config.address.addr, address), d->config.tap, d->config.mtu,
-             d->config.offload ? "" : ", no offload", d->config.socket);
+             ip_addr_format(&c->address.addr, address), c->tap, c->mtu,
+             c->offload ? "" : ", no offload", c->socket);
     stack_announce(at(d, 0)->stack, loop_now());
     return loop_run(&at(d, 0)->loop);
 }
 
-int main(int argc, char **argv)
+static int start_and_run(struct daemon *d)
 {
-    static struct daemon d = {
-        .control_fd = -1, .alone.poller.fd = -1, .sockfile = {.fd = -1, .lock = -1}};
     int status = 1;
 
-    switch (options_parse(argc, argv, &d.config)) {
-    case OPTIONS_DONE:
-        return 0;
-    case OPTIONS_WRONG:
-        return 2;
-    default:
-        break;
-    }
-    log_set_level(d.config.verbose ? LEVEL_DEBUG : LEVEL_INFO);
+    log_set_level((enum log_level)d->settings.running.log_level);
+    captures_init(&d->captures);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
-    if (start(&d) == 0)
-        status = run(&d);
-    stop(&d);
+    if (start(d) == 0)
+        status = run(d);
+    stop(d);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    static struct daemon d = {.control_fd = -1,
+                              .alone.poller.fd = -1,
+                              .sockfile = {.fd = -1, .lock = -1},
+                              .reload.reader.fd = -1};
+    static const int statuses[] = {[OPTIONS_DONE] = 0, [OPTIONS_WRONG] = 2, [OPTIONS_FAULTS] = 1};
+    enum options_result asked = options_parse(argc, argv, &d.settings.running, &d.settings.given);
+    int status = asked == OPTIONS_RUN ? start_and_run(&d) : statuses[asked];
+
+    settings_free(&d.settings);
     return status;
 }

@@ -203,6 +203,12 @@ void stack_give_back(struct stack *st)
     (void)extent_pool_reclaim(&st->extents);
 }
 
+void stack_set_limits(struct stack *st, uint64_t memory_limit, uint32_t max_sockets)
+{
+    st->mem.limit = st->config.memory_limit = memory_limit;
+    st->config.max_sockets = max_sockets;
+}
+
 /* --- the way out
  * ------------------------------------------------------------------------------------------- */
 

@@ -168,6 +168,7 @@ struct tcb {
     bool nospace : 1; /**< a writer waits for room in the send buffer */
     bool send_shutdown : 1;
     bool rcv_shutdown : 1;
+    bool hold_tail : 1; /**< the writer goes on at once: what could still be filled waits a run */
 
     /* The named timers over one entry of the wheel (conn/timers.c). */
     struct stack_timer timer;

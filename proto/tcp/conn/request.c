@@ -284,7 +284,6 @@ void tcp_inherit_options(struct tcb *tp, const struct tcb *from)
     tp->tos = from->tos;
     tp->pmtudisc = from->pmtudisc;
     tp->ttl = from->ttl;
-    tp->pmtudisc = from->pmtudisc;
     tp->syn_cnt = from->syn_cnt;
     tp->cc = from->cc;
 }
@@ -347,6 +346,8 @@ static struct tcb *make_child(struct stack *st, struct tcp_request *req, const s
     child->v6 = parent->v6;
     child->linger = parent->linger;
     child->linger_s = parent->linger_s;
+    child->rcv_timeout_us = parent->rcv_timeout_us;
+    child->snd_timeout_us = parent->snd_timeout_us;
     child->rcvlowat = parent->rcvlowat;
     child->oob_inline = parent->oob_inline;
     child->tclass = parent->tclass;
