@@ -65,7 +65,7 @@ static void flatten(struct captures *c, const struct frame *f)
     whole.csum = FRAME_CSUM_PARTIAL;
     whole.csum_start = f->csum_start;
     whole.csum_offset = f->csum_offset;
-    frame_complete_csum(&whole);
+    frame_complete_csum(&whole, NULL);
 }
 
 static void give(struct captures *c, const struct frame *f, uint32_t direction)

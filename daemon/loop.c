@@ -224,6 +224,38 @@ static void stones_event(uv_timer_t *h)
         uv_timer_start(h, stones_event, (next - now) / 1000 + SLOW_MS, 0);
 }
 
+/* The sign of life comes from the end of a round: a loop that does not get there, or whose core
+ * leaves its deadlines behind, gives none. */
+static void watchdog_event(uv_timer_t *h)
+{
+    struct loop *l = h->data;
+
+    l->sign_due = l->timer_due = true;
+}
+
+/* The earliest of all workers. One that stands still does not let itself be held, and so keeps us
+ * from giving the sign as well. */
+static uint64_t next_deadline(struct loop *l)
+{
+    uint64_t next = UINT64_MAX;
+
+    for (unsigned i = 0; i < workers_count(l->streams); i++) {
+        struct streams *all = workers_hold(l->streams, i);
+        uint64_t at = stack_next_deadline(all->stack);
+
+        next = at < next ? at : next;
+        workers_release(all);
+    }
+    return next;
+}
+
+static void sign_of_life(struct loop *l)
+{
+    if (l->sign_due)
+        (void)notify_alive(l->notify, loop_now(), next_deadline(l));
+    l->sign_due = false;
+}
+
 static void on_busy(uv_idle_t *h)
 {
     (void)h;
@@ -265,6 +297,7 @@ static bool wake_up(struct loop *l)
         watch_device(l);
     start_timers(l);
     stop_when_drained(l);
+    sign_of_life(l);
     arm(l);
     if (must_quit(l))
         uv_stop(&l->uv);
@@ -407,6 +440,7 @@ static void stop_event(uv_signal_t *h, int signum)
 
     log_info("%s%s", strsignal(signum), again ? " again: stopping at once" : ": stopping");
     if (!again) {
+        notify_stopping(l->notify);
         control_stop(l->control);
         sockfile_remove(l->sockfile);
     }
@@ -423,9 +457,13 @@ static void stop_event(uv_signal_t *h, int signum)
 /* --- life --------------------------------------------------------------------------------------
  */
 
+/* And what else the first worker alone has. */
 static int init_signals(struct loop *l)
 {
     int rc = uv_signal_init(&l->uv, &l->on_term);
+
+    if (rc == 0)
+        rc = uv_timer_init(&l->uv, &l->watchdog);
 
     if (rc == 0)
         rc = uv_signal_init(&l->uv, &l->on_int);
@@ -436,12 +474,17 @@ static int init_signals(struct loop *l)
     if (rc == 0 && l->reload->reader.fd >= 0)
         rc = uv_poll_init(&l->uv, &l->on_reload, l->reload->reader.fd);
     l->on_term.data = l->on_int.data = l->on_usr1.data = l->on_hup.data = l->on_reload.data = l;
+    l->watchdog.data = l;
     return rc;
 }
 
 static int start_signals(struct loop *l)
 {
+    uint64_t watched_ms = notify_period_ms(l->notify);
     int rc = uv_signal_start(&l->on_term, stop_event, SIGTERM);
+
+    if (rc == 0 && watched_ms)
+        rc = uv_timer_start(&l->watchdog, watchdog_event, watched_ms, watched_ms);
 
     if (rc == 0)
         rc = uv_signal_start(&l->on_int, stop_event, SIGINT);

@@ -11,6 +11,7 @@
 #include "daemon/capture.h"
 #include "daemon/control.h"
 #include "daemon/device.h"
+#include "daemon/notify.h"
 #include "daemon/poller.h"
 #include "daemon/reload.h"
 #include "daemon/sockfile.h"
@@ -34,6 +35,7 @@ struct loop {
     struct streams *streams;
     struct control *control;   /**< NULL: of the first worker only, as the signals */
     struct sockfile *sockfile;
+    const struct notify *notify;
     struct reload *reload;
 
     uv_loop_t uv;
@@ -41,8 +43,9 @@ struct loop {
     uv_check_t after_poll;
     uv_idle_t busy; /**< active while there is work: the loop does not sleep */
     uv_timer_t slow;
-    uv_timer_t stones; /**< until the oldest tombstone expires; not while there is none */
-    uv_timer_t rest;   /**< runs while memory is to be given back */
+    uv_timer_t stones;   /**< until the oldest tombstone expires; not while there is none */
+    uv_timer_t rest;     /**< runs while memory is to be given back */
+    uv_timer_t watchdog; /**< runs while the service manager wants to hear from us */
     struct trim trim;
     struct spin spin;
     uv_async_t wake; /**< from another worker */
@@ -51,7 +54,8 @@ struct loop {
     int timer_fd;
     uint64_t armed; /**< when the timerfd fires; UINT64_MAX: it does not */
     bool device_due, poller_due, timer_due, poked;
-    bool live; /**< there is something to destroy */
+    bool sign_due; /**< the service manager expects a sign of life after the next round */
+    bool live;     /**< there is something to destroy */
     bool stopping, drained;
     bool ended; /**< nothing is left of it; the others may still stop */
     uint64_t stop_at;

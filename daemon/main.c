@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Start and stop. In this order: settings, control socket (one daemon per path), TAP and the host's
- * side of it, capture, the core, giving up privileges, the event loop. What goes wrong before the
- * loop is one line on stderr and exit status 1; a mistake in the settings is exit status 2.
+ * Start and stop. In this order: settings, control socket (one daemon per path, or the service
+ * manager's), TAP and the host's side of it, capture, the core, giving up privileges, the event
+ * loop. What goes wrong before the loop is one line on stderr and exit status 1; a mistake in the
+ * settings is exit status 2.
  */
+#include "daemon/activation.h"
 #include "daemon/capture_file.h"
 #include "daemon/capture_ring.h"
 #include "daemon/config.h"
@@ -12,6 +14,7 @@
 #include "daemon/log.h"
 #include "daemon/loop.h"
 #include "daemon/netdev/link.h"
+#include "daemon/notify.h"
 #include "daemon/options.h"
 #include "daemon/poller.h"
 #include "daemon/policy.h"
@@ -32,10 +35,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#define STATUS_ROOM 240
+
 struct daemon {
     struct settings settings;
     struct reload reload;
     struct privileges_user user;
+    struct notify notify;
+    char status[STATUS_ROOM]; /**< what the service manager shows of us */
     struct sockfile sockfile;
     int control_fd;
     struct worker alone;     /**< with one worker */
@@ -229,6 +236,24 @@ static int start_streams(struct daemon *d)
     return rc < 0 ? failed("cannot watch the control socket", rc) : 0;
 }
 
+static void reload_begun(void *ctx)
+{
+    const struct daemon *d = ctx;
+
+    notify_reloading(&d->notify, loop_now());
+}
+
+/* Ready in any case: with the new settings, or with those of before. */
+static void reload_ended(void *ctx, bool done)
+{
+    const struct daemon *d = ctx;
+    char status[STATUS_ROOM + 64];
+
+    snprintf(status, sizeof(status), "%s%s", d->status,
+             done ? "" : "; the last reload failed, nothing has changed");
+    notify_ready(&d->notify, status);
+}
+
 /* From here on what can change live is the settings' to change. */
 static void start_settings(struct daemon *d)
 {
@@ -237,6 +262,9 @@ static void start_settings(struct daemon *d)
     d->settings.control = &d->control;
     d->settings.spin = &at(d, 0)->loop.spin;
     d->reload.settings = &d->settings;
+    d->reload.begun = reload_begun;
+    d->reload.ended = reload_ended;
+    d->reload.ctx = d;
     d->control.settings = &d->settings;
     d->control.reload = &d->reload;
     settings_start(&d->settings);
@@ -252,6 +280,7 @@ static int start_loop(struct daemon *d, struct worker *w)
     w->loop.streams = &w->streams;
     w->loop.control = w->index == 0 ? &d->control : NULL;
     w->loop.sockfile = w->index == 0 ? &d->sockfile : NULL;
+    w->loop.notify = &d->notify;
     w->loop.reload = w->index == 0 ? &d->reload : NULL;
     return loop_init(&w->loop);
 }
@@ -283,11 +312,31 @@ static int start_reader(struct daemon *d)
     return path ? reread_start(&d->reload.reader, path, &d->user) : 0;
 }
 
+/* Who may connect to the service manager's socket, its unit says. */
+static int adopt_socket(struct daemon *d)
+{
+    const struct config *c = &d->settings.running;
+
+    if (config_has(c, CONFIG_socket_mode) || config_has(c, CONFIG_socket_group)) {
+        log_error(
+            "the service manager made the socket: its unit says SocketMode= and SocketGroup=, "
+            "not socket-mode and socket-group in the configuration");
+        return -EINVAL;
+    }
+    sockfile_adopt(&d->sockfile, d->control_fd);
+    return 0;
+}
+
+/* The service manager's, or one of our own. */
 static int start_socket(struct daemon *d)
 {
     const struct config *c = &d->settings.running;
 
-    d->control_fd = sockfile_claim(&d->sockfile, c->socket);
+    d->control_fd = activation_socket(c->socket);
+    if (d->control_fd >= 0)
+        return adopt_socket(d);
+    if (d->control_fd == -ENOENT)
+        d->control_fd = sockfile_claim(&d->sockfile, c->socket);
     return d->control_fd < 0 ? -1 : sockfile_permit(&d->sockfile, c->socket_mode, c->socket_group);
 }
 
@@ -295,7 +344,8 @@ static int start(struct daemon *d)
 {
     gid_t group = d->settings.running.socket_group;
 
-    if (privileges_find_user(d->settings.running.user, &d->user) < 0 || start_reader(d) < 0 ||
+    if (notify_open(&d->notify) < 0 ||
+        privileges_find_user(d->settings.running.user, &d->user) < 0 || start_reader(d) < 0 ||
         start_workers(d) < 0 || start_socket(d) < 0 || start_device(d) < 0 || start_core(d) < 0)
         return -1;
     if (d->user.change)
@@ -344,6 +394,7 @@ static void stop(struct daemon *d)
     policy_destroy(&d->policy);
     reload_free(&d->reload);
     sockfile_remove(&d->sockfile);
+    notify_close(&d->notify);
     workers_free(d->workers);
 }
 
@@ -352,10 +403,12 @@ static int run(struct daemon *d)
     const struct config *c = &d->settings.running;
     char address[IP_ADDR_TEXT];
 
-    log_info("%s: %s on %s, MTU %u%s; serving %s", TAPSTACK_VERSION,
+    snprintf(d->status, sizeof(d->status), "%s on %s, MTU %u%s; serving %s",
              ip_addr_format(&c->address.addr, address), c->tap, c->mtu,
              c->offload ? "" : ", no offload", c->socket);
+    log_info("%s: %s", TAPSTACK_VERSION, d->status);
     stack_announce(at(d, 0)->stack, loop_now());
+    notify_ready(&d->notify, d->status);
     return loop_run(&at(d, 0)->loop);
 }
 
@@ -377,12 +430,16 @@ int main(int argc, char **argv)
 {
     static struct daemon d = {.control_fd = -1,
                               .alone.poller.fd = -1,
+                              .notify.fd = -1,
                               .sockfile = {.fd = -1, .lock = -1},
                               .reload.reader.fd = -1};
     static const int statuses[] = {[OPTIONS_DONE] = 0, [OPTIONS_WRONG] = 2, [OPTIONS_FAULTS] = 1};
-    enum options_result asked = options_parse(argc, argv, &d.settings.running, &d.settings.given);
-    int status = asked == OPTIONS_RUN ? start_and_run(&d) : statuses[asked];
+    enum options_result asked;
+    int status;
 
+    log_find_journal();
+    asked = options_parse(argc, argv, &d.settings.running, &d.settings.given);
+    status = asked == OPTIONS_RUN ? start_and_run(&d) : statuses[asked];
     settings_free(&d.settings);
     return status;
 }

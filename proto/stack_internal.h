@@ -53,6 +53,7 @@ struct stack {
     struct stack_timer device_timer;
     uint64_t next_id;
     uint32_t n_sockets;
+    uint8_t scratch[FRAME_SCRATCH]; /**< for frames whose checksum the device leaves to us */
 };
 
 #define COUNT(st, name)        ((st)->counters.v[CNT_##name]++)

@@ -157,9 +157,9 @@ static void what_is_malformed_or_unknown_is_refused(void **state unused)
     assert_int_equal(set("user 7", "connections", "-1"), -EINVAL);
     assert_int_equal(set("user 7", "capture", "maybe"), -EINVAL);
     assert_int_equal(set("user 7", "capture", "yes"), 0);
-    assert_true(table->capture);
+    assert_true(rights_find(table, 7, NULL, 0)->capture);
     assert_int_equal(set("user 7", "capture", "no"), 0);
-    assert_false(table->capture);
+    assert_false(rights_find(table, 7, NULL, 0)->capture);
     assert_int_equal(set("user 7", "colour", "red"), -EINVAL);
     assert_false(rights_is_section("users"));
     assert_false(rights_is_section("user "));
