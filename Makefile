@@ -56,7 +56,7 @@ PLAINFLAGS += -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-stringop-over
 else ifeq ($(SANITIZE),thread)
 BUILD      := build/tsan
 CFLAGS     ?= -O1 -g
-SANFLAGS   := -fsanitize=thread -fno-omit-frame-pointer -Wno-maybe-uninitialized
+SANFLAGS   := -fsanitize=thread -fno-omit-frame-pointer -Wno-tsan -Wno-maybe-uninitialized
 PLAINFLAGS := -fno-omit-frame-pointer
 else
 BUILD      := build

@@ -4,8 +4,8 @@
  * given every frame in one piece with its time. Frames that carry a partial checksum are completed
  * in the capture's copy, so that no reader sees a bad one; an offloaded frame is the one large
  * frame that it is. capture_file.c is the sink of --capture, capture_ring.c that of `tapstack
- * capture`. While there is no sink, a frame costs one comparison. All workers' frames come here, one
- * at a time; sinks are made and ended, and rounds are, in the first worker's thread.
+ * capture`. While there is no sink, a frame costs one comparison. All workers' frames come here,
+ * one at a time; sinks are made and ended, and rounds are, in the first worker's thread.
  */
 #ifndef TS_DAEMON_CAPTURE_H
 #define TS_DAEMON_CAPTURE_H

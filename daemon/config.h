@@ -25,7 +25,7 @@
 #define CONFIG_MTU_MAX 65521
 /** Threads that may be asked for. */
 #define CONFIG_WORKERS_MAX 64
-#define CONFIG_ERROR   FAULT_TEXT
+#define CONFIG_ERROR       FAULT_TEXT
 /** Room for the text of any value. */
 #define CONFIG_VALUE PATH_MAX
 /** Where `--check-config` and the packages look. */

@@ -55,8 +55,8 @@ struct control {
     struct poller *poller;
     struct streams *streams;
     struct wire_hello hello;
-    struct settings *settings; /**< set by the caller before the first request */
-    struct reload *reload;     /**< the same */
+    struct settings *settings;      /**< set by the caller before the first request */
+    struct reload *reload;          /**< the same */
     struct capture_rings *captures; /**< set by who makes it */
     struct client_list clients;
     struct dump *dumps[4];

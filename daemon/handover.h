@@ -2,8 +2,8 @@
 /*
  * Frames that one worker has read and another one owns: a bounded ring of copies with one giver and
  * one taker, each in its own thread, without a lock. The device learns from what each queue sends
- * where a connection's frames belong, so this is the way of the first ones only, of what comes after
- * a long silence, and of what all are to have.
+ * where a connection's frames belong, so this is the way of the first ones only, of what comes
+ * after a long silence, and of what all are to have.
  */
 #ifndef TS_DAEMON_HANDOVER_H
 #define TS_DAEMON_HANDOVER_H

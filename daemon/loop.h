@@ -33,7 +33,7 @@ struct loop {
     struct device *device;
     struct poller *poller;
     struct streams *streams;
-    struct control *control;   /**< NULL: of the first worker only, as the signals */
+    struct control *control; /**< NULL: of the first worker only, as the signals */
     struct sockfile *sockfile;
     const struct notify *notify;
     struct reload *reload;

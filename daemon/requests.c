@@ -34,8 +34,8 @@ static int check_socket(const struct wire_socket *r)
     return r->protocol == 0 || r->protocol == IPPROTO_TCP ? 0 : -EPROTONOSUPPORT;
 }
 
-static void make_socket(struct client *cl, const struct wire_header *h,
-                        const struct wire_socket *r, struct streams *all)
+static void make_socket(struct client *cl, const struct wire_header *h, const struct wire_socket *r,
+                        struct streams *all)
 {
     bool v6 = r->family == AF_INET6;
     struct stream *s;

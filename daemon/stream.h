@@ -132,9 +132,10 @@ struct stream {
     uint32_t records_queued; /**< not yet received by a program */
     int backlog;             /**< as the program asked for */
     bool remembered;         /**< our end has its memo (ipc/memo.h) */
-    struct stream_share *share; /**< with several workers: what it has in common with its replicas */
-    bool replica;               /**< it is one: of another worker's listener */
-    struct stream *parked;   /**< a connection whose record found no room */
+    struct stream_share
+        *share;            /**< with several workers: what it has in common with its replicas */
+    bool replica;          /**< it is one: of another worker's listener */
+    struct stream *parked; /**< a connection whose record found no room */
     int parked_fd;
     /* A connection of a listener: */
     struct stream *listener; /**< of which this one is in flight, or parked */

@@ -17,11 +17,11 @@
 #include <unistd.h>
 
 struct stream_share {
-    pthread_mutex_t lock; /* sending a record gives it its number */
-    uint64_t sent;        /* atomic */
-    bool error;           /* atomic: our end was closed with records unread */
-    struct sock_backlog backlog; /* held: records in the pair, as last counted or sent */
-    unsigned users;       /* atomic */
+    pthread_mutex_t lock;           /* sending a record gives it its number */
+    uint64_t sent;                  /* atomic */
+    bool error;                     /* atomic: our end was closed with records unread */
+    struct sock_backlog backlog;    /* held: records in the pair, as last counted or sent */
+    unsigned users;                 /* atomic */
     struct stream *at[WORKERS_MAX]; /* each of its worker alone */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `workers = N`: N threads, each with an event loop, a queue of the TAP, a stack and the connections
- * that hash to it (proto/steer.h). On the way of data nothing is shared.
+ * `workers = N`: N threads, each with an event loop, a queue of the TAP, a stack and the
+ * connections that hash to it (proto/steer.h). On the way of data nothing is shared.
  *
  * The control socket is served by worker 0's thread, which for the length of a request holds the
  * worker whose descriptor it concerns: each of the others holds itself while it works and lets go

@@ -67,7 +67,7 @@ struct stack_config {
     uint64_t window_budget; /**< bytes that all peers together may have under way beyond their
                                initial windows: what the device's input queue can hold without loss;
                                0: no limit */
-    struct steer steer;          /**< which one of several this is; all zero: it is alone */
+    struct steer steer;     /**< which one of several this is; all zero: it is alone */
     struct stack_common *common; /**< of the several; NULL: it is alone. Outlives them */
 };
 

@@ -19,8 +19,8 @@
 
 struct steer {
     struct siphash_key key; /**< the same for all */
-    uint32_t index;         /**< of this stack; the first one answers what is nobody's in particular */
-    uint32_t count;         /**< of stacks; 0 or 1: it is alone */
+    uint32_t index; /**< of this stack; the first one answers what is nobody's in particular */
+    uint32_t count; /**< of stacks; 0 or 1: it is alone */
 };
 
 /** Whose connection that is, by both of its ends in either order: 0 to count - 1. */
@@ -35,8 +35,9 @@ static inline bool steer_is_ours(const struct steer *s, const struct ip_endpoint
 }
 
 /**
- * Who is to have a frame from the device: the owner of its tuple, of an ICMP error the owner of what
- * it quotes, STEER_ALL, or 0 for everything else. Looks at what it needs only: the stack checks.
+ * Who is to have a frame from the device: the owner of its tuple, of an ICMP error the owner of
+ * what it quotes, STEER_ALL, or 0 for everything else. Looks at what it needs only: the stack
+ * checks.
  */
 uint32_t steer_frame(const struct steer *s, const struct frame *f);
 

@@ -67,8 +67,8 @@ static int attach(int fd, const char *name, bool offload, bool multi_queue)
     else if (error == EPERM || error == EACCES)
         log_error("no permission to use TAP interface %s: CAP_NET_ADMIN is needed", name);
     else if (error == EINVAL)
-        log_error("interface %s exists and is no TAP interface%s, or its name is not possible", name,
-                  multi_queue ? " with several queues (ip tuntap add … multi_queue)" : "");
+        log_error("interface %s exists and is no TAP interface%s, or its name is not possible",
+                  name, multi_queue ? " with several queues (ip tuntap add … multi_queue)" : "");
     else
         log_error("cannot use TAP interface %s: %s", name, strerror(error));
     return -error;

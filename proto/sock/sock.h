@@ -138,8 +138,8 @@ uint64_t sock_id(const struct sock *s);
 void sock_close(struct sock *s, uint64_t now);
 
 /**
- * A fresh socket in `st` with the options of `from`, for the same owner; *local is what the program had
- * chosen of its name (sock_bind() it when `from` has given it up): the wildcard, port 0 when
+ * A fresh socket in `st` with the options of `from`, for the same owner; *local is what the program
+ * had chosen of its name (sock_bind() it when `from` has given it up): the wildcard, port 0 when
  * nothing. As sock_create().
  */
 int sock_clone(struct sock *from, struct stack *st, struct sock **out, struct ip_endpoint *local);
@@ -190,8 +190,8 @@ int sock_duplicate(struct sock *from, struct stack *st, struct sock **out, uint6
  * As sock_create(), -EADDRINUSE. */
 int sock_replicate(struct sock *from, struct stack *st, struct sock **out, uint64_t now);
 /**
- * Several stacks: in which one this socket would have to be to connect there; -1: anywhere, its port
- * is not chosen yet, or it cannot connect.
+ * Several stacks: in which one this socket would have to be to connect there; -1: anywhere, its
+ * port is not chosen yet, or it cannot connect.
  */
 int sock_connects_in(const struct sock *s, const struct ip_endpoint *remote);
 
@@ -207,7 +207,8 @@ struct sock_backlog {
     uint32_t accepted; /**< established, not yet taken with sock_accept(); the stacks count */
     uint32_t held;     /**< taken, not yet received; the host counts */
 };
-/** From now on this listener counts there, and this is what its backlog limits; NULL: alone again. */
+/** From now on this listener counts there, and this is what its backlog limits; NULL: alone again.
+ */
 void sock_share_backlog(struct sock *s, struct sock_backlog *common);
 
 /** Local address: unspecified before bind. Always 0. */

@@ -13,8 +13,8 @@ struct listener {
     uint32_t n_requests, n_accepted, held;
     uint32_t backlog;
     struct sock_backlog *common; /**< the same of all, when several stacks accept; or NULL */
-    uint64_t overflow_at;  /**< the SYN queue was full and a cookie went out; 0: never */
-    struct hash_node node; /**< in tcp_table.listeners, by port */
+    uint64_t overflow_at;        /**< the SYN queue was full and a cookie went out; 0: never */
+    struct hash_node node;       /**< in tcp_table.listeners, by port */
     struct sock *sock;
 };
 

@@ -328,8 +328,8 @@ TEST(ids_are_unique_among_them)
 TEST(one_answers_for_all)
 {
     static const uint8_t request[42] = {
-        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 2, 8, 6,            /* Ethernet */
-        0,    1,    8,    0,    6,    4,    0, 1,                              /* request */
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2,  0, 0, 0, 0, 2, 8, 6, /* Ethernet */
+        0,    1,    8,    0,    6,    4,    0,  1,                   /* request */
         2,    0,    0,    0,    0,    2,    10, 0, 0, 2, 0, 0, 0, 0, 0, 0, 10, 0, 0, 1};
 
     for (unsigned i = 0; i < STACKS; i++) {

@@ -214,8 +214,8 @@ static bool tuple_free(struct stack *st, const struct ip_addr *local, uint16_t p
     struct ip_endpoint l = {*local, port};
     struct bind_bucket *b = bucket_find(st, port);
 
-    if (st->config.common && (told(st, FIXED, port) ||
-                              !steer_is_ours(&st->config.steer, &l, remote)))
+    if (st->config.common &&
+        (told(st, FIXED, port) || !steer_is_ours(&st->config.steer, &l, remote)))
         return false;
     if (!b)
         return true;

@@ -30,8 +30,8 @@ static struct account *of_hash(struct hash_node *n)
     return n ? container_of(n, struct account, node) : NULL;
 }
 
-/* Of several stacks on one address: the owner's sum in all. A place is never given up; NULL: there is
- * none left. */
+/* Of several stacks on one address: the owner's sum in all. A place is never given up; NULL: there
+ * is none left. */
 static uint64_t *shared_sum(struct stack_common *all, uint32_t owner)
 {
     for (uint32_t i = 0; i < STACK_OWNERS; i++) {
