@@ -89,10 +89,7 @@ void workers_free(struct workers *all)
 static void *worker_main(void *arg)
 {
     struct worker *w = arg;
-    char name[16];
 
-    snprintf(name, sizeof(name), "worker %u", w->index);
-    (void)pthread_setname_np(pthread_self(), name);
     stats_count_in(w->index);
     loop_run(&w->loop);
     __atomic_fetch_sub(&w->all->running, 1, __ATOMIC_RELEASE);
@@ -114,6 +111,12 @@ int workers_start(struct workers *all)
         __atomic_fetch_add(&all->running, 1, __ATOMIC_RELAXED);
         rc = pthread_create(&w->thread, NULL, worker_main, w);
         w->started = rc == 0;
+        if (rc == 0) {
+            char name[16];
+
+            snprintf(name, sizeof(name), "worker %u", i);
+            (void)pthread_setname_np(w->thread, name); /* it may be filtered already */
+        }
     }
     if (rc)
         __atomic_fetch_sub(&all->running, 1, __ATOMIC_RELAXED);
