@@ -430,6 +430,12 @@ check-deb: deb ## Install, use, upgrade and remove them in a container
 check-systemd: deps all ## Boot a systemd in a container; install, run, upgrade and remove the service there
 	@tests/systemd/service
 
+# The order of two workers' locks is free: only the first one's thread ever has two (daemon/workers.h).
+.PHONY: check-threads
+check-threads: deps ## Run the test of several workers with a daemon under ThreadSanitizer
+	@$(MAKE) SANITIZE=thread all build/tsan/tests/net/peer
+	@TSAN_OPTIONS=detect_deadlocks=0 BUILD=build/tsan tests/net/test_workers.sh
+
 check-valgrind: deps tests ## Run the unit and simulator suites under valgrind
 	@$(RUN_TESTS) -w $(call quote,$(MEMCHECK)) unit daemon sim
 
