@@ -125,8 +125,7 @@ bool captures_flush(struct captures *c)
     bool regular = false;
 
     pthread_mutex_lock(&c->lock);
-    TAILQ_FOREACH(s, &c->sinks, link)
-    {
+    for (s = TAILQ_FIRST(&c->sinks); s; s = TAILQ_NEXT(s, link)) {
         if (!s->flush)
             continue;
         s->flush(s);
