@@ -59,9 +59,11 @@ int stack_new(const struct stack_config *config, const struct stack_ops *ops, vo
     st->ops = ops;
     st->ctx = ctx;
     st->now = now;
-    st->next_id = 1;
+    st->next_id = 1 + config->steer.index;
     mem_init(&st->mem, st->config.memory_limit);
-    extent_pool_init(&st->extents, &st->mem, extent_cache(st->mem.limit));
+    if (config->common)
+        st->mem.shared = &config->common->memory;
+    extent_pool_init(&st->extents, &st->mem, stack_share_of(st, extent_cache(st->mem.limit)));
     /* idle extents must not keep a segment, or a FIN, from being allocated */
     st->mem.reclaim = extent_pool_reclaim;
     st->mem.reclaim_ctx = &st->extents;
