@@ -35,7 +35,7 @@ struct client {
     struct policy_owner owner;
     bool held; /**< the reaper has too much to do for this user */
     struct stream_waiters waiters;
-    struct dump *dump; /**< a long answer under way: no further request is read */
+    struct dump *dump;   /**< a long answer under way: no further request is read */
     struct trace *trace; /**< what it looks at (trace.h) */
     TAILQ_ENTRY(client) link;
 };

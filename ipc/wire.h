@@ -162,9 +162,9 @@ struct wire_figures {
 
 /** Which connection is to be traced, and into how large a file. */
 struct wire_trace {
-    uint64_t id;                   /**< 0: the next one that is opened, by either side, and fits: */
+    uint64_t id; /**< 0: the next one that is opened, by either side, and fits: */
     struct wire_addr local, remote; /**< all zero address: any; port 0: any */
-    uint16_t port;                 /**< of either side; 0: any */
+    uint16_t port;                  /**< of either side; 0: any */
     uint16_t reserved[3];
     uint32_t events; /**< that are kept, 0: 65536; at most TRACEFILE_MOST (ipc/tracefile.h) */
     uint32_t reserved2;

@@ -323,7 +323,7 @@ trace_output(struct stack *st, const struct neigh_entry *e, const struct frame *
         why = TRACE_WHY_unreachable;
     else if (e->state == NEIGH_INCOMPLETE)
         why = TRACE_WHY_unresolved;
-    TCP_TRACE_BELOW(st, neigh_output, why, frame_total(f));
+    TRACE_BELOW(st->tracing, neigh_output, why, frame_total(f));
 }
 
 int neigh_output(struct stack *st, struct frame *f, const struct ip_addr *next_hop,
