@@ -12,9 +12,11 @@
 VERSION := 0.1.0
 SOMAJOR := 0
 
-PREFIX  ?= /usr/local
-LIBDIR  ?= lib
-DESTDIR ?=
+PREFIX     ?= /usr/local
+LIBDIR     ?= lib
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+SYSCONFDIR ?= /etc
+DESTDIR    ?=
 
 SHELL         := /bin/bash
 .SHELLFLAGS   := -ec
@@ -111,7 +113,8 @@ PLATFORM_SRC := $(call under,tests/platform)
 UNIT_SRC     := $(call under,tests/unit)
 SIM_SRC      := $(call under,tests/sim)
 NET_SRC      := $(filter-out tests/net/programs/word32.c,$(call under,tests/net))
-BENCH_SRC    := $(call under,tests/bench)
+LWIP_SRC     := tests/bench/lwip.c
+BENCH_SRC    := $(filter-out $(LWIP_SRC),$(call under,tests/bench))
 PKT_SRC      := $(call under,tests/pkt)
 CONF_SRC     := $(call under,tests/conformance)
 
@@ -152,7 +155,7 @@ SIM_A     := $(BUILD)/libsim.a
 LIBRARIES := $(if $(LIB_SRC),$(LIB_A) $(BUILD)/libtapstack.so) \
              $(if $(PRELOAD_SRC),$(BUILD)/libtapstack-preload.so)
 PROGRAMS  := $(if $(DAEMON_SRC),$(BUILD)/tapstackd) $(if $(CLI_SRC),$(BUILD)/tapstack)
-CONFIGURED := $(patsubst %.in,$(BUILD)/%,$(wildcard client/*.pc.in systemd/*.in))
+CONFIGURED := $(patsubst %.in,$(BUILD)/%,$(wildcard client/*.pc.in client/completion/*.in systemd/*.in))
 PKT       := $(if $(PKT_SRC),$(BUILD)/tests/pkt/pkt)
 FAIL_ALLOC := $(PKT:pkt=fail_alloc)
 # Programs that make their own system calls: static ones of C, and Go's, however they are linked.
@@ -165,12 +168,12 @@ STATIC    := $(BUILD)/tests/net/peer-static $(BUILD)/tests/net/calls-static $(GO
 TESTS     := $(call prog,$(TEST_MAIN)) $(STATIC) $(PKT) $(FAIL_ALLOC)
 
 .PHONY: all tests
-all: $(PROTO_A) $(LIBRARIES) $(PROGRAMS) $(CONFIGURED) ## Build everything but the tests (default)
+all: $(PROTO_A) $(LIBRARIES) $(PROGRAMS) $(CONFIGURED) $(BUILD)/tapstackd.conf ## Build everything but the tests (default)
 
 tests: $(TESTS) $(BUILD)/tests/list ## Build the test programs
 
 # Goals that install what is missing first; every object then waits for that.
-NEED_DEPS := run bench compare cycles sim-long goodput cost lint fmt check% scripts-kernel fuzz% mutants conformance
+NEED_DEPS := run bench bench-smoke compare cycles sim-long goodput cost lint fmt check% scripts-kernel fuzz% mutants conformance deb
 DEPS_GATE := $(if $(filter $(NEED_DEPS),$(MAKECMDGOALS)),deps)
 
 # A stamp is a file that changes only when its text does: other flags, another set of files.
@@ -181,7 +184,7 @@ $(1): FORCE
 	@printf '%s\n' $$(call quote,$(2)) | cmp -s - $$@ || printf '%s\n' $$(call quote,$(2)) >$$@
 endef
 $(eval $(call stamp,$(BUILD)/flags,$$(CC) $$(COMPILE) $$(SANFLAGS) / $$(PLAINFLAGS) / $$(LINK)))
-$(eval $(call stamp,$(BUILD)/paths,$$(VERSION) $$(PREFIX) $$(LIBDIR)))
+$(eval $(call stamp,$(BUILD)/paths,$$(VERSION) $$(PREFIX) $$(LIBDIR) $$(SYSCONFDIR)))
 $(eval $(call stamp,$(BUILD)/sources,$$(ROOM_SRC) $$(filter-out $$(TEST_MAIN),$$(TEST_SRC))))
 .PHONY: FORCE
 FORCE:
@@ -204,7 +207,7 @@ $(call obj,$(CLI_SRC)): $(BUILD)/paths
 $(call obj,$(CLI_SRC) $(CLIENT_TESTS)): EXTRA = -DTAPSTACK_PKGLIBDIR='"$(PREFIX)/$(LIBDIR)/tapstack"' $(CLI_CFLAGS)
 $(call obj,$(DAEMON_SRC) $(DAEMON_TESTS)): EXTRA = $(DAEMON_CFLAGS)
 
--include $(patsubst %.o,%.d,$(call obj,$(ROOM_SRC) $(TEST_SRC)) $(PLAIN_OBJ))
+-include $(patsubst %.o,%.d,$(call obj,$(ROOM_SRC) $(TEST_SRC) $(LWIP_SRC)) $(PLAIN_OBJ))
 
 # Archives are made anew, so that an object whose source is gone does not linger.
 define archive
@@ -247,6 +250,11 @@ comma := ,
 $(BUILD)/tapstackd: $(call obj,$(DAEMON_SRC) $(IPC_SRC)) $(PROTO_A) $(BUILD)/sources
 	$(call link,$(DAEMON_LIBS) -lpthread)
 
+# The example of a configuration, from the daemon's own tables.
+$(BUILD)/tapstackd.conf: $(BUILD)/tapstackd
+	$(say) GEN $@
+	$(Q)$< --dump-config >$@
+
 $(BUILD)/tapstack: $(call obj,$(CLI_SRC)) $(LIB_A) $(BUILD)/sources
 	$(call link,$(CLI_LIBS) -lpthread -lm)
 
@@ -285,8 +293,15 @@ $(BUILD)/tests/sim/test_explain: $(call obj,client/cli/verdict.c client/cli/figu
 $(call prog,$(SIM_MAIN)): $(BUILD)/%: $(BUILD)/obj/%.o $(SIM_A) $(PROTO_A)
 	$(call link,-lcmocka -lpcap -lm)
 
-$(call prog,$(BENCH_MAIN)): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/libbench.a $(SIM_A) $(PROTO_A) $(LIB_A)
-	$(call link,-lpcap -lpthread -lm)
+$(call prog,$(BENCH_MAIN)): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/libbench.a $(LIB_A)
+	$(call link,-lpthread)
+
+# The clients once more with lwIP in them; the plain ones do without loading it.
+LWIP_PROGRAMS := $(addprefix $(BUILD)/tests/bench/lwip/,bulk pingpong requests connects)
+BENCH_PROGRAMS := $(call prog,$(BENCH_MAIN)) $(LWIP_PROGRAMS) $(BUILD)/tests/sim/cost
+$(call obj,$(LWIP_SRC)): EXTRA = $(call late,LWIP_CFLAGS,--cflags lwip)
+$(LWIP_PROGRAMS): $(BUILD)/tests/bench/lwip/%: $(BUILD)/obj/tests/bench/%.o $(call obj,$(LWIP_SRC)) $(BUILD)/libbench.a $(LIB_A)
+	$(call link,$(call late,LWIP_LIBS,--libs lwip) -lpthread)
 
 # Beside the core, one test program may use the unit tests' fixture of tcp, or the simulator.
 $(eval $(call archive,$(BUILD)/libconformance.a,$(call helpers,$(CONF_SRC))))
@@ -327,10 +342,16 @@ $(GO_WEB) $(GO_NET):
 $(call prog,$(NET_MAIN)): $(BUILD)/%: $(PLAIN_DIR)/%.o $(BUILD)/libnet.a
 	$(call link,-lpthread,$(PLAINFLAGS))
 
+# A line @INCLUDE FILE@ stands for that file beside it, @TUNABLES@ for the names of all tunables.
+TUNABLES = $(shell awk -F '"' '/^TCP_TUNABLE/ { print $$2 }' proto/tcp/tunables.def)
+$(BUILD)/client/completion/tapstack: proto/tcp/tunables.def
+$(BUILD)/systemd/tapstackd.service $(BUILD)/systemd/tapstackd@.service: systemd/sandbox.inc
 $(BUILD)/%: %.in $(BUILD)/paths
 	@mkdir -p $(@D)
 	$(say) GEN $@
-	$(Q)sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' $< >$@
+	$(Q)sed -e '/^@INCLUDE \(.*\)@$$/{s||cat $(<D)/\1|e' -e '}' -e 's|@VERSION@|$(VERSION)|g' \
+	    -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' \
+	    -e 's/@TUNABLES@/$(TUNABLES)/g' $< >$@
 
 # ---------------------------------------------------------------------------------------- tests
 
@@ -395,13 +416,26 @@ cycles: deps all tests ## Make and close CYCLES=1000000 connections, in both rol
 check-platform: deps tests ## Run tests/platform only (what we rely on in the kernel)
 	@$(RUN_TESTS) platform
 
+.PHONY: check-systemd deb check-deb
+deb: deps ## Build the Debian packages, and hold them against lintian; they are left in build/deb/
+	@debian/packages $(VERSION) build/deb
+
+check-deb: deb ## Install, use, upgrade and remove them in a container
+	@tests/systemd/packages build/deb
+
+check-systemd: deps all ## Boot a systemd in a container; install, run, upgrade and remove the service there
+	@tests/systemd/service
+
 check-valgrind: deps tests ## Run the unit and simulator suites under valgrind
 	@$(RUN_TESTS) -w $(call quote,$(MEMCHECK)) unit daemon sim
 
-bench: deps all tests ## Measure beside the kernel's own TCP
+bench: deps all $(BENCH_PROGRAMS) ## Measure beside the kernel's own TCP and others (docs/bench.md: BENCH_WHAT, BENCH_ROUNDS, ...)
 	@BUILD=$(abspath $(BUILD)) tests/bench/run
 
-.PHONY: bench-rate
+.PHONY: bench-smoke bench-rate
+bench-smoke: deps all $(BENCH_PROGRAMS) ## Each kind of row of the bench once, shortly: that it gives figures, not which
+	@BUILD=$(abspath $(BUILD)) tests/bench/smoke
+
 bench-rate: deps all tests ## Measure connections and requests a second beside the kernel's own TCP (nginx, redis)
 	@BUILD=$(abspath $(BUILD)) tests/bench/rate
 
@@ -427,7 +461,7 @@ FUZZ_SAN      := address,undefined
 # The world around the stack, its check of itself (a walk through hash tables after every event), and
 # arithmetic without branches of interest, is not what is explored.
 FUZZ_QUIET    := $(addprefix tests/fuzz/,world.c peer.c receiver.c seeds.c) proto/stack_check.c \
-                 $(addprefix proto/base/,checksum.c hash.c siphash.c rng.c)
+                 $(addprefix proto/base/,checksum.c checksum_x86.c hash.c siphash.c rng.c)
 FUZZ_WORLD    := $(addprefix tests/fuzz/,world.c peer.c receiver.c)
 
 fuzz_frame_src    := $(PROTO_SRC) $(FUZZ_WORLD) tests/fuzz/fuzz_frame.c
@@ -478,8 +512,8 @@ fuzz-coverage: fuzz-build $(addprefix $(FUZZ)/cov/,$(FUZZ_TARGETS)) ## Lines of 
 	@tests/fuzz/coverage build $(FUZZ_TARGETS)
 
 .PHONY: mutants
-mutants: deps ## Make one-line faults in proto/ and see which the fast tests notice (MUTANTS=N: the first N)
-	@tests/mutants/run $(if $(MUTANTS),-n $(MUTANTS))
+mutants: deps ## Make one-line faults in proto/ and see which the fast tests notice (MUTANTS=N: the first N; START=M: after M)
+	@tests/mutants/run $(if $(MUTANTS),-n $(MUTANTS)) $(if $(START),-s $(START))
 
 # ----------------------------------------------------------------------------------- housekeeping
 
@@ -507,7 +541,9 @@ PACKAGES := build-essential pkg-config libuv1-dev libcap-dev libpcap-dev libcmoc
             iperf3 netcat-openbsd wget curl procps ethtool python3 valgrind strace clang-format \
             cppcheck shellcheck util-linux clang libclang-rt-14-dev llvm golang-go busybox-static \
             nginx-light wrk apache2-utils redis-server redis-tools postgresql postgresql-contrib \
-            openssh-server openssh-client rsync memcached nodejs default-jdk-headless git socat
+            openssh-server openssh-client rsync memcached nodejs default-jdk-headless git socat \
+            systemd systemd-container man-db debhelper lintian fakeroot \
+            passt slirp4netns liblwip-dev gnuplot-nox
 
 .PHONY: deps
 deps: ## Install the Debian packages that the build and the tests need, if any is missing
@@ -518,7 +554,8 @@ deps: ## Install the Debian packages that the build and the tests need, if any i
 libdir   := $(PREFIX)/$(LIBDIR)
 pkglib   := $(libdir)/tapstack
 docdir   := $(PREFIX)/share/doc/tapstack
-unitdir  := $(PREFIX)/lib/systemd/system
+confdir  := $(SYSCONFDIR)/tapstack
+unitdir  := $(UNITDIR)
 MAN      := $(foreach n,1 3 5 7 8,$(wildcard docs/man/*.$(n)))
 UNIT_EXT := service socket target timer slice
 UNITS    := $(foreach e,$(UNIT_EXT),$(wildcard systemd/*.$(e)) \
@@ -531,9 +568,14 @@ INSTALLED := 755:$(BUILD)/tapstackd:$(PREFIX)/sbin/tapstackd \
              644:$(LIB_A):$(libdir)/libtapstack.a \
              755:$(BUILD)/libtapstack-preload.so:$(pkglib)/libtapstack-preload.so \
              644:client/include/tapstack.h:$(PREFIX)/include/tapstack.h \
+             644:$(BUILD)/tapstackd.conf:$(docdir)/examples/tapstackd.conf \
              644:$(BUILD)/client/tapstack.pc:$(libdir)/pkgconfig/tapstack.pc \
              $(foreach f,$(MAN),644:$(f):$(PREFIX)/share/man/man$(subst .,,$(suffix $(f)))/$(notdir $(f))) \
              $(foreach f,$(UNITS),644:$(f):$(unitdir)/$(notdir $(f))) \
+             644:$(BUILD)/client/completion/tapstack:$(PREFIX)/share/bash-completion/completions/tapstack \
+             644:daemon/completion/tapstackd:$(PREFIX)/share/bash-completion/completions/tapstackd \
+             $(foreach f,$(if $(wildcard examples),$(shell find examples -type f)),644:$(f):$(docdir)/$(f)) \
+             $(foreach d,sysusers.d tmpfiles.d,644:systemd/$(d)/tapstack.conf:$(PREFIX)/lib/$(d)/tapstack.conf) \
              $(foreach f,$(wildcard LICENSE README.md),644:$(f):$(docdir)/$(f))
 LINKED    := $(SHARED):$(libdir)/$(SONAME) $(SONAME):$(libdir)/libtapstack.so
 
@@ -546,10 +588,13 @@ install: all ## Install under DESTDIR and PREFIX (/usr/local)
 	$(foreach f,$(INSTALLED),$(Q)install -D -m $(call part,1,$(f)) $(call part,2,$(f)) \
 	    $(DESTDIR)$(call part,3,$(f))$(newline)	)
 	$(foreach f,$(LINKED),$(Q)ln -sf $(call part,1,$(f)) $(DESTDIR)$(call part,2,$(f))$(newline)	)
+	$(Q)[ -e $(DESTDIR)$(confdir)/tapstackd.conf ] || \
+	    install -D -m 644 systemd/tapstackd.conf $(DESTDIR)$(confdir)/tapstackd.conf
 	$(refresh)
 
-uninstall: ## Remove what install put there
+uninstall: ## Remove what install put there (a configuration that was changed stays)
 	$(foreach f,$(INSTALLED),$(Q)rm -f $(DESTDIR)$(call part,3,$(f))$(newline)	)
 	$(foreach f,$(LINKED),$(Q)rm -f $(DESTDIR)$(call part,2,$(f))$(newline)	)
-	$(Q)rmdir --ignore-fail-on-non-empty $(wildcard $(DESTDIR)$(pkglib) $(DESTDIR)$(docdir)) 2>/dev/null || true
+	$(Q)! cmp -s systemd/tapstackd.conf $(DESTDIR)$(confdir)/tapstackd.conf || rm -f $(DESTDIR)$(confdir)/tapstackd.conf
+	$(Q)rmdir --ignore-fail-on-non-empty $(wildcard $(addprefix $(DESTDIR),$(pkglib) $(docdir)/examples $(docdir) $(confdir))) 2>/dev/null || true
 	$(refresh)

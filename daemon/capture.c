@@ -1,150 +1,102 @@
 /* SPDX-License-Identifier: MIT */
-/* A capture to a pcap file, by libpcap; see capture.h. A buffer of 1 MiB keeps it off the fast
- * path's back. */
+/* Frames to all who capture; see capture.h. */
 #include "daemon/capture.h"
 
-#include "daemon/log.h"
 #include "daemon/netdev/netdev.h"
-#include "daemon/stats.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <pcap/pcap.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#define CAPTURE_SNAPLEN 262144
-#define CAPTURE_BUFFER  (1u << 20)
+/* The largest of both directions, with its headers. */
+#define CAPTURE_FRAME_MAX (FRAME_ROOM + FRAME_MAX_BURST)
 
-struct capture {
-    pcap_t *pcap;
-    pcap_dumper_t *dumper; /* NULL: the capture has ended */
-    char *buffer;
-    bool dirty;
-    char path[256];
-    uint8_t copy[NETDEV_FRAME_MAX];
-};
-
-static void capture_release(struct capture *c)
+void captures_init(struct captures *c)
 {
-    if (c->dumper)
-        pcap_dump_close(c->dumper);
-    if (c->pcap)
-        pcap_close(c->pcap);
-    free(c->buffer);
-    free(c);
+    *c = (struct captures){.copy = NULL};
+    TAILQ_INIT(&c->sinks);
 }
 
-static FILE *open_file(const char *path, char *buffer)
+void captures_destroy(struct captures *c)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
-    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
-
-    if (!file) {
-        if (fd >= 0)
-            close(fd);
-        return NULL;
-    }
-    if (buffer)
-        setvbuf(file, buffer, _IOFBF, CAPTURE_BUFFER);
-    return file;
+    free(c->copy);
+    c->copy = NULL;
 }
 
-int capture_open(const char *path, struct capture **out)
+int captures_add(struct captures *c, struct capture_sink *s)
 {
-    struct capture *c = calloc(1, sizeof(*c));
-    FILE *file;
-    int rc;
-
-    if (!c)
+    if (!c->copy)
+        c->copy = malloc(CAPTURE_FRAME_MAX);
+    if (!c->copy)
         return -ENOMEM;
-    snprintf(c->path, sizeof(c->path), "%s", path);
-    c->buffer = malloc(CAPTURE_BUFFER);
-    c->pcap = pcap_open_dead_with_tstamp_precision(DLT_EN10MB, CAPTURE_SNAPLEN,
-                                                   PCAP_TSTAMP_PRECISION_NANO);
-    if (!c->pcap) {
-        capture_release(c);
-        return -ENOMEM;
-    }
-    file = open_file(path, c->buffer);
-    rc = file ? 0 : -errno;
-    if (rc < 0) {
-        log_error("cannot write the capture %s: %s", path, strerror(-rc));
-        capture_release(c);
-        return rc;
-    }
-    c->dumper = pcap_dump_fopen(c->pcap, file);
-    if (!c->dumper || pcap_dump_flush(c->dumper) < 0) {
-        log_error("cannot write the capture %s: %s", path, strerror(errno));
-        if (!c->dumper)
-            fclose(file);
-        capture_release(c);
-        return -EIO;
-    }
-    *out = c;
+    TAILQ_INSERT_TAIL(&c->sinks, s, link);
     return 0;
 }
 
-void capture_close(struct capture *c)
+void captures_remove(struct captures *c, struct capture_sink *s)
 {
-    if (!c)
-        return;
-    capture_flush(c);
-    capture_release(c);
+    TAILQ_REMOVE(&c->sinks, s, link);
 }
 
-static void capture_fail(struct capture *c)
+void capture_complete(struct capture_packet *p)
 {
-    log_error("the capture %s ends here: %s", c->path, strerror(errno));
-    pcap_dump_close(c->dumper);
-    c->dumper = NULL;
-}
-
-/* The frame in one piece, its checksum complete. */
-static void flatten(struct capture *c, const struct frame *f)
-{
+    const struct frame *f = p->frame;
     struct frame whole;
 
-    frame_flatten(f, c->copy);
-    if (f->csum != FRAME_CSUM_PARTIAL)
+    p->frame = NULL;
+    if (!f || f->csum != FRAME_CSUM_PARTIAL)
         return;
     frame_init(&whole);
-    whole.data = c->copy;
-    whole.len = frame_total(f);
+    whole.data = p->data;
+    whole.len = p->len;
     whole.csum = FRAME_CSUM_PARTIAL;
     whole.csum_start = f->csum_start;
     whole.csum_offset = f->csum_offset;
-    frame_complete_csum(&whole);
+    frame_complete_csum(&whole, NULL);
 }
 
-void capture_frame(struct capture *c, const struct frame *f)
+void captures_frame(struct captures *c, const struct frame *f, uint32_t direction)
 {
-    struct pcap_pkthdr h = {0};
+    struct capture_packet p = {
+        .data = c->copy, .len = frame_total(f), .direction = direction, .frame = f};
+    struct capture_sink *s;
     struct timespec t;
 
-    if (!c->dumper || frame_total(f) > sizeof(c->copy))
+    if (p.len > CAPTURE_FRAME_MAX)
         return;
-    flatten(c, f);
+    frame_flatten(f, c->copy);
     clock_gettime(CLOCK_REALTIME, &t);
-    h.ts.tv_sec = t.tv_sec;
-    h.ts.tv_usec = t.tv_nsec; /* a nanosecond capture: libpcap's own convention */
-    h.caplen = h.len = frame_total(f);
-    pcap_dump((u_char *)c->dumper, &h, c->copy);
-    c->dirty = true;
-    stats_add(STAT_capture_frames, 1);
-    stats_add(STAT_capture_bytes, h.len);
-    if (ferror(pcap_dump_file(c->dumper)))
-        capture_fail(c);
+    p.ns = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+    TAILQ_FOREACH(s, &c->sinks, link)
+    {
+        s->packet(s, &p);
+    }
+    c->news = true;
 }
 
-void capture_flush(struct capture *c)
+void captures_round(struct captures *c)
 {
-    if (!c || !c->dumper || !c->dirty)
+    struct capture_sink *s, *next;
+
+    if (!c->news)
         return;
-    c->dirty = false;
-    if (pcap_dump_flush(c->dumper) < 0)
-        capture_fail(c);
+    c->news = false;
+    for (s = TAILQ_FIRST(&c->sinks); s; s = next) {
+        next = TAILQ_NEXT(s, link);
+        if (s->round)
+            s->round(s);
+    }
+}
+
+bool captures_flush(struct captures *c)
+{
+    bool regular = false;
+
+    for (struct capture_sink *s = TAILQ_FIRST(&c->sinks); s; s = TAILQ_NEXT(s, link)) {
+        if (!s->flush)
+            continue;
+        s->flush(s);
+        regular = true;
+    }
+    return regular;
 }

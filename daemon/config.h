@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The settings: from the command line, and from a configuration file (INI, section [tapstack]) with
- * the same names. The command line wins. Everything is checked here; messages name the file and
- * line, or the option.
+ * The settings: from the command line, and from a configuration file (daemon/config_file.h) with
+ * the same names. The command line wins. Everything is checked here, and where each value came from
+ * is kept beside it.
  */
 #ifndef TS_DAEMON_CONFIG_H
 #define TS_DAEMON_CONFIG_H
 
+#include "daemon/faults.h"
+#include "daemon/names.h"
+#include "daemon/number.h"
 #include "daemon/rights.h"
 #include "ipc/wire.h"
 #include "proto/stack.h"
@@ -20,16 +23,41 @@
 #define CONFIG_MTU_MIN 576
 /** What the kernel allows a TAP: 65535 with the Ethernet header. */
 #define CONFIG_MTU_MAX 65521
-#define CONFIG_ERROR   256
+#define CONFIG_ERROR   FAULT_TEXT
+/** Room for the text of any value. */
+#define CONFIG_VALUE PATH_MAX
+/** Where `--check-config` and the packages look. */
+#define CONFIG_PATH "/etc/tapstack/tapstackd.conf"
+
+enum config_key_id {
+#define OPTION(key, id, type, argument, def, least, most, unit, when, help) CONFIG_##id,
+#define SWITCH(option, key, value, help)
+#include "daemon/config.def"
+#undef OPTION
+#undef SWITCH
+    CONFIG_KEYS
+};
+
+enum config_source {
+    CONFIG_FROM_DEFAULT,
+    CONFIG_FROM_FILE,
+    CONFIG_FROM_COMMAND_LINE,
+    CONFIG_FROM_SET /**< `tapstack set` */
+};
+
+/** Where a value came from. */
+struct config_origin {
+    enum config_source source;
+    bool reloaded; /**< a reload put it in force */
+    bool old_line; /**< `line` is of the file before the last reload */
+    unsigned line; /**< of the file */
+};
 
 struct config {
     char tap[IFNAMSIZ];
     struct ip_prefix address;
-    bool has_host_address;
     struct ip_prefix host_address;
-    bool has_gateway;
     struct ip_addr gateway;
-    bool has_mac;
     uint8_t mac[6];
     uint32_t mtu;
     char socket[108];
@@ -40,26 +68,51 @@ struct config {
     uint32_t max_sockets;
     uint32_t busy_poll_us;
     char except[WIRE_EXCEPT_ROOM]; /**< for `tapstack run`, ipc/scope.h */
-    bool verbose;
-    bool has_address;
     uint32_t socket_mode;
-    bool has_socket_group;
     gid_t socket_group;
-    struct rights *rights; /**< the sections [user …] and [group …] */
+    uint32_t log_level; /**< enum log_level */
+    struct config_origin from[CONFIG_KEYS];
+    struct rights *rights;               /**< the sections [user …] and [group …] */
+    struct stack_tunables *tunables;     /**< the section [sysctl] over the defaults */
+    struct config_origin *tunables_from; /**< by the tunable's index */
+    const struct names *names;           /**< whom the setters ask */
+    const char *path;                    /**< of the file, or NULL; not owned */
 };
 
-void config_init(struct config *c);
+/** One line of config.def. */
+struct config_key {
+    const char *name, *argument, *fallback, *unit, *help;
+    uint64_t least, most; /**< of a number; both 0 for other types */
+    bool live;            /**< a reload puts it in force */
+    size_t offset, size;  /**< in struct config */
+};
+extern const struct config_key config_keys[CONFIG_KEYS];
 
-/** One setting. 0, or -EINVAL with a message (without a newline) in `error`. */
-int config_set(struct config *c, const char *name, const char *value, char error[CONFIG_ERROR]);
+/** All at their defaults. 0 or -ENOMEM. config_free() takes the memory back. */
+int config_init(struct config *c);
+void config_free(struct config *c);
 
-/** A configuration file. 0, or a negative errno value with a message that names file and line. */
-int config_load(struct config *c, const char *path, char error[CONFIG_ERROR]);
+/** The index of a key, or -1. */
+int config_find(const char *name);
 
-/** Do the settings fit together, and is what must be given there? 0, or -EINVAL with a message. */
-int config_check(const struct config *c, char error[CONFIG_ERROR]);
+/** Was it given, or is it the default that holds? */
+static inline bool config_has(const struct config *c, enum config_key_id id)
+{
+    return c->from[id].source != CONFIG_FROM_DEFAULT;
+}
 
-/** The settings' names, NULL at the end. */
-extern const char *const config_names[];
+/** One setting. 0, or -EINVAL with a message (without a newline) in `error`: the value stays as it
+ * was, but counts as given. */
+int config_set(struct config *c, const char *name, const char *value, struct config_origin from,
+               char error[CONFIG_ERROR]);
+
+/** The value as text that config_set() takes; "" when there is none. */
+void config_format(const struct config *c, enum config_key_id id, char out[CONFIG_VALUE]);
+
+/** Let the value of `from`, with its origin, be that of `to`. */
+void config_copy(struct config *to, const struct config *from, enum config_key_id id);
+
+/** Do the settings fit together, and is what must be given there? Adds to the faults. */
+void config_check(const struct config *c, struct faults *faults);
 
 #endif

@@ -59,6 +59,17 @@ void control_destroy(struct control *c)
         control_disconnect(cl);
 }
 
+void control_policy_changed(struct control *c)
+{
+    struct client *cl;
+
+    for (cl = TAILQ_FIRST(&c->clients); cl; cl = TAILQ_NEXT(cl, link)) {
+        if (!policy_who(c->streams->policy, cl->fd, &cl->owner))
+            cl->owner.rights = NULL;
+    }
+    streams_policy_changed(c->streams);
+}
+
 static void pause_all(struct control *c)
 {
     struct client *cl;

@@ -10,6 +10,7 @@
 #ifndef TS_DAEMON_CONTROL_H
 #define TS_DAEMON_CONTROL_H
 
+#include "daemon/capture_ring.h"
 #include "daemon/poller.h"
 #include "daemon/stream.h"
 #include "ipc/codec.h"
@@ -27,6 +28,9 @@
 #define CONTROL_REAPING_USER 256
 
 struct dump;
+struct notices;
+struct reload;
+struct settings;
 
 struct client {
     struct watch watch; /**< first */
@@ -52,6 +56,9 @@ struct control {
     struct poller *poller;
     struct streams *streams;
     struct wire_hello hello;
+    struct settings *settings;      /**< set by the caller before the first request */
+    struct reload *reload;          /**< the same */
+    struct capture_rings *captures; /**< set by who makes it */
     struct client_list clients;
     struct dump *dumps[4];
 };
@@ -63,6 +70,9 @@ int control_init(struct control *c, int fd, struct poller *poller, struct stream
 /** No new connection. */
 void control_stop(struct control *c);
 void control_destroy(struct control *c);
+/** The policy table is another one: who asks, and who has sockets, is looked up anew. The old table
+ * may be freed afterwards. */
+void control_policy_changed(struct control *c);
 /** While paused: look whether the reaper has caught up. */
 void control_tick(struct control *c);
 
@@ -94,10 +104,12 @@ void request_info(const struct sock_info *from, struct wire_info *out);
 /* --- dump.c ------------------------------------------------------------------------------------
  */
 
-/** Answer LIST or STATS. */
+/** Answer LIST, STATS, CONFIG or RELOAD; the latter when it has ended. */
 void dump_begin(struct client *cl, const struct wire_header *h);
 /** The client's socket has room again. */
 void dump_continue(struct client *cl);
 void dump_drop(struct client *cl);
+/** The reload that clients wait for has ended. */
+void dump_reloaded(struct control *c, const struct notices *notices);
 
 #endif

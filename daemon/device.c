@@ -3,6 +3,7 @@
 #include "daemon/device.h"
 
 #include "daemon/stats.h"
+#include "ipc/capture.h"
 
 #include <errno.h>
 #include <string.h>
@@ -17,8 +18,8 @@ static int device_transmit(void *ctx, const struct frame *f)
     rc = d->ops->write(d->dev, f);
     if (rc == 0) {
         d->sent = true;
-        if (d->capture)
-            capture_frame(d->capture, f);
+        if (captures_any(&d->captures))
+            captures_frame(&d->captures, f, CAPTURE_OUT);
         return 0;
     }
     if (rc == -EAGAIN || rc == -ENOBUFS) {
@@ -43,8 +44,8 @@ bool device_input(struct device *d, struct stack *st, uint64_t now)
         int rc = d->ops->read(d->dev, &f);
 
         if (rc == 0) {
-            if (d->capture)
-                capture_frame(d->capture, &f);
+            if (captures_any(&d->captures))
+                captures_frame(&d->captures, &f, CAPTURE_IN);
             d->frames++;
             stack_input(st, &f, now);
         } else if (rc == -EPROTO) {

@@ -14,9 +14,9 @@
 struct device {
     const struct netdev_ops *ops;
     struct netdev *dev;
-    struct capture *capture; /**< or NULL */
-    bool blocked;            /**< back-pressure: wait until the device is writable */
-    uint64_t frames;         /**< read */
+    struct captures captures;
+    bool blocked;    /**< back-pressure: wait until the device is writable */
+    uint64_t frames; /**< read */
     bool sent; /**< a frame went out since the loop last looked: an answer may already be there */
     bool gone; /**< the interface was deleted */
     struct log_limit limit;

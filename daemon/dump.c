@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Long answers, LIST and STATS: one reply per line, continued whenever the client's socket has
- * room. LIST is a snapshot in memory, so only a few are under way at once: one that has stalled
- * makes room for the next.
+ * Long answers, LIST, STATS, CONFIG and RELOAD: one reply per line, continued whenever the client's
+ * socket has room. LIST is a snapshot in memory, so only a few are under way at once: one that has
+ * stalled makes room for the next. RELOAD waits for its end first.
  */
 #include "daemon/control.h"
 
+#include "daemon/notices.h"
+#include "daemon/reload.h"
+#include "daemon/settings.h"
 #include "daemon/stats.h"
 
 #include <errno.h>
@@ -27,6 +30,9 @@ struct dump {
     struct wire_info *list;
     size_t room;
     bool failed;
+    bool waiting; /* for the end of a reload */
+    bool policy;  /* may see the policy table */
+    struct wire_notice *notices;
     struct stack_usage usage;
 };
 
@@ -53,12 +59,13 @@ static void collect(void *ctx, const struct sock_info *info)
 static const struct {
     const char *name, *help;
     size_t offset;
-    bool wide;
+    bool wide, counts;
 } gauges[] = {
-#define GAUGE(field, wide, help)                                                                   \
+#define USAGE(field, wide, counts, help)                                                           \
     {                                                                                              \
-        "usage_" #field, help, offsetof(struct stack_usage, field), wide                           \
+        "usage_" #field, help, offsetof(struct stack_usage, field), wide, counts                   \
     }
+#define GAUGE(field, wide, help) USAGE(field, wide, false, help)
     GAUGE(memory_used, true, "bytes of buffers and connections in use"),
     GAUGE(memory_limit, true, "bytes of buffers and connections allowed"),
     GAUGE(sockets, false, "sockets that a program has"),
@@ -66,8 +73,8 @@ static const struct {
     GAUGE(orphans, false, "connections that no program has any more"),
     GAUGE(requests, false, "half-open connections"),
     GAUGE(time_wait, false, "TIME-WAIT records"),
-    GAUGE(tx_frames, true, "frames sent"),
-    GAUGE(rx_frames, true, "frames received"),
+    USAGE(tx_frames, true, true, "frames sent"),
+    USAGE(rx_frames, true, true, "frames received"),
 };
 #define GAUGES (sizeof(gauges) / sizeof(gauges[0]))
 
@@ -101,6 +108,7 @@ static void counter(const struct dump *d, size_t i, struct wire_counter *out)
     } else {
         i -= CNT_COUNT + (size_t)STAT_COUNT;
         out->value = gauge(d, i);
+        out->kind = gauges[i].counts ? WIRE_COUNTER : WIRE_GAUGE;
         name = gauges[i].name;
         help = gauges[i].help;
     }
@@ -111,6 +119,15 @@ static void counter(const struct dump *d, size_t i, struct wire_counter *out)
 /* --- saying it ---------------------------------------------------------------------------------
  */
 
+static int send_setting(struct dump *d, uint32_t flags)
+{
+    struct wire_setting s;
+
+    if (!settings_row(d->client->control->settings, d->next, d->policy, &s))
+        memset(&s, 0, sizeof(s)); /* a reload took it away meanwhile */
+    return control_send(d->client, d->op, d->id, flags, &s, sizeof(s));
+}
+
 static int send_next(struct dump *d)
 {
     uint32_t flags = d->next + 1 < d->count ? WIRE_MORE : 0;
@@ -120,6 +137,11 @@ static int send_next(struct dump *d)
         return control_send(d->client, d->op, d->id, 0, NULL, 0);
     if (d->op == WIRE_OP_LIST)
         return control_send(d->client, d->op, d->id, flags, &d->list[d->next], sizeof(*d->list));
+    if (d->op == WIRE_OP_CONFIG)
+        return send_setting(d, flags);
+    if (d->op == WIRE_OP_RELOAD)
+        return control_send(d->client, d->op, d->id, flags, &d->notices[d->next],
+                            sizeof(*d->notices));
     counter(d, d->next, &c);
     return control_send(d->client, d->op, d->id, flags, &c, sizeof(c));
 }
@@ -136,7 +158,7 @@ void dump_continue(struct client *cl)
 {
     struct dump *d = cl->dump;
 
-    for (int i = 0; i < DUMP_TURN; i++) {
+    for (int i = 0; i < DUMP_TURN && !d->waiting; i++) {
         int rc = send_next(d);
 
         if (rc == -EAGAIN)
@@ -164,6 +186,7 @@ void dump_drop(struct client *cl)
             cl->control->dumps[i] = NULL;
     cl->dump = NULL;
     free(d->list);
+    free(d->notices);
     free(d);
 }
 
@@ -185,13 +208,51 @@ static struct dump **free_slot(struct control *c)
     return oldest;
 }
 
+static void count_settings(struct dump *d)
+{
+    struct wire_setting s;
+
+    while (settings_row(d->client->control->settings, d->count, d->policy, &s))
+        d->count++;
+}
+
+/* What there is to say. RELOAD has it later. 0 or a negative errno value. */
+static int prepare(struct dump *d)
+{
+    struct control *c = d->client->control;
+
+    switch (d->op) {
+    case WIRE_OP_LIST:
+        for (struct stream *s = TAILQ_FIRST(&c->streams->list); s; s = TAILQ_NEXT(s, link))
+            stream_refresh(s);
+        stack_each(c->streams->stack, collect, d, c->streams->now);
+        return d->failed ? -ENOMEM : 0;
+    case WIRE_OP_CONFIG:
+        count_settings(d);
+        return 0;
+    case WIRE_OP_RELOAD:
+        if (!d->policy)
+            return -EPERM;
+        d->waiting = true;
+        return reload_begin(c->reload);
+    default:
+        stack_usage(c->streams->stack, &d->usage);
+        d->count = CNT_COUNT + (size_t)STAT_COUNT + GAUGES;
+        return 0;
+    }
+}
+
 void dump_begin(struct client *cl, const struct wire_header *h)
 {
     struct control *c = cl->control;
     struct dump **slot, *d;
+    int rc;
 
-    if (h->flags & WIRE_NO_REPLY)
+    if (h->flags & WIRE_NO_REPLY) {
+        if (h->op == WIRE_OP_RELOAD && policy_admin(c->streams->policy, cl->owner.uid))
+            (void)reload_begin(c->reload);
         return;
+    }
     slot = free_slot(c);
     d = slot ? calloc(1, sizeof(*d)) : NULL;
     if (!d) {
@@ -203,19 +264,35 @@ void dump_begin(struct client *cl, const struct wire_header *h)
     d->op = h->op;
     d->id = h->id;
     d->moved = c->streams->now;
-    if (h->op == WIRE_OP_LIST) {
-        for (struct stream *s = TAILQ_FIRST(&c->streams->list); s; s = TAILQ_NEXT(s, link))
-            stream_refresh(s);
-        stack_each(c->streams->stack, collect, d, c->streams->now);
-    } else {
-        stack_usage(c->streams->stack, &d->usage);
-        d->count = CNT_COUNT + (size_t)STAT_COUNT + GAUGES;
-    }
-    if (d->failed) {
+    d->policy = policy_admin(c->streams->policy, cl->owner.uid);
+    rc = prepare(d);
+    if (rc < 0) {
         dump_drop(cl);
-        control_reply(cl, h, ENOMEM, NULL, 0, -1);
+        control_reply(cl, h, -rc, NULL, 0, -1);
         return;
     }
-    (void)poller_change(c->poller, cl->fd, EPOLLOUT, &cl->watch);
+    (void)poller_change(c->poller, cl->fd, d->waiting ? 0 : EPOLLOUT, &cl->watch);
     dump_continue(cl);
+}
+
+void dump_reloaded(struct control *c, const struct notices *notices)
+{
+    for (size_t i = 0; i < DUMP_SLOTS; i++) {
+        struct dump *d = c->dumps[i];
+
+        if (!d || !d->waiting)
+            continue;
+        d->notices = calloc(notices->count + 1, sizeof(*d->notices));
+        if (!d->notices) {
+            control_disconnect(d->client);
+            continue;
+        }
+        if (notices->count)
+            memcpy(d->notices, notices->list, notices->count * sizeof(*d->notices));
+        d->count = notices->count;
+        d->waiting = false;
+        d->moved = c->streams->now;
+        (void)poller_change(c->poller, d->client->fd, EPOLLOUT, &d->client->watch);
+        dump_continue(d->client);
+    }
 }

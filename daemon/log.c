@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Log lines on stderr: "tapstackd: warning: text". A line that cannot be written is lost, never
- * waited for twice. */
+/* Log lines on stderr: "tapstackd: warning: text", for the journal "<4>warning: text". A line that
+ * cannot be written is lost, never waited for twice. */
 #include "daemon/log.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,17 +18,34 @@
 
 static enum log_level shown = LEVEL_INFO;
 
-static const char *const prefixes[] = {"error: ", "warning: ", "", "debug: "};
+static bool journal;
+
+static const struct {
+    const char *word, *priority;
+} prefixes[] = {
+    {"error: ", SD_ERR}, {"warning: ", SD_WARNING}, {"", SD_INFO}, {"debug: ", SD_DEBUG}};
 
 void log_set_level(enum log_level level)
 {
     shown = level;
 }
 
+void log_find_journal(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    unsigned long device, inode;
+    struct stat st;
+
+    journal = stream && sscanf(stream, "%lu:%lu", &device, &inode) == 2 &&
+              fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+}
+
 static void log_line(enum log_level level, uint32_t suppressed, const char *format, va_list args)
 {
     char line[LOG_LINE];
-    size_t n = (size_t)snprintf(line, sizeof(line), "tapstackd: %s", prefixes[level]);
+    size_t n =
+        (size_t)snprintf(line, sizeof(line), "%s%s",
+                         journal ? prefixes[level].priority : "tapstackd: ", prefixes[level].word);
     int more = vsnprintf(line + n, sizeof(line) - n - 1, format, args);
 
     if (more > 0)

@@ -18,6 +18,9 @@ struct log_limit {
 
 /** Show lines up to this level (default LEVEL_INFO). */
 void log_set_level(enum log_level level);
+/** Is stderr the journal's stream (JOURNAL_STREAM, systemd.exec(5))? Then each line begins with its
+ * priority (sd-daemon(3)) and not with our name, which the journal knows. */
+void log_find_journal(void);
 
 void log_at(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void log_limited(struct log_limit *limit, enum log_level level, const char *format, ...)

@@ -91,6 +91,7 @@ static bool one_round(struct loop *l)
     ready = streams_run(l->streams);
     rings = ringports_run(l->streams);
     output(l, now);
+    captures_round(&l->device->captures);
     poller_bury(l->poller);
     stats_add(STAT_loop_rounds, 1);
     /* Telling programs made the core do something, or streams asked for another turn. */
@@ -174,6 +175,22 @@ static void stones_event(uv_timer_t *h)
         uv_timer_start(h, stones_event, (next - now) / 1000 + SLOW_MS, 0);
 }
 
+/* The sign of life comes from the end of a round: a loop that does not get there, or whose core
+ * leaves its deadlines behind, gives none. */
+static void watchdog_event(uv_timer_t *h)
+{
+    struct loop *l = h->data;
+
+    l->sign_due = l->timer_due = true;
+}
+
+static void sign_of_life(struct loop *l)
+{
+    if (l->sign_due)
+        (void)notify_alive(l->notify, 0, loop_now(), stack_next_deadline(l->stack));
+    l->sign_due = false;
+}
+
 static void on_busy(uv_idle_t *h)
 {
     (void)h;
@@ -204,6 +221,7 @@ static void work(uv_check_t *h)
     if (!TAILQ_EMPTY(&l->streams->resting) && !uv_is_active((uv_handle_t *)&l->slow))
         uv_timer_start(&l->slow, slow_event, SLOW_MS, SLOW_MS);
     stop_when_drained(l);
+    sign_of_life(l);
     arm(l);
     if (more)
         uv_idle_start(&l->busy, on_busy);
@@ -261,16 +279,15 @@ static void timer_event(uv_poll_t *h, int status, int events)
 static void slow_event(uv_timer_t *h)
 {
     struct loop *l = h->data;
-    bool rings;
+    bool file = captures_flush(&l->device->captures), rings;
 
-    capture_flush(l->device->capture);
     control_tick(l->control);
     l->streams->now = loop_now();
     rings = ringports_tick(l->streams);
     l->timer_due = true; /* that may have given the core something to send */
     if (l->control->paused || l->control->held)
         uv_timer_start(h, slow_event, PAUSED_MS, SLOW_MS);
-    else if (!l->device->capture && !rings)
+    else if (!file && !rings)
         uv_timer_stop(h);
 }
 
@@ -279,7 +296,29 @@ static void flush_event(uv_signal_t *h, int signum)
     struct loop *l = h->data;
 
     (void)signum;
-    capture_flush(l->device->capture);
+    (void)captures_flush(&l->device->captures);
+}
+
+static void hup_event(uv_signal_t *h, int signum)
+{
+    struct loop *l = h->data;
+
+    (void)signum;
+    (void)reload_begin(l->reload);
+}
+
+static void reload_event(uv_poll_t *h, int status, int events)
+{
+    struct loop *l = h->data;
+
+    (void)status;
+    (void)events;
+    l->streams->now = loop_now();
+    if (reload_ready(l->reload))
+        dump_reloaded(l->control, &l->reload->notices);
+    if (l->reload->reader.broken)
+        uv_poll_stop(h);
+    l->timer_due = true; /* other limits may let something go on */
 }
 
 static void stop_event(uv_signal_t *h, int signum)
@@ -291,6 +330,7 @@ static void stop_event(uv_signal_t *h, int signum)
         l->stop_at = 0;
     } else {
         log_info("%s: stopping", strsignal(signum));
+        notify_stopping(l->notify);
         l->stopping = true;
         l->stop_at = loop_now() + LOOP_STOP_US;
         control_stop(l->control);
@@ -322,19 +362,27 @@ static int init_handles(struct loop *l)
     if (rc == 0)
         rc = uv_timer_init(&l->uv, &l->stones);
     if (rc == 0)
+        rc = uv_timer_init(&l->uv, &l->watchdog);
+    if (rc == 0)
         rc = uv_signal_init(&l->uv, &l->on_term);
     if (rc == 0)
         rc = uv_signal_init(&l->uv, &l->on_int);
     if (rc == 0)
         rc = uv_signal_init(&l->uv, &l->on_usr1);
+    if (rc == 0)
+        rc = uv_signal_init(&l->uv, &l->on_hup);
+    if (rc == 0 && l->reload->reader.fd >= 0)
+        rc = uv_poll_init(&l->uv, &l->on_reload, l->reload->reader.fd);
+    l->on_hup.data = l->on_reload.data = l;
     l->on_device.data = l->on_poller.data = l->on_timer.data = l->after_poll.data = l;
-    l->busy.data = l->slow.data = l->rest.data = l->stones.data = l->on_term.data = l->on_int.data =
-        l->on_usr1.data = l;
+    l->busy.data = l->slow.data = l->rest.data = l->stones.data = l->watchdog.data =
+        l->on_term.data = l->on_int.data = l->on_usr1.data = l;
     return rc;
 }
 
 static int start_handles(struct loop *l)
 {
+    uint64_t watched_ms = notify_period_ms(l->notify);
     int rc = uv_poll_start(&l->on_device, UV_READABLE, device_event);
 
     if (rc == 0)
@@ -345,12 +393,18 @@ static int start_handles(struct loop *l)
         rc = uv_check_start(&l->after_poll, work);
     if (rc == 0)
         rc = uv_timer_start(&l->slow, slow_event, SLOW_MS, SLOW_MS);
+    if (rc == 0 && watched_ms)
+        rc = uv_timer_start(&l->watchdog, watchdog_event, watched_ms, watched_ms);
     if (rc == 0)
         rc = uv_signal_start(&l->on_term, stop_event, SIGTERM);
     if (rc == 0)
         rc = uv_signal_start(&l->on_int, stop_event, SIGINT);
     if (rc == 0)
         rc = uv_signal_start(&l->on_usr1, flush_event, SIGUSR1);
+    if (rc == 0)
+        rc = uv_signal_start(&l->on_hup, hup_event, SIGHUP);
+    if (rc == 0 && l->reload->reader.fd >= 0)
+        rc = uv_poll_start(&l->on_reload, UV_READABLE, reload_event);
     return rc;
 }
 

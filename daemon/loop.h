@@ -11,7 +11,9 @@
 #include "daemon/capture.h"
 #include "daemon/control.h"
 #include "daemon/device.h"
+#include "daemon/notify.h"
 #include "daemon/poller.h"
+#include "daemon/reload.h"
 #include "daemon/sockfile.h"
 #include "daemon/spin.h"
 #include "daemon/stream.h"
@@ -30,21 +32,26 @@ struct loop {
     struct streams *streams;
     struct control *control;
     struct sockfile *sockfile;
+    struct notify *notify;
+    struct reload *reload;
 
     uv_loop_t uv;
     uv_poll_t on_device, on_poller, on_timer;
     uv_check_t after_poll;
     uv_idle_t busy; /**< active while there is work: the loop does not sleep */
     uv_timer_t slow;
-    uv_timer_t stones; /**< until the oldest tombstone expires; not while there is none */
-    uv_timer_t rest;   /**< runs while memory is to be given back */
+    uv_timer_t stones;   /**< until the oldest tombstone expires; not while there is none */
+    uv_timer_t rest;     /**< runs while memory is to be given back */
+    uv_timer_t watchdog; /**< runs while the service manager wants to hear from us */
     struct trim trim;
     struct spin spin;
-    uv_signal_t on_term, on_int, on_usr1;
+    uv_signal_t on_term, on_int, on_usr1, on_hup;
+    uv_poll_t on_reload; /**< while there is a process that can read the file again */
     int timer_fd;
     uint64_t armed; /**< when the timerfd fires; UINT64_MAX: it does not */
     bool device_due, poller_due, timer_due;
-    bool live; /**< there is something to destroy */
+    bool sign_due; /**< the service manager expects a sign of life after the next round */
+    bool live;     /**< there is something to destroy */
     bool stopping, drained;
     uint64_t stop_at;
     int status; /**< of the process */

@@ -4,6 +4,8 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,4 +30,14 @@ bool number_parse(const char *text, bool suffixes, uint64_t max, uint64_t *out)
         end++;
     }
     return !*end && *out <= max;
+}
+
+void number_format(uint64_t n, char *out, size_t room)
+{
+    static const char *const units[] = {"", "K", "M", "G"};
+    int unit = 0;
+
+    for (; unit < 3 && n && n % 1024 == 0; unit++)
+        n /= 1024;
+    snprintf(out, room, "%" PRIu64 "%s", n, units[unit]);
 }

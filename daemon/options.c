@@ -1,63 +1,67 @@
 /* SPDX-License-Identifier: MIT */
-/* The command line: getopt_long's table and the help text come from config.def. The file is read
- * first, so it loses. */
+/* The command line: getopt_long's table and the help text come from config.def. What it says is
+ * laid over what the file says. */
 #include "daemon/options.h"
 
+#include "daemon/config_file.h"
+#include "daemon/example.h"
 #include "daemon/log.h"
 
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 /* Values of `val`: a setting's index, or one of these. */
-enum { FIRST_SETTING = 256, CONFIG_FILE = 1000, VERBOSE, HELP, VERSION, FIRST_SWITCH = 2000 };
+enum { FIRST_SETTING = 256, CONFIG_FILE = 1000, CHECK, DUMP, HELP, VERSION, FIRST_SWITCH = 2000 };
 
 static const struct {
     const char *option, *key, *value, *help;
 } switches[] = {
-#define OPTION(name, argument, help)
+#define OPTION(key, id, type, argument, def, least, most, unit, when, help)
 #define SWITCH(option, key, value, help) {#option, #key, value, help},
 #include "daemon/config.def"
 #undef OPTION
 #undef SWITCH
 };
 
-static const struct {
-    const char *name, *argument, *help;
-} settings[] = {
-#define OPTION(name, argument, help) {#name, argument, help},
-#define SWITCH(option, key, value, help)
-#include "daemon/config.def"
-#undef OPTION
-#undef SWITCH
-};
-
 #define SWITCHES (sizeof(switches) / sizeof(switches[0]))
-#define SETTINGS (sizeof(settings) / sizeof(settings[0]))
 
 static const struct option extras[] = {
-    {"config", required_argument, NULL, CONFIG_FILE},
-    {"verbose", no_argument, NULL, VERBOSE},
-    {"help", no_argument, NULL, HELP},
+    {"config", required_argument, NULL, CONFIG_FILE}, {"check-config", no_argument, NULL, CHECK},
+    {"dump-config", no_argument, NULL, DUMP},         {"help", no_argument, NULL, HELP},
     {"version", no_argument, NULL, VERSION},
 };
 
 #define EXTRAS (sizeof(extras) / sizeof(extras[0]))
 
 /* Room for the end marker. */
-static struct option table[SETTINGS + SWITCHES + EXTRAS + 1];
+static struct option table[CONFIG_KEYS + SWITCHES + EXTRAS + 1];
 
 static void build_table(void)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < SETTINGS; i++)
+    for (int i = 0; i < CONFIG_KEYS; i++)
         table[n++] =
-            (struct option){settings[i].name, required_argument, NULL, FIRST_SETTING + (int)i};
+            (struct option){config_keys[i].name, required_argument, NULL, FIRST_SETTING + i};
     for (size_t i = 0; i < SWITCHES; i++)
         table[n++] = (struct option){switches[i].option, no_argument, NULL, FIRST_SWITCH + (int)i};
     for (size_t i = 0; i < EXTRAS; i++)
         table[n++] = extras[i];
+}
+
+static void print_setting(const struct config_key *k)
+{
+    char left[64];
+
+    snprintf(left, sizeof(left), "--%s %s", k->name, k->argument);
+    printf("  %-24s %s", left, k->help);
+    if (k->most && k->most < UINT64_MAX)
+        printf(", %" PRIu64 " to %" PRIu64, k->least, k->most);
+    if (*k->fallback)
+        printf(" (default: %s)", k->fallback);
+    putchar('\n');
 }
 
 static void print_help(void)
@@ -65,68 +69,65 @@ static void print_help(void)
     char left[64];
 
     printf("usage: tapstackd --tap NAME --address A/LEN [OPTION]...\n"
+           "       tapstackd [OPTION]... --check-config [FILE]\n"
            "A TCP/IP stack in user space on a TAP interface; programs reach it by its control "
            "socket.\n\n");
-    for (size_t i = 0; i < SETTINGS; i++) {
-        snprintf(left, sizeof(left), "--%s %s", settings[i].name, settings[i].argument);
-        printf("  %-24s %s\n", left, settings[i].help);
-    }
+    for (int i = 0; i < CONFIG_KEYS; i++)
+        print_setting(&config_keys[i]);
     for (size_t i = 0; i < SWITCHES; i++) {
         snprintf(left, sizeof(left), "--%s", switches[i].option);
         printf("  %-24s %s\n", left, switches[i].help);
     }
-    printf("  --config FILE            read settings from FILE, section [tapstack]; the command "
+    printf("  --config FILE            read settings from FILE, tapstackd.conf(5); the command "
            "line wins\n"
-           "  --verbose                log more\n"
+           "  --check-config [FILE]    name the faults of FILE and exit: 0 without any, else 1\n"
+           "                           (without FILE that of --config, or " CONFIG_PATH ")\n"
+           "  --dump-config            print a file with all settings at their defaults\n"
            "  --help, --version        print this, or the version, and exit\n\n"
            "Stays in the foreground and logs to stderr; ready when the control socket accepts.\n"
-           "SIGTERM and SIGINT close all connections in order, a second one at once; SIGUSR1 "
-           "flushes the capture.\n");
+           "SIGTERM and SIGINT close all connections in order, a second one at once; SIGHUP reads "
+           "the file again;\nSIGUSR1 flushes the capture.\n");
 }
 
-/* First pass: only --config, so that the file is read before the rest. */
-static const char *find_config(int argc, char **argv)
+static void set_given(struct config *given, const char *key, const char *value,
+                      struct faults *faults)
 {
-    const char *path = NULL;
-    int val;
-
-    opterr = 0;
-    optind = 1;
-    while ((val = getopt_long(argc, argv, "hv", table, NULL)) != -1)
-        if (val == CONFIG_FILE)
-            path = optarg;
-    opterr = 1;
-    optind = 1;
-    return path;
-}
-
-static int apply(struct config *c, int val, const char *argument, char error[CONFIG_ERROR])
-{
-    if (val >= FIRST_SWITCH)
-        return config_set(c, switches[val - FIRST_SWITCH].key, switches[val - FIRST_SWITCH].value,
-                          error);
-    if (val >= FIRST_SETTING && val < FIRST_SETTING + (int)SETTINGS)
-        return config_set(c, settings[val - FIRST_SETTING].name, argument, error);
-    return 0;
-}
-
-static enum options_result wrong(const char *error)
-{
-    log_error("%s", error);
-    return OPTIONS_WRONG;
-}
-
-enum options_result options_parse(int argc, char **argv, struct config *c)
-{
+    struct config_origin from = {.source = CONFIG_FROM_COMMAND_LINE};
     char error[CONFIG_ERROR];
+
+    if (config_set(given, key, value, from, error) < 0)
+        faults_add(faults, 0, "%s", error);
+}
+
+static void apply(struct config *given, int val, const char *argument, struct faults *faults)
+{
+    int setting = val - FIRST_SETTING, at = val - FIRST_SWITCH;
+
+    if (setting >= 0 && setting < CONFIG_KEYS)
+        set_given(given, config_keys[setting].name, argument, faults);
+    else if (at >= 0 && at < (int)SWITCHES)
+        set_given(given, switches[at].key, switches[at].value, faults);
+}
+
+void options_overlay(struct config *c, const struct config *given)
+{
+    for (int i = 0; i < CONFIG_KEYS; i++)
+        if (config_has(given, (enum config_key_id)i))
+            config_copy(c, given, (enum config_key_id)i);
+}
+
+struct asked {
+    bool check;
     const char *file;
+};
+
+/* Returns OPTIONS_RUN when there is more to do. */
+static enum options_result read_options(int argc, char **argv, struct config *given,
+                                        struct asked *asked, struct faults *faults)
+{
     int val;
 
-    config_init(c);
-    build_table();
-    file = find_config(argc, argv);
-    if (file && config_load(c, file, error) < 0)
-        return wrong(error);
+    optind = 0; /* a second time in one process: glibc starts anew */
     while ((val = getopt_long(argc, argv, "hv", table, NULL)) != -1) {
         switch (val) {
         case '?':
@@ -139,18 +140,80 @@ enum options_result options_parse(int argc, char **argv, struct config *c)
         case VERSION:
             printf("tapstackd %s\n", TAPSTACK_VERSION);
             return OPTIONS_DONE;
+        case DUMP:
+            return example_print(stdout) < 0 ? OPTIONS_WRONG : OPTIONS_DONE;
+        case CHECK:
+            asked->check = true;
+            break;
+        case CONFIG_FILE:
+            asked->file = optarg;
+            break;
         case 'v':
-        case VERBOSE:
-            c->verbose = true;
+            set_given(given, "log-level", "debug", faults);
             break;
         default:
-            if (apply(c, val, optarg, error) < 0)
-                return wrong(error);
+            apply(given, val, optarg, faults);
         }
     }
-    if (optind < argc) {
-        snprintf(error, sizeof(error), "what is %.100s for? Try 'tapstackd --help'", argv[optind]);
-        return wrong(error);
+    return OPTIONS_RUN;
+}
+
+/* --check-config may be followed by a file; nothing else stands alone. */
+static bool read_operands(int argc, char **argv, struct asked *asked)
+{
+    if (asked->check && optind < argc)
+        asked->file = argv[optind++];
+    else if (asked->check && !asked->file)
+        asked->file = CONFIG_PATH;
+    if (optind == argc)
+        return true;
+    log_error("what is %.100s for? Try 'tapstackd --help'", argv[optind]);
+    return false;
+}
+
+static enum options_result say_faults(struct faults *faults, const struct asked *asked)
+{
+    char line[PATH_MAX + FAULT_TEXT + 16];
+
+    faults_sort(faults);
+    for (size_t i = 0; i < faults->kept; i++) {
+        fault_format(&faults->list[i], asked->file, line, sizeof(line));
+        if (asked->check)
+            fprintf(stderr, "%s\n", line);
+        else
+            log_error("%s", line);
     }
-    return config_check(c, error) < 0 ? wrong(error) : OPTIONS_RUN;
+    if (asked->check)
+        printf("%s: %zu fault%s\n", asked->file, faults->count, faults->count == 1 ? "" : "s");
+    if (faults->count)
+        return asked->check ? OPTIONS_FAULTS : OPTIONS_WRONG;
+    return asked->check ? OPTIONS_DONE : OPTIONS_RUN;
+}
+
+enum options_result options_parse(int argc, char **argv, struct config *c, struct config *given)
+{
+    struct faults faults = {0};
+    struct asked asked = {0};
+    enum options_result result;
+    bool readable = true;
+
+    if (config_init(c) < 0 || config_init(given) < 0) {
+        log_error("no memory");
+        return OPTIONS_WRONG;
+    }
+    build_table();
+    result = read_options(argc, argv, given, &asked, &faults);
+    if (result == OPTIONS_RUN && !read_operands(argc, argv, &asked))
+        result = OPTIONS_WRONG;
+    if (result == OPTIONS_RUN) {
+        c->path = asked.file;
+        if (c->path)
+            readable = config_file_load(c, &faults);
+        options_overlay(c, given);
+        if (readable)
+            config_check(c, &faults);
+        result = say_faults(&faults, &asked);
+    }
+    faults_free(&faults);
+    return result;
 }

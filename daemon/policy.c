@@ -34,11 +34,16 @@ int policy_init(struct policy *p, uint32_t max_sockets, uint64_t max_files)
     *p = (struct policy){
         .max_descriptors =
             max_files - reserve > UINT32_MAX ? UINT32_MAX : (uint32_t)(max_files - reserve),
-        .max_user_sockets = max_sockets > 1 ? max_sockets / 2 : 1,
         .max_user_clients = 4096,
         .own = geteuid(),
     };
+    policy_set_max_sockets(p, max_sockets);
     return 0;
+}
+
+void policy_set_max_sockets(struct policy *p, uint32_t max_sockets)
+{
+    p->max_user_sockets = max_sockets > 1 ? max_sockets / 2 : 1;
 }
 
 void policy_destroy(struct policy *p)
@@ -236,4 +241,9 @@ int policy_connect(const struct policy_owner *o, const struct wire_addr *a)
 bool policy_admin(const struct policy *p, uid_t uid)
 {
     return uid == 0 || uid == p->own;
+}
+
+bool policy_capture(const struct policy *p, const struct policy_owner *o)
+{
+    return policy_admin(p, o->uid) || (o->rights && o->rights->capture);
 }

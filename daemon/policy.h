@@ -41,6 +41,8 @@ struct policy_owner {
  * nothing. */
 int policy_init(struct policy *p, uint32_t max_sockets, uint64_t max_files);
 void policy_destroy(struct policy *p);
+/** Another max_sockets from now on. */
+void policy_set_max_sockets(struct policy *p, uint32_t max_sockets);
 
 /** One more socket of this user: 0, -EMFILE (quota), -ENFILE (the daemon's descriptors), -ENOMEM.
  */
@@ -57,6 +59,10 @@ void policy_give_client(struct policy *p, uid_t uid);
 
 /** May this user change how the daemon works? Root may, and who the daemon was started as. */
 bool policy_admin(const struct policy *p, uid_t uid);
+
+/** May this process see everybody's frames? Those who may change how the daemon works, and whom the
+ * table names. */
+bool policy_capture(const struct policy *p, const struct policy_owner *o);
 
 /** Who is at the other end of this control connection? false: it does not tell. */
 bool policy_who(const struct policy *p, int fd, struct policy_owner *out);

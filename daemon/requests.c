@@ -5,6 +5,7 @@
  */
 #include "daemon/control.h"
 
+#include "daemon/settings.h"
 #include "daemon/stats.h"
 #include "daemon/trace.h"
 
@@ -100,8 +101,28 @@ static void do_tunable(struct client *cl, const struct wire_header *h, const voi
     else if (!policy_admin(cl->control->streams->policy, cl->owner.uid))
         rc = -EPERM;
     else
-        rc = stack_tunable_set(st, t.name, t.value);
+        rc = settings_set(cl->control->settings, t.name, t.value);
     control_reply(cl, h, rc < 0 ? -rc : 0, &t, rc < 0 ? 0 : sizeof(t), -1);
+}
+
+/* --- captures ----------------------------------------------------------------------------------
+ */
+
+static void do_capture(struct client *cl, const struct wire_header *h, const void *body)
+{
+    struct wire_capture want = {0};
+    int fd = -1, rc = 0;
+
+    memcpy(&want, body, h->len);
+    if (!policy_capture(cl->control->streams->policy, &cl->owner)) {
+        stats_add(STAT_policy_refused, 1);
+        rc = -EPERM;
+    }
+    if (rc == 0)
+        rc = capture_ring_begin(cl->control->captures, &want, h->len, &fd);
+    control_reply(cl, h, -rc, NULL, 0, fd);
+    if (fd >= 0)
+        close(fd);
 }
 
 void request_plain(struct client *cl, const struct wire_header *h, const void *body)
@@ -117,8 +138,13 @@ void request_plain(struct client *cl, const struct wire_header *h, const void *b
     case WIRE_OP_TUNABLE_SET:
         do_tunable(cl, h, body);
         break;
+    case WIRE_OP_CAPTURE:
+        do_capture(cl, h, body);
+        break;
     case WIRE_OP_LIST:
     case WIRE_OP_STATS:
+    case WIRE_OP_CONFIG:
+    case WIRE_OP_RELOAD:
         dump_begin(cl, h);
         break;
     case WIRE_OP_FIGURES:
@@ -225,6 +251,27 @@ static void do_outq(struct stream *s, struct wire_outq *out)
     out->unsent += info.tcp.notsent_bytes;
 }
 
+static void describe_memory(const struct sock_memory *from, struct wire_memory *out)
+{
+    *out = (struct wire_memory){.sndbuf = from->sndbuf,
+                                .rcvbuf = from->rcvbuf,
+                                .send_extents = from->send_extents,
+                                .recv_extents = from->recv_extents,
+                                .out_of_order = from->out_of_order,
+                                .account_used = from->account_used,
+                                .account_limit = from->account_limit};
+}
+
+/* The queue is asked only where something may be in it: a list has many. */
+static void describe_pair(const struct stream *s, struct wire_memory *out)
+{
+    if (s->ring || s->state != STREAM_OPEN)
+        return;
+    out->pair_unread = (uint32_t)s->held;
+    if (s->news || s->send_blocked || s->ready)
+        out->pair_untaken = (uint32_t)stream_queued(s);
+}
+
 void request_info(const struct sock_info *from, struct wire_info *out)
 {
     const struct stream *s = from->user;
@@ -241,9 +288,15 @@ void request_info(const struct sock_info *from, struct wire_info *out)
     out->timer_us = from->timer_us;
     snprintf(out->timer, sizeof(out->timer), "%s", from->timer ? from->timer : "");
     snprintf(out->state_name, sizeof(out->state_name), "%s", state ? state : "");
+    snprintf(out->congestion, sizeof(out->congestion), "%s",
+             from->congestion ? from->congestion : "");
+    describe_memory(&from->memory, &out->memory);
+    out->dual = from->dual;
     if (s) {
         out->pid = (uint32_t)s->owner.pid;
         out->uid = s->owner.uid;
+        out->inode = s->inode;
+        describe_pair(s, &out->memory);
     }
     for (unsigned i = 0; i < WIRE_STOPS; i++) {
         out->stops[i] = from->stops[i];

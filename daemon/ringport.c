@@ -30,6 +30,7 @@ struct ringport {
     int file, bell_fd;
     bool stored;       /**< the core has storage of ours */
     bool open;         /**< what had been written to the descriptor is with the core */
+    bool shut;         /**< no more can be written to it */
     bool awake;        /**< on the list of those that are looked at in every round */
     bool resting;      /**< on the list of those that may be idle */
     uint64_t granted;  /**< the program may write below this offset */
@@ -345,8 +346,7 @@ int ringport_attach(struct stream *s, const struct wire_ring *want)
     s->ring = r;
     /* a plain write is EPIPE from here on; with the peer's end passed on, our end would be shut
      * both ways, and its hang-up say nothing any more */
-    if (!s->eof_done)
-        (void)shutdown(s->fd, SHUT_RD);
+    r->shut = !s->eof_done && shutdown(s->fd, SHUT_RD) == 0;
     begin(r);
     awaken(r);
     stats_add(STAT_rings_made, 1);
@@ -363,6 +363,11 @@ int ringport_file(const struct ringport *r)
 int ringport_bell(const struct ringport *r)
 {
     return r->bell_fd;
+}
+
+bool ringport_is_alone(const struct ringport *r)
+{
+    return r->shut && r->open;
 }
 
 uint32_t ringport_early(const struct stream *s)
@@ -404,7 +409,7 @@ static size_t news(const struct ringport *r, uint64_t at)
 static bool commit(struct ringport *r, size_t n)
 {
     struct stream *s = r->stream;
-    int flags = LOAD(r->words->more) ? MSG_MORE : 0;
+    int flags = LOAD(r->words->more) ? MSG_MORE : SOCK_SEND_BATCH;
 
     sock_trace(s->sock, TRACE_ring_commit, TRACE_WHY_none, (uint32_t)n, 0, 0);
     if (sock_send_commit(s->sock, n, flags, s->all->now) != (ssize_t)n) {

@@ -38,6 +38,9 @@ int ringport_attach(struct stream *s, const struct wire_ring *want);
 int ringport_file(const struct ringport *r);
 int ringport_bell(const struct ringport *r);
 
+/** Nothing can come by the descriptor any more, and all that came is with the core. */
+bool ringport_is_alone(const struct ringport *r);
+
 /** How far the program is with what came by the descriptor before: RING_EARLY_, or 0. */
 uint32_t ringport_early(const struct stream *s);
 

@@ -144,6 +144,13 @@ static void unlock(struct sockfile *f)
     f->lock = -1;
 }
 
+void sockfile_adopt(struct sockfile *f, int fd)
+{
+    memset(f, 0, sizeof(*f));
+    f->lock = -1;
+    f->fd = fd;
+}
+
 int sockfile_claim(struct sockfile *f, const char *path)
 {
     struct sockaddr_un un;
@@ -176,6 +183,7 @@ int sockfile_permit(const struct sockfile *f, mode_t mode, gid_t group)
     return rc;
 }
 
+/* Of an adopted one too: SO_PEERCRED says who listened last (unix(7)), which is then us. */
 int sockfile_serve(struct sockfile *f)
 {
     int rc = listen(f->fd, BACKLOG) < 0 ? -errno : 0;

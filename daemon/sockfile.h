@@ -10,7 +10,7 @@
 #include <sys/types.h>
 
 struct sockfile {
-    char path[108];
+    char path[108]; /**< that we made; empty: none */
     int fd;
     int lock; /**< on the directory, until we serve; -1: none */
     dev_t device;
@@ -21,6 +21,9 @@ struct sockfile {
 /** Take the path. Returns the bound SOCK_SEQPACKET socket, non-blocking, or a negative errno value,
  * logged. */
 int sockfile_claim(struct sockfile *f, const char *path);
+/** Serve this socket, which is bound, listens and belongs to the service manager, as does its
+ * place: nothing is changed or removed there. */
+void sockfile_adopt(struct sockfile *f, int fd);
 /** Who may connect: its mode and, unless -1, its group. Before it serves. 0 or a negative errno
  * value, logged. */
 int sockfile_permit(const struct sockfile *f, mode_t mode, gid_t group);

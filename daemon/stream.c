@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #ifndef SO_PASSRIGHTS
@@ -166,7 +167,10 @@ static void stream_ready(struct watch *w, uint32_t events);
 static int start(struct streams *all, struct stream *s, const int fds[2])
 {
     int rc = prepare(all, fds, s->v6, &s->cookie);
+    struct stat st;
 
+    if (rc == 0 && fstat(fds[1], &st) == 0)
+        s->inode = st.st_ino;
     if (rc == 0)
         rc = cookies_put(&all->cookies, s->cookie, s);
     if (rc < 0)
@@ -552,6 +556,17 @@ void streams_stop(struct streams *all)
             stream_listen_remember(s);
         s->closing = s->news = true;
         stream_again(s);
+    }
+}
+
+void streams_policy_changed(struct streams *all)
+{
+    for (struct stream *s = TAILQ_FIRST(&all->list); s; s = TAILQ_NEXT(s, link)) {
+        struct policy_owner *o = &s->owner;
+
+        o->rights = rights_again(all->policy->rights, o->uid, o->rights);
+        if (s->sock)
+            (void)sock_change_quota(s->sock, o->uid, rights_memory(o->rights));
     }
 }
 

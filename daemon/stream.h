@@ -105,6 +105,7 @@ struct stream {
     uint8_t peeks; /**< messages behind `skip` */
     struct policy_owner owner;
     uint64_t cookie; /**< of the program's end */
+    uint64_t inode;  /**< the same: how /proc names it */
     int error;       /**< why it died */
 
     size_t skip;    /**< bytes at the head of our queue that are no news */
@@ -196,6 +197,8 @@ bool streams_run(struct streams *all);
 void streams_stop(struct streams *all);
 /** Reset what is left. */
 void streams_abort(struct streams *all);
+/** The policy table is another one: rights and quotas of all streams follow it. */
+void streams_policy_changed(struct streams *all);
 
 /** The stream whose program's end has this cookie, or NULL. */
 struct stream *stream_find(struct streams *all, uint64_t cookie);

@@ -392,7 +392,10 @@ void stream_take(struct stream *s)
 {
     if (s->state != STREAM_OPEN || !s->news || s->send_blocked)
         return;
-    take_from_pair(s);
+    if (s->ring && ringport_is_alone(s->ring))
+        s->news = false;
+    else
+        take_from_pair(s);
     if (s->ring && !s->news)
         ringport_take(s);
 }

@@ -23,6 +23,7 @@ struct body_sizes {
 #define FIXED(type)       sizeof(type), sizeof(type)
 #define NOTHING           0, 0
 #define OPTION            WIRE_OPTION_HEAD, sizeof(struct wire_option)
+#define CAPTURE           WIRE_CAPTURE_HEAD, sizeof(struct wire_capture)
 #define SIZES_HELLO       NOTHING, FIXED(struct wire_hello), false, false
 #define SIZES_SOCKET      FIXED(struct wire_socket), NOTHING, false, true
 #define SIZES_BIND        FIXED(struct wire_addr), NOTHING, false, false
@@ -42,6 +43,9 @@ struct body_sizes {
 #define SIZES_FIGURES     FIXED(struct wire_id), FIXED(struct wire_figures), false, false
 #define SIZES_TRACE       FIXED(struct wire_trace), NOTHING, false, true
 #define SIZES_STATS       NOTHING, FIXED(struct wire_counter), true, false
+#define SIZES_CONFIG      NOTHING, FIXED(struct wire_setting), true, false
+#define SIZES_RELOAD      NOTHING, FIXED(struct wire_notice), true, false
+#define SIZES_CAPTURE     CAPTURE, NOTHING, false, true
 
 static const struct body_sizes sizes[] = {
 #define WIRE_OP(name, number, fd, help) [number] = {#name, fd, SIZES_##name},
@@ -51,6 +55,8 @@ static const struct body_sizes sizes[] = {
 
 _Static_assert(sizeof(struct wire_header) == 24, "the header is the protocol");
 _Static_assert(sizeof(struct wire_header) + sizeof(struct wire_info) <= WIRE_MAX, "fits");
+_Static_assert(sizeof(struct wire_header) + sizeof(struct wire_setting) <= WIRE_MAX, "fits");
+_Static_assert(sizeof(struct wire_header) + sizeof(struct wire_capture) <= WIRE_MAX, "fits");
 _Static_assert(sizeof(struct wire_header) + sizeof(struct wire_figures) <= WIRE_MAX, "fits");
 
 static const struct body_sizes *lookup(uint16_t op)

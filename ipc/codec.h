@@ -23,6 +23,8 @@
 
 /** The bytes of a wire_option before its value. */
 #define WIRE_OPTION_HEAD offsetof(struct wire_option, value)
+/** Those of a wire_capture before its filter. */
+#define WIRE_CAPTURE_HEAD offsetof(struct wire_capture, filter)
 
 /** Build a message; body may be NULL when len is 0. Returns its length, or -EMSGSIZE when it does
  * not fit. */

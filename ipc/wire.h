@@ -92,10 +92,22 @@ struct wire_mark {
  * assertion in the daemon. */
 #define WIRE_STOPS 10
 
+/** Where a connection's bytes lie, and who pays for them. */
+struct wire_memory {
+    uint32_t sndbuf, rcvbuf;             /**< what it may have */
+    uint32_t send_extents, recv_extents; /**< what it has of the daemon's memory */
+    uint32_t out_of_order;               /**< bytes received behind a hole */
+    uint32_t pair_unread;                /**< bytes in the descriptor: to the program, */
+    uint32_t pair_untaken;               /**< and from it */
+    uint32_t reserved;
+    uint64_t account_used, account_limit; /**< of its user; no limit: 0 */
+};
+
 struct wire_info {
     uint8_t state; /**< Linux's numbering: 1 ESTABLISHED … 10 LISTEN, 11 CLOSING, 12 reserved */
     uint8_t has_handle;
-    uint8_t prefixed[6];
+    uint8_t dual; /**< the local address is the wildcard of both families */
+    uint8_t reserved[5];
     struct wire_addr local, remote;
     uint32_t recv_queue, send_queue;
     uint64_t id;
@@ -103,14 +115,23 @@ struct wire_info {
     char timer[16];
     char state_name[16];
     uint32_t pid, uid; /**< of the process that made the socket, by SO_PEERCRED */
+    uint64_t inode;    /**< of the program's descriptor, as in /proc/PID/fd; 0: it has none */
+    char congestion[16];
+    struct wire_memory memory;
     uint64_t stops[WIRE_STOPS];
     char stop_names[WIRE_STOPS][16];
     uint32_t tcp_info_len;
     uint8_t tcp_info[320]; /**< Linux's struct tcp_info */
 };
 
+/** wire_counter.kind */
+#define WIRE_COUNTER 0 /**< only goes up */
+#define WIRE_GAUGE   1 /**< as it is now */
+
 struct wire_counter {
     uint64_t value;
+    uint32_t kind;
+    uint32_t reserved;
     char name[48];
     char help[160];
 };
@@ -126,6 +147,42 @@ struct wire_tunable {
     int64_t min, max; /**< reply: its range */
 };
 
+/** Where a setting came from. */
+enum wire_source { WIRE_FROM_DEFAULT, WIRE_FROM_FILE, WIRE_FROM_COMMAND_LINE, WIRE_FROM_SET };
+
+/* wire_setting.flags */
+#define WIRE_SETTING_LIVE     (1u << 0) /**< a reload puts it in force */
+#define WIRE_SETTING_RELOADED (1u << 1) /**< and one did */
+#define WIRE_SETTING_PENDING  (1u << 2) /**< a restart would give it another value */
+#define WIRE_SETTING_OLD_LINE (1u << 3) /**< `line` is one of the file before the last reload */
+
+/** CONFIG: one setting. Strings end with NUL; longer ones are cut off. */
+struct wire_setting {
+    uint32_t flags;
+    uint32_t source, line;                 /**< line: of the file */
+    uint32_t pending_source, pending_line; /**< of what a restart would put in force */
+    uint32_t reserved;
+    uint64_t least, most; /**< the range of a number; both 0: no number */
+    char section[80];     /**< of the file: "tapstack", "sysctl", "user NAME", "group NAME" */
+    char name[64];
+    char argument[16]; /**< its type, as the manual writes it */
+    char unit[16];
+    char value[1100];   /**< in force; "" for none */
+    char pending[1100]; /**< with WIRE_SETTING_PENDING */
+    char fallback[128]; /**< the default; "": the help says what holds */
+    char help[200];
+    char file[512]; /**< the configuration file; "": the daemon has none */
+};
+
+enum wire_notice_kind { WIRE_NOTICE_FAULT, WIRE_NOTICE_CHANGED, WIRE_NOTICE_RESTART };
+
+/** RELOAD: with a fault nothing has changed. */
+struct wire_notice {
+    uint32_t kind;
+    uint32_t reserved;
+    char text[1016];
+};
+
 /** What one record of a listener's descriptor says; the connection's descriptor comes with it. */
 struct wire_accept {
     uint32_t magic;
@@ -136,6 +193,24 @@ struct wire_accept {
 /** RING_ATTACH: how large the first extents shall be at least. */
 struct wire_ring {
     uint32_t send_size, recv_size; /**< bytes; 0: as the daemon thinks best */
+};
+
+/** An instruction of a classic BPF program (bpf(4)). */
+struct wire_filter {
+    uint16_t code;
+    uint8_t jt, jf;
+    uint32_t k;
+};
+
+#define WIRE_FILTER_MAX 480
+
+/** CAPTURE: which frames, and how much of them (ipc/capture.h). */
+struct wire_capture {
+    uint32_t snaplen;   /**< bytes of each frame; 0: all */
+    uint32_t ring;      /**< bytes, a power of two */
+    uint32_t direction; /**< CAPTURE_IN and CAPTURE_OUT */
+    uint32_t count;     /**< of instructions; 0: all frames. The message ends after them. */
+    struct wire_filter filter[WIRE_FILTER_MAX];
 };
 
 /** A connection, as INFO and LIST name it. */

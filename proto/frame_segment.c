@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Segmentation offload in software: one large TCP frame becomes the frames that a device would make
- * of it. Each piece has its own headers and points into the original's payload, so only headers are
- * copied. The rules are those of hardware: IP length and identification and the sequence number
- * advance, FIN and PSH stay with the last piece, CWR with the first (RFC 3168 §6.1.2), checksums
- * are complete.
+ * of it. The headers are copied once and patched for each piece: what all pieces share is summed
+ * once, and the payload is summed while it is copied behind them. The rules are those of hardware:
+ * IP length and identification and the sequence number advance, FIN and PSH stay with the last
+ * piece, CWR with the first (RFC 3168 §6.1.2), checksums are complete.
  */
 #include "proto/frame.h"
 
@@ -32,6 +32,8 @@ struct segment_source {
     uint32_t payload_len;
     struct iovec payload[FRAME_SPANS + 1];
     unsigned n;
+    uint32_t ip_sum;  /**< of the IPv4 header without length and identification */
+    uint32_t tcp_sum; /**< of pseudo-header and TCP header without length, sequence number, flags */
 };
 
 /** A position in the payload that only moves forward. */
@@ -110,83 +112,129 @@ static bool segment_parse(const struct frame *f, struct segment_source *s)
     return s->payload_len <= have;
 }
 
-/** Point p's spans at the next n bytes of payload. */
-static void segment_take(const struct segment_source *s, struct segment_cursor *c, uint32_t n,
-                         struct frame *p)
+/** Copy the next n bytes of payload; their sum. */
+static uint32_t segment_take(const struct segment_source *s, struct segment_cursor *c, uint32_t n,
+                             uint8_t *to)
 {
-    p->span_len = n;
-    while (n > 0) {
+    uint32_t sum = 0, at = 0;
+
+    while (at < n) {
         const struct iovec *v = &s->payload[c->i];
-        size_t take = v->iov_len - c->used < n ? v->iov_len - c->used : n;
+        size_t left = v->iov_len - c->used, take = left < n - at ? left : n - at;
 
         if (take > 0)
-            p->spans[p->n_spans++] = (struct iovec){(uint8_t *)v->iov_base + c->used, take};
+            sum = csum_combine(
+                sum, csum_copy(to + at, (const uint8_t *)v->iov_base + c->used, take), at);
+        at += (uint32_t)take;
         c->used += take;
-        n -= (uint32_t)take;
         if (c->used == v->iov_len)
             *c = (struct segment_cursor){.i = c->i + 1};
     }
+    return sum;
 }
 
-/** Length, identification and header checksum of piece number `index`. */
-static void segment_patch_ip(const struct segment_source *s, struct frame *p, uint32_t index)
+/** The headers of all pieces, with zeros in the fields that change, and what the rest of them sums
+ * up to. */
+static void segment_template(struct segment_source *s, uint8_t *headers)
 {
-    uint8_t *ip = p->data + ETH_HEADER;
-    uint16_t sum;
+    uint8_t *ip = headers + ETH_HEADER, *tcp = headers + s->tcp;
+
+    memcpy(headers, s->headers, s->headers_len);
+    if (!s->v6) {
+        memset(ip + IPV4_TOTAL, 0, 2);
+        memset(ip + IPV4_ID, 0, 2);
+        memset(ip + IPV4_CHECKSUM, 0, 2);
+        s->ip_sum = csum_partial(ip, s->tcp - ETH_HEADER, 0);
+        s->tcp_sum = csum_pseudo(ip + IPV4_SRC, ip + IPV4_DST, 4, PROTO_TCP, 0);
+    } else {
+        s->tcp_sum = csum_pseudo(ip + IPV6_SRC, ip + IPV6_DST, 16, PROTO_TCP, 0);
+    }
+    memset(tcp + TCP_SEQ, 0, 4);
+    memset(tcp + TCP_CHECKSUM, 0, 2);
+    tcp[TCP_FLAGS] = 0;
+    s->tcp_sum = csum_partial(tcp, s->headers_len - s->tcp, s->tcp_sum);
+}
+
+/** Put two bytes, and add them to the sum. */
+static uint32_t put_and_sum(uint8_t *p, uint32_t v, uint32_t sum)
+{
+    uint16_t word;
+
+    wire_put16(p, v);
+    memcpy(&word, p, 2);
+    return csum_combine(sum, word, 0);
+}
+
+static void put_checksum(uint8_t *p, uint32_t sum)
+{
+    uint16_t folded = csum_fold(sum);
+
+    memcpy(p, &folded, 2);
+}
+
+/** Length, identification and header checksum of piece number `index`, n payload bytes. */
+static void segment_patch_ip(const struct segment_source *s, uint8_t *headers, uint32_t n,
+                             uint32_t index)
+{
+    uint32_t total = s->headers_len - ETH_HEADER + n, sum = s->ip_sum;
+    uint8_t *ip = headers + ETH_HEADER;
 
     if (s->v6) {
-        wire_put16(ip + IPV6_LENGTH, frame_total(p) - ETH_HEADER - IPV6_HEADER);
+        wire_put16(ip + IPV6_LENGTH, total - IPV6_HEADER);
         return;
     }
-    wire_put16(ip + IPV4_TOTAL, frame_total(p) - ETH_HEADER);
-    wire_put16(ip + IPV4_ID, wire_get16(ip + IPV4_ID) + index);
-    memset(ip + IPV4_CHECKSUM, 0, 2);
-    sum = csum_fold(csum_partial(ip, s->tcp - ETH_HEADER, 0));
-    memcpy(ip + IPV4_CHECKSUM, &sum, 2);
+    sum = put_and_sum(ip + IPV4_TOTAL, total, sum);
+    sum = put_and_sum(ip + IPV4_ID, wire_get16(s->headers + ETH_HEADER + IPV4_ID) + index, sum);
+    put_checksum(ip + IPV4_CHECKSUM, sum);
 }
 
-static void segment_patch_tcp(const struct segment_source *s, struct frame *p, uint32_t offset)
+/** Sequence number, flags and checksum of the piece at `offset`, n bytes that sum up to `payload`.
+ */
+static void segment_patch_tcp(const struct segment_source *s, uint8_t *headers, uint32_t offset,
+                              uint32_t n, uint32_t payload)
 {
-    const uint8_t *ip = p->data + ETH_HEADER;
-    uint8_t *tcp = p->data + s->tcp;
-    uint32_t len = frame_total(p) - s->tcp, sum;
-    uint16_t folded;
+    const uint8_t *first = s->headers + s->tcp;
+    uint8_t *tcp = headers + s->tcp, flags = first[TCP_FLAGS], length[2];
+    uint32_t seq = wire_get32(first + TCP_SEQ) + offset;
+    uint32_t sum = csum_combine(s->tcp_sum, payload, 0); /* headers are a multiple of four */
 
-    wire_put32(tcp + TCP_SEQ, wire_get32(tcp + TCP_SEQ) + offset);
     if (offset > 0 && !s->cwr_all)
-        tcp[TCP_FLAGS] &= (uint8_t)~TCP_CWR;
-    if (offset + p->span_len < s->payload_len)
-        tcp[TCP_FLAGS] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
-    memset(tcp + TCP_CHECKSUM, 0, 2);
-    if (s->v6)
-        sum = csum_pseudo(ip + IPV6_SRC, ip + IPV6_DST, 16, PROTO_TCP, len);
-    else
-        sum = csum_pseudo(ip + IPV4_SRC, ip + IPV4_DST, 4, PROTO_TCP, len);
-    sum =
-        csum_partial(tcp, s->headers_len - s->tcp, sum); /* a multiple of four: spans begin even */
-    folded = csum_fold(csum_iov(p->spans, p->n_spans, sum));
-    memcpy(tcp + TCP_CHECKSUM, &folded, 2);
+        flags &= (uint8_t)~TCP_CWR;
+    if (offset + n < s->payload_len)
+        flags &= (uint8_t) ~(TCP_FIN | TCP_PSH);
+    sum = put_and_sum(length, s->headers_len - s->tcp + n, sum);
+    sum = put_and_sum(tcp + TCP_SEQ, seq >> 16, sum);
+    sum = put_and_sum(tcp + TCP_SEQ + 2, seq, sum);
+    sum = put_and_sum(length, flags, sum);
+    tcp[TCP_FLAGS] = flags;
+    put_checksum(tcp + TCP_CHECKSUM, sum);
 }
 
-int64_t frame_segment(const struct frame *f, frame_emit_fn emit, void *ctx)
+int64_t frame_segment(const struct frame *f, uint8_t *scratch, frame_emit_fn emit, void *ctx)
 {
     struct segment_source s = {0};
     struct segment_cursor cursor = {0};
+    uint8_t *payload = scratch + FRAME_ROOM, *headers;
     uint32_t offset = 0, index = 0;
+    struct frame piece;
 
     if (!segment_parse(f, &s))
         return -EINVAL;
+    headers = payload - s.headers_len;
+    segment_template(&s, headers);
+    frame_init(&piece);
+    piece.data = headers;
+    piece.len = s.headers_len;
+    piece.owner = f->owner;
     do {
         uint32_t left = s.payload_len - offset, n = left < f->gso_size ? left : f->gso_size;
-        struct frame piece;
         int r;
 
-        frame_init(&piece);
-        piece.owner = f->owner;
-        memcpy(frame_push(&piece, s.headers_len), s.headers, s.headers_len);
-        segment_take(&s, &cursor, n, &piece);
-        segment_patch_ip(&s, &piece, index++);
-        segment_patch_tcp(&s, &piece, offset);
+        segment_patch_ip(&s, headers, n, index++);
+        segment_patch_tcp(&s, headers, offset, n, segment_take(&s, &cursor, n, payload));
+        piece.span_len = n;
+        piece.n_spans = n > 0;
+        piece.spans[0] = (struct iovec){payload, n};
         r = emit(ctx, &piece);
         if (r < 0)
             return offset > 0 ? (int64_t)offset : r;

@@ -210,6 +210,12 @@ void stack_give_back(struct stack *st)
     (void)extent_pool_reclaim(&st->extents);
 }
 
+void stack_set_limits(struct stack *st, uint64_t memory_limit, uint32_t max_sockets)
+{
+    st->mem.limit = st->config.memory_limit = memory_limit;
+    st->config.max_sockets = max_sockets;
+}
+
 /* --- the way out
  * ------------------------------------------------------------------------------------------- */
 
@@ -277,7 +283,7 @@ int stack_transmit(struct stack *st, struct frame *f, uint32_t *sent)
     if (st->device_blocked)
         return -EAGAIN;
     if (f->gso != FRAME_GSO_NONE && !device_can_cut(st, f)) {
-        n = frame_segment(f, emit_segment, st);
+        n = frame_segment(f, st->scratch, emit_segment, st);
         if (n < 0)
             return (int)n;
         if (sent)
@@ -285,6 +291,6 @@ int stack_transmit(struct stack *st, struct frame *f, uint32_t *sent)
         return 0;
     }
     if (f->csum == FRAME_CSUM_PARTIAL && !(st->config.features & STACK_TX_CSUM))
-        frame_complete_csum(f);
+        frame_complete_csum(f, st->scratch);
     return device_write(st, f);
 }

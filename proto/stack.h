@@ -32,6 +32,7 @@ struct stack;
 #define STACK_TX_CSUM (1u << 0) /**< completes a partial checksum */
 #define STACK_TX_TSO4 (1u << 1) /**< cuts IPv4 TCP frames */
 #define STACK_TX_TSO6 (1u << 2) /**< cuts IPv6 TCP frames */
+#define STACK_TX_BIG4 (1u << 3) /**< IPv4 TCP frames to be cut may have FRAME_MAX_BURST bytes */
 
 struct stack_config {
     uint8_t mac[6];
@@ -111,6 +112,9 @@ struct stack_usage {
 };
 void stack_usage(const struct stack *st, struct stack_usage *out);
 void stack_give_back(struct stack *st);
+/** Other limits from now on (struct stack_config; neither may be 0). What is above them stays until
+ * it is given back; nothing more is taken meanwhile. */
+void stack_set_limits(struct stack *st, uint64_t memory_limit, uint32_t max_sockets);
 
 /**
  * Describe every connection, listener, half-open request and TIME-WAIT record.
@@ -123,10 +127,12 @@ void stack_each(struct stack *st, void (*cb)(void *ctx, const struct sock_info *
 int stack_info(struct stack *st, uint64_t id, struct sock_info *out, uint64_t now);
 
 /** One tunable: Linux's sysctl name without its prefix, unit ("" for a plain number), what it does,
- * its range. */
+ * its range and default. */
 struct stack_tunable {
     const char *name, *unit, *help;
     int64_t min, max;
+    bool words;        /**< its values are words and not numbers */
+    char fallback[32]; /**< the default, as text */
 };
 
 /** The i-th tunable of proto/tcp/tunables.def; false when there are no more. */
@@ -139,6 +145,25 @@ int stack_tunable_get(struct stack *st, const char *name, char *out, size_t room
 /** Set it from text; new connections see it at once. 0, -ENOENT, -EINVAL (no number, none
  * of its words), -ERANGE (outside its range), -EACCES (it can only be read). */
 int stack_tunable_set(struct stack *st, const char *name, const char *value);
+
+/** The single tunables, by their indices, that a name stands for: itself, or the parts of one such
+ * as "tcp_rmem". Returns how many; 0: there is no such name. */
+#define STACK_TUNABLE_PARTS 3
+unsigned stack_tunable_parts(const char *name, unsigned out[STACK_TUNABLE_PARTS]);
+
+/**
+ * A set of all tunables apart from any stack: made with the defaults, set one by one in any order
+ * (errors as of stack_tunable_set), checked as a whole, put in force at once.
+ */
+struct stack_tunables;
+/** NULL: no memory. */
+struct stack_tunables *stack_tunables_new(void);
+void stack_tunables_free(struct stack_tunables *t);
+int stack_tunables_set(struct stack_tunables *t, const char *name, const char *value);
+int stack_tunables_get(const struct stack_tunables *t, const char *name, char *out, size_t room);
+/** What does not fit together, in words; NULL: it does. */
+const char *stack_tunables_conflict(const struct stack_tunables *t);
+void stack_tunables_apply(struct stack *st, const struct stack_tunables *t);
 
 /**
  * Trace the connection `id` (sock_info.id) into `ring`, or the next one that is opened by either

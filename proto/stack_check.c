@@ -19,7 +19,7 @@ static const char *check_queue(const struct tcb *tp, const struct list *queue, u
         *packets += seg->pcount;
         /* SACKed runs are joined */
         if (queue == &tp->rtxq && !(seg->marks & SEG_EVER_RETRANS) && !tp->sack_ok &&
-            seg_len(seg) > FRAME_MAX_PACKET)
+            seg_len(seg) > FRAME_MAX_BURST)
             return "segment larger than a frame";
     }
     return NULL;

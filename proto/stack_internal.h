@@ -57,6 +57,7 @@ struct stack {
     struct tcp_traces traces;
     uint64_t next_id;
     uint32_t n_sockets;
+    uint8_t scratch[FRAME_SCRATCH]; /**< for frames whose checksum the device leaves to us */
 };
 
 #define COUNT(st, name)        ((st)->counters.v[CNT_##name]++)

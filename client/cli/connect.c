@@ -5,6 +5,7 @@
 #include "client/cli/address.h"
 #include "client/cli/cli.h"
 #include "client/cli/daemon.h"
+#include "client/cli/options.h"
 #include "client/cli/relay.h"
 #include "client/include/tapstack.h"
 
@@ -25,12 +26,10 @@ static void usage(FILE *to)
         "Connect to HOST (a name or an address) over the daemon's TCP. Standard input goes to the\n"
         "peer, what it sends to standard output. The end of standard input closes our half; the\n"
         "command ends when the peer has closed its own too (on a terminal: when the peer has).\n"
-        "\n"
-        "  -4, -6         only addresses of this family\n"
-        "  -v, --verbose  say what happens, and bytes and rates, on standard error\n"
-        "  -h, --help     show this help\n"
-        "\n"
-        "Exit status: 0 when the peer ended in order, 1 when not, 2 for wrong usage.\n");
+        "\n");
+    cli_options_help(to, "connect");
+    fprintf(to, "\n"
+                "Exit status: 0 when the peer ended in order, 1 when not, 2 for wrong usage.\n");
 }
 
 static int try_address(const struct addrinfo *ai, bool verbose)
@@ -72,13 +71,11 @@ static int connect_to(const char *host, const char *port, int family, bool verbo
 
 int connect_main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"verbose", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'}, {0}};
     int c, fd, family = AF_UNSPEC;
     bool verbose = false;
 
     optind = 0;
-    while ((c = getopt_long(argc, argv, "46vh", options, NULL)) != -1) {
+    while ((c = cli_getopt("connect", argc, argv)) != -1) {
         switch (c) {
         case '4':
             family = AF_INET;

@@ -5,6 +5,7 @@
 #include "client/cli/address.h"
 #include "client/cli/cli.h"
 #include "client/cli/daemon.h"
+#include "client/cli/options.h"
 #include "client/cli/relay.h"
 #include "client/include/tapstack.h"
 
@@ -25,12 +26,10 @@ static void usage(FILE *to)
         "Wait for a connection to PORT (0: any free one) on all of the daemon's addresses, then do "
         "as\n"
         "`tapstack connect`: standard input goes to the peer, what it sends to standard output.\n"
-        "\n"
-        "  -k, --keep     after a connection wait for the next, until interrupted\n"
-        "  -v, --verbose  say what happens, and bytes and rates, on standard error\n"
-        "  -h, --help     show this help\n"
-        "\n"
-        "Exit status: 0 when the peer ended in order, 1 when not, 2 for wrong usage.\n");
+        "\n");
+    cli_options_help(to, "listen");
+    fprintf(to, "\n"
+                "Exit status: 0 when the peer ended in order, 1 when not, 2 for wrong usage.\n");
 }
 
 static int complain(const char *what)
@@ -85,15 +84,11 @@ static int serve(int listener, bool verbose)
 
 int listen_main(int argc, char **argv)
 {
-    static const struct option options[] = {{"keep", no_argument, NULL, 'k'},
-                                            {"verbose", no_argument, NULL, 'v'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
     bool keep = false, verbose = false;
     int c, r, port, listener;
 
     optind = 0;
-    while ((c = getopt_long(argc, argv, "kvh", options, NULL)) != -1) {
+    while ((c = cli_getopt("listen", argc, argv)) != -1) {
         switch (c) {
         case 'k':
             keep = true;

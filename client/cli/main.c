@@ -25,12 +25,15 @@ static const struct command {
     {"connect", "connect to a host and port, standard input and output (like nc)", connect_main},
     {"listen", "wait for a connection, standard input and output (like nc -l)", listen_main},
     {"ss", "show the daemon's sockets (like ss(8))", ss_main},
-    {"stats", "show the daemon's counters", stats_main},
+    {"stats", "show the daemon's counters, also for Prometheus", stats_main},
+    {"capture", "write the daemon's frames to a file or a pipe (like tcpdump -w)", capture_main},
     {"trace", "show what a connection does, step by step", trace_main},
     {"explain", "say in words what holds a connection back", explain_main},
     {"plot", "draw a connection, or one of a capture, as SVG", plot_main},
     {"get", "show tunables, by their sysctl names", get_main},
     {"set", "change a tunable of the running daemon", set_main},
+    {"config", "show the settings in force and where they came from", config_main},
+    {"reload", "let the daemon read its configuration file again", reload_main},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -3,248 +3,281 @@
  * `tapstack ss`: the daemon's sockets as ss(8) shows the kernel's, with what only this stack can
  * say: how often each reason kept a connection from sending.
  */
+#include "client/cli/ss.h"
+
 #include "client/cli/address.h"
 #include "client/cli/cli.h"
 #include "client/cli/daemon.h"
-#include "client/lib/info.h"
+#include "client/cli/options.h"
+#include "client/cli/ss_filter.h"
+#include "client/cli/watch.h"
+#include "ipc/codec.h"
 
 #include <getopt.h>
-#include <inttypes.h>
-#include <jansson.h>
-#include <linux/tcp.h>
-#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-
-enum { STATE_LISTEN = 10 }; /* Linux's TCP_LISTEN */
-
-struct show {
-    bool all, listening, info;
-    json_t *json;
-};
 
 static void usage(FILE *to)
 {
-    fprintf(to, "Usage: tapstack [--socket PATH] ss [-ali] [--json]\n"
+    fprintf(to, "Usage: tapstack [--socket PATH] ss [OPTION]... [FILTER]\n"
                 "\n"
                 "Show the daemon's TCP sockets, numerically: connections, or\n"
-                "\n"
-                "  -a, --all        connections and listening sockets\n"
-                "  -l, --listening  listening sockets only\n"
-                "  -i, --info       what each connection does, and what kept it from sending\n"
-                "  -j, --json       a JSON array of objects, with everything\n"
-                "  -h, --help       show this help\n"
-                "\n"
+                "\n");
+    cli_options_help(to, "ss");
+    fprintf(to, "\n"
                 "Recv-Q: bytes that the program has not read; of a listener, connections not yet "
                 "accepted.\n"
-                "Send-Q: bytes that the peer has not acknowledged; of a listener, the backlog.\n");
+                "Send-Q: bytes that the peer has not acknowledged; of a listener, the backlog.\n"
+                "\n"
+                "FILTER, as in ss(8), combined by and, or, not, ( ):\n"
+                "  state established | exclude time-wait | sport = :80 | dport >= :1024\n"
+                "  src 10.0.0.0/8 | dst 10.77.0.1:443 | user www-data | pid 12 | name curl\n");
 }
 
-static struct tcp_info tcp_info_of(const struct wire_info *wire)
-{
-    struct tcp_info ti = {0};
-    size_t len = wire->tcp_info_len < sizeof(ti) ? wire->tcp_info_len : sizeof(ti);
+/* --- asking ------------------------------------------------------------------------------------
+ */
 
-    memcpy(&ti, wire->tcp_info, len < sizeof(wire->tcp_info) ? len : sizeof(wire->tcp_info));
-    return ti;
+static void terminate(struct wire_info *w)
+{
+    w->timer[sizeof(w->timer) - 1] = '\0';
+    w->state_name[sizeof(w->state_name) - 1] = '\0';
+    w->congestion[sizeof(w->congestion) - 1] = '\0';
+    for (int i = 0; i < WIRE_STOPS; i++)
+        w->stop_names[i][sizeof(w->stop_names[i]) - 1] = '\0';
 }
 
-/* Strings in a wire_info may lack their end. */
-static const char *terminated(char *text, size_t size)
+static void one_more(void *ctx, const void *body)
 {
-    text[size - 1] = '\0';
-    return text;
-}
+    struct ss_sockets *all = ctx;
+    struct ss_socket *s;
+    size_t len;
 
-/* As ss(8) writes it: 204ms, 59sec, 1min58sec. */
-static void print_timer(const char *name, uint64_t us)
-{
-    unsigned ms = (unsigned)(us / 1000), sec = ms / 1000;
+    if (all->count == all->room) {
+        size_t room = all->room ? 2 * all->room : 64;
 
-    if (sec >= 60)
-        printf(" timer:(%s,%umin%usec)", name, sec / 60, sec % 60);
-    else if (sec >= 1)
-        printf(" timer:(%s,%usec)", name, sec);
-    else
-        printf(" timer:(%s,%ums)", name, ms);
-}
-
-static void print_info(struct wire_info *wire)
-{
-    struct tcp_info ti = tcp_info_of(wire);
-    const char *timer = terminated(wire->timer, sizeof(wire->timer));
-
-    /* TIME-WAIT and half-open records have little more than a timer. */
-    if (!ti.tcpi_snd_mss) {
-        if (timer[0]) {
-            printf("\t");
-            print_timer(timer, wire->timer_us);
-            printf("\n");
+        s = realloc(all->list, room * sizeof(*s));
+        if (!s) {
+            all->failed = true;
+            return;
         }
-        return;
+        all->list = s;
+        all->room = room;
     }
-    printf("\t rto:%.3g rtt:%.3g/%.3g mss:%u pmtu:%u cwnd:%u", ti.tcpi_rto / 1e3, ti.tcpi_rtt / 1e3,
-           ti.tcpi_rttvar / 1e3, ti.tcpi_snd_mss, ti.tcpi_pmtu, ti.tcpi_snd_cwnd);
-    /* Linux's "infinite" is all the bits. */
-    if (ti.tcpi_snd_ssthresh < 0x7fffffff)
-        printf(" ssthresh:%u", ti.tcpi_snd_ssthresh);
-    printf(" bytes_sent:%" PRIu64 " bytes_acked:%" PRIu64 " bytes_received:%" PRIu64,
-           (uint64_t)ti.tcpi_bytes_sent, (uint64_t)ti.tcpi_bytes_acked,
-           (uint64_t)ti.tcpi_bytes_received);
-    if (ti.tcpi_total_retrans || ti.tcpi_bytes_retrans)
-        printf(" retrans:%u/%u bytes_retrans:%" PRIu64, ti.tcpi_retrans, ti.tcpi_total_retrans,
-               (uint64_t)ti.tcpi_bytes_retrans);
-    printf(" unacked:%u notsent:%u", ti.tcpi_unacked, ti.tcpi_notsent_bytes);
-    if (timer[0])
-        print_timer(timer, wire->timer_us);
-    printf(" pid:%u uid:%u\n", wire->pid, wire->uid);
-    printf("\t did not send because:");
-    for (int i = 0; i < WIRE_STOPS; i++) {
-        const char *name = terminated(wire->stop_names[i], sizeof(wire->stop_names[i]));
-
-        if (name[0] && wire->stops[i])
-            printf(" %s:%" PRIu64, name, wire->stops[i]);
-    }
-    printf("\n");
+    s = &all->list[all->count++];
+    memset(s, 0, sizeof(*s));
+    memcpy(&s->wire, body, sizeof(s->wire));
+    terminate(&s->wire);
+    len = s->wire.tcp_info_len < sizeof(s->tcp) ? s->wire.tcp_info_len : sizeof(s->tcp);
+    memcpy(&s->tcp, s->wire.tcp_info, len);
+    s->holders.inode = s->wire.inode;
 }
 
-static json_t *stops_json(struct wire_info *wire)
+static bool meant(const struct ss_show *show, const struct ss_socket *s)
 {
-    json_t *stops = json_object();
+    bool listening = s->wire.state == SS_LISTEN;
 
-    for (int i = 0; i < WIRE_STOPS; i++) {
-        const char *name = terminated(wire->stop_names[i], sizeof(wire->stop_names[i]));
-
-        if (name[0])
-            json_object_set_new(stops, name, json_integer((json_int_t)wire->stops[i]));
-    }
-    return stops;
+    if (show->listening && !listening)
+        return false;
+    if (!show->all && !show->listening && listening && !ss_filter_has_states(show->filter))
+        return false;
+    return !show->filter || ss_filter_match(show->filter, s);
 }
 
-static json_t *info_json(struct wire_info *wire)
+static void find_holders(struct ss_sockets *all)
 {
-    struct tcp_info ti = tcp_info_of(wire);
-    char local[ADDRESS_TEXT], remote[ADDRESS_TEXT];
-    json_t *o = json_object();
-    const struct {
-        const char *name;
-        uint64_t value;
-    } numbers[] = {
-        {"recv_q", wire->recv_queue},
-        {"send_q", wire->send_queue},
-        {"id", wire->id},
-        {"pid", wire->pid},
-        {"uid", wire->uid},
-        {"timer_us", wire->timer_us},
-        {"rtt_us", ti.tcpi_rtt},
-        {"rttvar_us", ti.tcpi_rttvar},
-        {"rto_us", ti.tcpi_rto},
-        {"mss", ti.tcpi_snd_mss},
-        {"pmtu", ti.tcpi_pmtu},
-        {"cwnd", ti.tcpi_snd_cwnd},
-        {"ssthresh", ti.tcpi_snd_ssthresh},
-        {"bytes_sent", ti.tcpi_bytes_sent},
-        {"bytes_acked", ti.tcpi_bytes_acked},
-        {"bytes_received", ti.tcpi_bytes_received},
-        {"bytes_retrans", ti.tcpi_bytes_retrans},
-        {"retrans", ti.tcpi_total_retrans},
-        {"segs_in", ti.tcpi_segs_in},
-        {"segs_out", ti.tcpi_segs_out},
-        {"unacked", ti.tcpi_unacked},
-        {"notsent", ti.tcpi_notsent_bytes},
-    };
+    struct holders **of = calloc(all->count + 1, sizeof(struct holders *));
 
-    json_object_set_new(o, "state",
-                        json_string(terminated(wire->state_name, sizeof(wire->state_name))));
-    json_object_set_new(o, "local", json_string(address_text(&wire->local, local)));
-    json_object_set_new(o, "peer", json_string(address_text(&wire->remote, remote)));
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-        json_object_set_new(o, numbers[i].name, json_integer((json_int_t)numbers[i].value));
-    json_object_set_new(o, "timer", json_string(terminated(wire->timer, sizeof(wire->timer))));
-    json_object_set_new(o, "stops", stops_json(wire));
-    return o;
+    for (size_t i = 0; of && i < all->count; i++)
+        of[i] = &all->list[i].holders;
+    if (of)
+        holders_find(of, all->count);
+    free(of);
 }
 
-static void show_socket(void *ctx, const void *body)
+int ss_fetch(const struct ss_show *show, struct ss_sockets *out)
 {
-    const struct show *show = ctx;
-    char local[ADDRESS_TEXT], remote[ADDRESS_TEXT];
-    struct wire_info wire;
-    bool listening;
-
-    memcpy(&wire, body, sizeof(wire));
-    listening = wire.state == STATE_LISTEN;
-    if (!show->all && listening != show->listening)
-        return;
-    if (show->json) {
-        json_array_append_new(show->json, info_json(&wire));
-        return;
-    }
-    printf("%-11s %-8u %-8u %25s %25s\n", terminated(wire.state_name, sizeof(wire.state_name)),
-           wire.recv_queue, wire.send_queue, address_text(&wire.local, local),
-           address_text(&wire.remote, remote));
-    if (show->info && !listening)
-        print_info(&wire);
-}
-
-static int show_all(struct show *show)
-{
+    size_t kept = 0;
     int r;
 
-    if (!show->json)
-        printf("%-11s %-8s %-8s %25s %25s\n", "State", "Recv-Q", "Send-Q", "Local Address:Port",
-               "Peer Address:Port");
-    r = daemon_each("ss", WIRE_OP_LIST, show_socket, show);
-    if (show->json && r == 0) {
-        json_dumpf(show->json, stdout, JSON_INDENT(2));
-        putchar('\n');
+    *out = (struct ss_sockets){0};
+    r = daemon_each("ss", WIRE_OP_LIST, one_more, out);
+    if (r == 0 && out->failed) {
+        fprintf(stderr, "tapstack ss: out of memory\n");
+        r = -1;
     }
-    json_decref(show->json);
-    return r < 0 || fflush(stdout) != 0;
+    if (r == 0 && (show->processes || ss_filter_has_holders(show->filter)))
+        find_holders(out);
+    for (size_t i = 0; i < out->count; i++) {
+        if (r == 0 && meant(show, &out->list[i]))
+            out->list[kept++] = out->list[i];
+        else
+            holders_release(&out->list[i].holders);
+    }
+    out->count = kept;
+    return r;
+}
+
+void ss_release(struct ss_sockets *s)
+{
+    for (size_t i = 0; i < s->count; i++)
+        holders_release(&s->list[i].holders);
+    free(s->list);
+    *s = (struct ss_sockets){0};
+}
+
+/* --- a line ------------------------------------------------------------------------------------
+ */
+
+static const char *both_families(const struct wire_addr *a, char out[ADDRESS_TEXT])
+{
+    if (a->port)
+        snprintf(out, ADDRESS_TEXT, "*:%u", a->port);
+    else
+        strcpy(out, "*:*");
+    return out;
+}
+
+const char *ss_local(const struct wire_info *w, char out[ADDRESS_TEXT])
+{
+    return w->dual ? both_families(&w->local, out) : address_text(&w->local, out);
+}
+
+const char *ss_peer(const struct wire_info *w, char out[ADDRESS_TEXT])
+{
+    return w->dual && wire_addr_is_any(&w->remote) ? both_families(&w->remote, out)
+                                                   : address_text(&w->remote, out);
+}
+
+void ss_print_users(const struct ss_socket *s)
+{
+    char name[32];
+
+    if (s->holders.count) {
+        for (unsigned i = 0; i < s->holders.count; i++) {
+            const struct holder *h = &s->holders.list[i];
+
+            printf("%s(\"%s\",pid=%d,fd=%d)", i ? "," : "users:(", h->name, h->pid, h->fd);
+        }
+        putchar(')');
+    } else if (s->wire.has_handle && s->wire.pid) {
+        /* perhaps gone by now: what the daemon knows of the one that made it */
+        printf("made-by:((\"%s\",pid=%u))", holders_name((int)s->wire.pid, name), s->wire.pid);
+    }
+}
+
+static void print_socket(const struct ss_show *show, const struct ss_socket *s)
+{
+    char local[ADDRESS_TEXT], remote[ADDRESS_TEXT];
+
+    printf("%-11s %-8u %-8u %25s %25s", s->wire.state_name, s->wire.recv_queue, s->wire.send_queue,
+           ss_local(&s->wire, local), ss_peer(&s->wire, remote));
+    if (show->processes) {
+        putchar(' ');
+        ss_print_users(s);
+    }
+    ss_print_more(show, s);
+}
+
+static int show_json(const struct ss_sockets *all)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < all->count; i++)
+        json_array_append_new(array, ss_json(&all->list[i]));
+    json_dumpf(array, stdout, JSON_INDENT(2));
+    putchar('\n');
+    json_decref(array);
+    return fflush(stdout) != 0;
+}
+
+static int show_once(struct ss_show *show)
+{
+    struct ss_sockets all;
+    int status = 0;
+
+    show->processes |= show->json;
+    if (ss_fetch(show, &all) < 0) {
+        status = 1;
+    } else if (show->json) {
+        status = show_json(&all);
+    } else {
+        if (!show->no_header)
+            printf("%-11s %-8s %-8s %25s %25s%s\n", "State", "Recv-Q", "Send-Q",
+                   "Local Address:Port", "Peer Address:Port", show->processes ? " Process" : "");
+        for (size_t i = 0; i < all.count; i++)
+            print_socket(show, &all.list[i]);
+        status = fflush(stdout) != 0;
+    }
+    ss_release(&all);
+    return status;
+}
+
+/* --- the command -------------------------------------------------------------------------------
+ */
+
+static bool set(struct ss_show *show, int c)
+{
+    switch (c) {
+    case 'a':
+        show->all = true;
+        break;
+    case 'l':
+        show->listening = true;
+        break;
+    case 'i':
+        show->info = true;
+        break;
+    case 'm':
+        show->memory = true;
+        break;
+    case 'o':
+        show->timer = true;
+        break;
+    case 'e':
+        show->extended = true;
+        break;
+    case 'p':
+        show->processes = true;
+        break;
+    case 'H':
+        show->no_header = true;
+        break;
+    case 'j':
+        show->json = true;
+        break;
+    case 't': /* these two are what we always do: fingers type them */
+    case 'n':
+        break;
+    case 'W':
+        show->watch_us = watch_period(optarg);
+        if (!show->watch_us)
+            fprintf(stderr, "tapstack ss: --watch takes seconds, 0.1 or more\n");
+        return show->watch_us != 0;
+    default:
+        return false;
+    }
+    return true;
 }
 
 int ss_main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"all", no_argument, NULL, 'a'},  {"listening", no_argument, NULL, 'l'},
-        {"info", no_argument, NULL, 'i'}, {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'}, {0}};
-    struct show show = {0};
-    int c;
+    struct ss_show show = {0};
+    char error[256];
+    int c, status;
 
     optind = 0;
-    /* -t and -n are what we always do: fingers type them. */
-    while ((c = getopt_long(argc, argv, "alijtnh", options, NULL)) != -1) {
-        switch (c) {
-        case 'a':
-            show.all = true;
-            break;
-        case 'l':
-            show.listening = true;
-            break;
-        case 'i':
-            show.info = true;
-            break;
-        case 'j':
-            if (!show.json)
-                show.json = json_array();
-            break;
-        case 't':
-        case 'n':
-            break;
-        case 'h':
-            json_decref(show.json);
-            usage(stdout);
-            return 0;
-        default:
-            json_decref(show.json);
+    while ((c = cli_getopt("ss", argc, argv)) != -1) {
+        if (c == 'h')
+            return usage(stdout), 0;
+        if (!set(&show, c))
             return cli_wrong_usage("ss");
-        }
     }
-    if (optind != argc) {
-        json_decref(show.json);
-        usage(stderr);
-        return 2;
+    if (ss_filter_parse(argc - optind, argv + optind, &show.filter, error, sizeof(error)) < 0) {
+        fprintf(stderr, "tapstack ss: the filter: %s\n", error);
+        return cli_wrong_usage("ss");
     }
-    return show_all(&show);
+    status = show.watch_us ? ss_watch(&show) : show_once(&show);
+    ss_filter_free(show.filter);
+    return status;
 }

@@ -5,6 +5,7 @@
  */
 #include "client/cli/cli.h"
 #include "client/cli/daemon.h"
+#include "client/cli/options.h"
 #include "client/lib/control.h"
 
 #include <ctype.h>
@@ -20,19 +21,20 @@ static void get_usage(FILE *to)
     fprintf(to, "Usage: tapstack [--socket PATH] get [-v] [NAME]...\n"
                 "\n"
                 "Show tunables of the daemon (all of them without a NAME), by their sysctl names.\n"
-                "\n"
-                "  -v, --verbose  what each one does, its unit and range\n"
-                "  -h, --help     show this help\n");
+                "\n");
+    cli_options_help(to, "get");
 }
 
 static void set_usage(FILE *to)
 {
-    fprintf(to,
-            "Usage: tapstack [--socket PATH] set NAME=VALUE...\n"
-            "       tapstack [--socket PATH] set NAME VALUE\n"
-            "\n"
-            "Change tunables of the running daemon, as in: tapstack set net.ipv4.tcp_retries2=8\n"
-            "Only root may, and the user who started the daemon.\n");
+    fprintf(
+        to,
+        "Usage: tapstack [--socket PATH] set NAME=VALUE...\n"
+        "       tapstack [--socket PATH] set NAME VALUE\n"
+        "\n"
+        "Change tunables of the running daemon, as in: tapstack set net.ipv4.tcp_retries2=8\n"
+        "and those settings of tapstackd.conf(5) that a reload can change, until the next one.\n"
+        "Only root may, and the user who started the daemon.\n");
 }
 
 /* 0, a positive errno value of the daemon's answer, or -1 when it could not be asked (said on
@@ -62,9 +64,11 @@ static void show(const struct wire_tunable *t, bool verbose)
 static int refused(const char *who, const char *name, int error)
 {
     const char *why = error == ENOENT   ? "the daemon has no such tunable"
-                      : error == ERANGE ? "out of range (tapstack get -v shows it)"
-                      : error == EINVAL ? "not a value that it takes (tapstack get -v shows them)"
+                      : error == ERANGE ? "out of range (tapstack config -v shows it)"
+                      : error == EINVAL
+                          ? "not a value that it takes (tapstack config -v shows them)"
                       : error == EACCES ? "can only be read"
+                      : error == EBUSY  ? "only a restart changes it"
                       : error == EPERM  ? "only root may, and the user who started the daemon"
                                         : strerror(error);
 
@@ -116,13 +120,11 @@ static int get_all(bool verbose)
 
 int get_main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"verbose", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'}, {0}};
     bool verbose = false;
     int c, status = 0;
 
     optind = 0;
-    while ((c = getopt_long(argc, argv, "vh", options, NULL)) != -1) {
+    while ((c = cli_getopt("get", argc, argv)) != -1) {
         switch (c) {
         case 'v':
             verbose = true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ts_getsockname and ts_getpeername, from the names of the pair: no round trip, also after the
- * daemon died.
+ * ts_getsockname and ts_getpeername, from the names of the pair: no round trip once there is a
+ * port, also after the daemon died.
  */
 #include "client/include/tapstack.h"
 #include "client/lib/control.h"
@@ -14,7 +14,8 @@
 #include <netinet/tcp.h>
 #include <string.h>
 
-/* Bound to the wildcard: while it connects, the address is the daemon's to know. */
+/* While it connects, or with an address and no port yet (IP_BIND_ADDRESS_NO_PORT), the address is
+ * the daemon's to know. */
 static void ask_local(int fd, struct wire_addr *local)
 {
     struct wire_info info;
@@ -52,7 +53,7 @@ static int address_of(int fd, bool peer, struct sockaddr *addr, socklen_t *len)
     /* one wildcard for both families, in the core as in its names */
     if (!peer && name_is_v6(fd) && wire_addr_is_any(&local))
         memset(local.addr, 0, sizeof(local.addr));
-    if (r == 0 && !peer && kind == NAME_SOCKET && local.port && wire_addr_is_any(&local))
+    if (r == 0 && !peer && kind == NAME_SOCKET && wire_addr_is_any(&local))
         ask_local(fd, &local);
     return memory_give_address(fd, peer ? &remote : &local, addr, len);
 }

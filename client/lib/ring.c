@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -58,9 +59,23 @@ struct ts_ring {
     bool ended;      /**< no wake-up can come by it: the peer's end came before the ring */
     bool gone;       /**< the daemon has let go of it */
     bool torn;       /**< in the middle of saying something */
-    pid_t pid;       /**< whose threads the following are about */
+    unsigned forks;  /**< of the process whose threads the following are about */
     uint32_t watched, turn, waiting;
 };
+
+/* A process knows by this that it is a child, without asking the kernel each time. */
+static unsigned forks;
+static pthread_once_t counting = PTHREAD_ONCE_INIT;
+
+static void count_fork(void)
+{
+    forks++;
+}
+
+static void count_forks(void)
+{
+    (void)pthread_atfork(NULL, NULL, count_fork);
+}
 
 /* --- attaching ---------------------------------------------------------------------------------
  */
@@ -141,7 +156,8 @@ struct ts_ring *ts_ring_attach(int fd)
         return NULL;
     r->fd = fd;
     r->bell = -1;
-    r->pid = getpid();
+    (void)pthread_once(&counting, count_forks);
+    r->forks = forks;
     rc = control_kind(fd);
     if (rc >= 0)
         rc = attach(r);
@@ -242,8 +258,8 @@ static void next_turn(struct ts_ring *r)
 /* True: the descriptor is ours, until stop_watching(). */
 static bool watch(struct ts_ring *r)
 {
-    if (r->pid != getpid()) { /* a fork: the thread that had it is not here */
-        r->pid = getpid();
+    if (r->forks != forks) { /* the thread that had it is not here */
+        r->forks = forks;
         r->waiting = 0;
         STORE(r->watched, 0);
     }
@@ -521,12 +537,16 @@ static int64_t now_ms(void)
 /* No wake-up comes by a descriptor that has its end already: look again so often. */
 #define BLIND_MS 1
 
-/* Until the descriptor says something, or the time is over. */
-static int watch_it(struct ts_ring *r, int events, uint32_t what, int left)
+/*
+ * Until the descriptor says something, or the time is over. What is in it from before is taken away
+ * the second time only: mostly there is nothing, and otherwise it makes one look in vain.
+ */
+static int watch_it(struct ts_ring *r, int events, uint32_t what, int left, bool again)
 {
     struct pollfd p = {.fd = r->fd, .events = POLLIN};
 
-    drain(r);
+    if (again)
+        drain(r);
     take_ticket(r, what);
     if (what & RING_FOR_SPACE)
         ring_bell(r);
@@ -567,12 +587,14 @@ int ts_ring_wait(struct ts_ring *r, int events, int timeout)
         ((events & POLLIN) ? RING_FOR_DATA : 0) | ((events & POLLOUT) ? RING_FOR_SPACE : 0);
     int64_t until = timeout < 0 ? INT64_MAX : now_ms() + timeout;
     int now, left = timeout, rc;
+    bool again = false;
 
     while (!(now = ready(r, events))) {
         uint32_t turn = __atomic_load_n(&r->turn, __ATOMIC_SEQ_CST);
 
         if (watch(r)) {
-            rc = watch_it(r, events, what, left);
+            rc = watch_it(r, events, what, left, again);
+            again = true;
             stop_watching(r);
         } else {
             rc = wait_for_turn(r, turn, events, what, left);

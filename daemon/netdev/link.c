@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 #define LINK_MESSAGE 512
+/* IFLA_GSO_IPV4_MAX_SIZE: younger than the headers that we are built with. */
+#define GSO_IPV4_MAX_SIZE 63
 
 /* Send one request and wait for the kernel's answer. */
 static int talk(struct mnl_socket *nl, struct nlmsghdr *request)
@@ -75,20 +77,49 @@ static int set_address(struct mnl_socket *nl, unsigned index, const struct ip_pr
     return talk(nl, h);
 }
 
-/* No router solicitations and link-local chatter from the host's side: best effort, the kernel may
- * have no IPv6. */
-static void disable_ipv6(const char *name)
+static bool disable_ipv6(const char *name)
 {
     char path[64 + IFNAMSIZ];
+    bool done;
     int fd;
 
     snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", name);
     fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0)
-        return;
-    if (write(fd, "1", 1) < 0)
-        log_debug("%s: %s", path, strerror(errno));
+        return false;
+    done = write(fd, "1", 1) == 1;
     close(fd);
+    return done;
+}
+
+static int no_link_local(struct mnl_socket *nl, unsigned index)
+{
+    char buffer[LINK_MESSAGE];
+    struct nlmsghdr *h = mnl_nlmsg_put_header(buffer);
+    struct nlattr *families, *inet6;
+    struct ifinfomsg *ifi;
+
+    h->nlmsg_type = RTM_NEWLINK;
+    ifi = mnl_nlmsg_put_extra_header(h, sizeof(*ifi));
+    ifi->ifi_family = AF_UNSPEC;
+    ifi->ifi_index = (int)index;
+    families = mnl_attr_nest_start(h, IFLA_AF_SPEC);
+    inet6 = mnl_attr_nest_start(h, AF_INET6);
+    mnl_attr_put_u8(h, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+    mnl_attr_nest_end(h, inet6);
+    mnl_attr_nest_end(h, families);
+    return talk(nl, h);
+}
+
+/* No router solicitations and link-local chatter from the host's side: best effort, the kernel may
+ * have no IPv6. Where /proc/sys is read-only (a service's sandbox) it goes without an address
+ * there. */
+static void quiet_ipv6(struct mnl_socket *nl, unsigned index, const char *name)
+{
+    int rc = disable_ipv6(name) ? 0 : no_link_local(nl, index);
+
+    if (rc < 0)
+        log_debug("IPv6 stays on on %s: %s", name, strerror(-rc));
 }
 
 int link_set_up(const char *name, uint32_t mtu, const struct ip_prefix *address)
@@ -99,8 +130,6 @@ int link_set_up(const char *name, uint32_t mtu, const struct ip_prefix *address)
 
     if (!index)
         return -errno;
-    if (!address || ip_addr_is_v4(&address->addr))
-        disable_ipv6(name);
     nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
     if (!nl || mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0) {
         rc = -errno;
@@ -109,6 +138,8 @@ int link_set_up(const char *name, uint32_t mtu, const struct ip_prefix *address)
             mnl_socket_close(nl);
         return rc;
     }
+    if (!address || ip_addr_is_v4(&address->addr))
+        quiet_ipv6(nl, index, name);
     rc = set_link(nl, index, mtu);
     if (rc < 0)
         log_error("cannot bring %s up (MTU %u): %s", name, mtu, strerror(-rc));
@@ -119,6 +150,41 @@ int link_set_up(const char *name, uint32_t mtu, const struct ip_prefix *address)
     }
     mnl_socket_close(nl);
     return rc;
+}
+
+static int note_big_ipv4(const struct nlattr *a, void *known)
+{
+    if (mnl_attr_get_type(a) == GSO_IPV4_MAX_SIZE)
+        *(int *)known = 1;
+    return MNL_CB_OK;
+}
+
+static int link_described(const struct nlmsghdr *h, void *known)
+{
+    return mnl_attr_parse(h, sizeof(struct ifinfomsg), note_big_ipv4, known);
+}
+
+int link_knows_big_ipv4(const char *name)
+{
+    char buffer[LINK_MESSAGE], answer[16384];
+    struct nlmsghdr *h = mnl_nlmsg_put_header(buffer);
+    struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+    struct ifinfomsg *ifi;
+    int known = 0, rc = 0;
+    ssize_t n = 0;
+
+    h->nlmsg_type = RTM_GETLINK;
+    h->nlmsg_flags = NLM_F_REQUEST;
+    ifi = mnl_nlmsg_put_extra_header(h, sizeof(*ifi));
+    ifi->ifi_index = (int)if_nametoindex(name);
+    if (!nl || mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ||
+        mnl_socket_sendto(nl, h, h->nlmsg_len) < 0 ||
+        (n = mnl_socket_recvfrom(nl, answer, sizeof(answer))) < 0 ||
+        mnl_cb_run(answer, (size_t)n, 0, 0, link_described, &known) < 0)
+        rc = -errno;
+    if (nl)
+        mnl_socket_close(nl);
+    return rc < 0 ? rc : known;
 }
 
 static bool same_address(const struct sockaddr *sa, const struct ip_addr *address)

@@ -25,4 +25,10 @@ int link_set_up(const char *name, uint32_t mtu, const struct ip_prefix *address)
  */
 int link_has_address(const struct ip_addr *address, char name[IFNAMSIZ]);
 
+/**
+ * Does this kernel know IPv4 packets above 64 KiB, to be cut (BIG TCP, Linux 6.3)? It does when its
+ * links have a size for them. 1, 0, or a negative errno value.
+ */
+int link_knows_big_ipv4(const char *name);
+
 #endif

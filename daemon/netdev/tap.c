@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A TAP interface: /dev/net/tun with IFF_VNET_HDR, one read(2) or writev(2) per frame.
- * With offload, frames of up to 64 KiB travel both ways with partial checksums and a GSO size in
- * their virtio-net header (Virtual I/O Device 1.2 §5.1.6; the legacy header of ten bytes, native
- * byte order); without, plain frames. The kernel checks what we write; what we read is checked
- * here: the header is from outside.
+ * A TAP interface: /dev/net/tun, one read(2) or writev(2) per frame.
+ * With offload (IFF_VNET_HDR), frames of up to 64 KiB travel both ways with partial checksums and a
+ * GSO size in their virtio-net header (Virtual I/O Device 1.2 §5.1.6; the legacy header of ten
+ * bytes, native byte order); without, plain frames and no such header (merge.c reads them). The
+ * kernel checks what we write; what we read is checked here: the header is from outside.
  */
 #include "daemon/log.h"
 #include "daemon/netdev/link.h"
+#include "daemon/netdev/merge.h"
 #include "daemon/netdev/netdev.h"
 
 #include <errno.h>
@@ -25,11 +26,12 @@
 
 struct netdev {
     int fd;
-    bool offload;
+    bool offload, big; /* … and frames above 64 KiB */
     char name[IFNAMSIZ];
     /* One piece: header and frame. Behind ten bytes of the one and fourteen of Ethernet's, IP's
      * header is aligned. */
     _Alignas(8) uint8_t buffer[sizeof(struct virtio_net_hdr) + NETDEV_FRAME_MAX];
+    struct merge merge; /* without offload */
 };
 
 /* --- open --------------------------------------------------------------------------------------
@@ -49,9 +51,9 @@ static int open_tun(void)
     return -error;
 }
 
-static int attach(int fd, const char *name)
+static int attach(int fd, const char *name, bool offload)
 {
-    struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+    struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI | (offload ? IFF_VNET_HDR : 0)};
     int error;
 
     strncpy(ifr.ifr_name, name, IFNAMSIZ - 1);
@@ -75,7 +77,7 @@ static int set_offload(int fd, bool offload)
     unsigned long flags = offload ? TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN : 0;
     int size = sizeof(struct virtio_net_hdr);
 
-    if (ioctl(fd, TUNSETVNETHDRSZ, &size) < 0 || ioctl(fd, TUNSETOFFLOAD, flags) < 0) {
+    if ((offload && ioctl(fd, TUNSETVNETHDRSZ, &size) < 0) || ioctl(fd, TUNSETOFFLOAD, flags) < 0) {
         int error = errno;
         log_error("cannot set the TAP interface's offload: %s", strerror(error));
         return -error;
@@ -85,17 +87,16 @@ static int set_offload(int fd, bool offload)
 
 static int tap_open(const struct netdev_config *config, struct netdev **out)
 {
-    struct netdev *dev = malloc(sizeof(*dev));
+    struct netdev *dev = calloc(1, sizeof(*dev));
     int rc;
 
     if (!dev)
         return -ENOMEM;
     dev->offload = config->offload;
-    memset(dev->name, 0, sizeof(dev->name));
     strncpy(dev->name, config->name, sizeof(dev->name) - 1);
     rc = dev->fd = open_tun();
     if (rc >= 0)
-        rc = attach(dev->fd, config->name);
+        rc = attach(dev->fd, config->name, config->offload);
     if (rc >= 0)
         rc = set_offload(dev->fd, config->offload);
     if (rc >= 0) {
@@ -110,6 +111,7 @@ static int tap_open(const struct netdev_config *config, struct netdev **out)
 
 static int tap_set_up(struct netdev *dev, const struct netdev_config *config)
 {
+    dev->big = dev->offload && link_knows_big_ipv4(dev->name) == 1;
     return link_set_up(dev->name, config->mtu,
                        config->has_host_address ? &config->host_address : NULL);
 }
@@ -129,7 +131,9 @@ static int tap_fd(const struct netdev *dev)
 
 static uint32_t tap_features(const struct netdev *dev)
 {
-    return dev->offload ? STACK_TX_CSUM | STACK_TX_TSO4 | STACK_TX_TSO6 : 0;
+    if (!dev->offload)
+        return 0;
+    return STACK_TX_CSUM | STACK_TX_TSO4 | STACK_TX_TSO6 | (dev->big ? STACK_TX_BIG4 : 0);
 }
 
 /* --- read --------------------------------------------------------------------------------------
@@ -174,8 +178,11 @@ static bool read_gso(const struct virtio_net_hdr *h, struct frame *f)
 static int tap_read(struct netdev *dev, struct frame *out)
 {
     struct virtio_net_hdr h;
-    ssize_t n = read(dev->fd, dev->buffer, sizeof(dev->buffer));
+    ssize_t n;
 
+    if (!dev->offload)
+        return merge_read(&dev->merge, dev->fd, out);
+    n = read(dev->fd, dev->buffer, sizeof(dev->buffer));
     if (n < 0) {
         if (errno == EBADFD || errno == ENODEV)
             return -ENODEV;
@@ -212,15 +219,37 @@ static struct virtio_net_hdr write_header(const struct frame *f)
     return h;
 }
 
-static int tap_write(struct netdev *dev, const struct frame *f)
+/* What the core has made a private copy of is one run of bytes. */
+static bool one_run(const struct frame *f)
+{
+    return f->n_spans == 0 || (f->n_spans == 1 && f->spans[0].iov_base == f->data + f->len);
+}
+
+static ssize_t write_plain(struct netdev *dev, const struct frame *f)
+{
+    struct iovec iov[1 + FRAME_SPANS] = {{f->data, f->len}};
+
+    if (one_run(f))
+        return write(dev->fd, f->data, frame_total(f));
+    for (int i = 0; i < f->n_spans; i++)
+        iov[1 + i] = f->spans[i];
+    return writev(dev->fd, iov, 1 + f->n_spans);
+}
+
+static ssize_t write_offloaded(struct netdev *dev, const struct frame *f)
 {
     struct virtio_net_hdr h = write_header(f);
     struct iovec iov[2 + FRAME_SPANS] = {{&h, sizeof(h)}, {f->data, f->len}};
-    ssize_t n;
 
     for (int i = 0; i < f->n_spans; i++)
         iov[2 + i] = f->spans[i];
-    n = writev(dev->fd, iov, 2 + f->n_spans);
+    return writev(dev->fd, iov, 2 + f->n_spans);
+}
+
+static int tap_write(struct netdev *dev, const struct frame *f)
+{
+    ssize_t n = dev->offload ? write_offloaded(dev, f) : write_plain(dev, f);
+
     if (n >= 0)
         return 0;
     switch (errno) {

@@ -2,9 +2,12 @@
 /*
  * Ones' complement sums over 64-bit loads: 2^64 - 1 is a multiple of 0xffff, so a sum modulo 2^64 -
  * 1 (add, and add the carries back) folds to the 16-bit one (RFC 1071 section 2 (C)). Four sums run
- * side by side, so that no addition waits for the one before.
+ * side by side, so that no addition waits for the one before. Long runs go by vectors where the
+ * processor has them, chosen once at start (checksum_blocks.h).
  */
 #include "proto/base/checksum.h"
+
+#include "proto/base/checksum_blocks.h"
 
 #include <assert.h>
 #include <string.h>
@@ -56,13 +59,15 @@ static inline uint64_t sum_rest(const uint8_t *p, size_t n)
     return sum;
 }
 
-uint32_t csum_partial(const void *data, size_t n, uint32_t sum)
+/* --- the portable version of the inner loop ----------------------------------------------------
+ */
+
+static uint64_t portable_sum(const uint8_t *p, size_t n)
 {
-    const uint8_t *p = data;
-    uint64_t s0 = sum, s1 = 0, s2 = 0, s3 = 0;
+    uint64_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
     uint64_t carries = 0;
 
-    for (; n >= 32; n -= 32, p += 32) {
+    for (; n; n -= 32, p += 32) {
         uint64_t x0 = load64(p), x1 = load64(p + 8), x2 = load64(p + 16), x3 = load64(p + 24);
 
         s0 += x0;
@@ -74,10 +79,77 @@ uint32_t csum_partial(const void *data, size_t n, uint32_t sum)
         s3 += x3;
         carries += s3 < x3;
     }
+    return add64(add64(add64(s0, s1), add64(s2, s3)), carries);
+}
+
+static uint64_t portable_copy(uint8_t *dst, const uint8_t *p, size_t n)
+{
+    memcpy(dst, p, n);
+    return portable_sum(dst, n);
+}
+
+static bool always(void)
+{
+    return true;
+}
+
+const struct csum_blocks csum_portable = {"portable", always, portable_sum, portable_copy};
+
+const struct csum_blocks *const csum_all_blocks[] = {
+#if defined(__x86_64__)
+    &csum_avx2,
+    &csum_sse2,
+#endif
+    &csum_portable,
+    NULL,
+};
+
+static const struct csum_blocks *blocks = &csum_portable;
+
+__attribute__((constructor)) static void choose_blocks(void)
+{
+    const struct csum_blocks *const *b = csum_all_blocks;
+
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+#endif
+    while (!(*b)->usable())
+        b++;
+    blocks = *b;
+}
+
+/* --- sums --------------------------------------------------------------------------------------
+ */
+
+/* What the blocks leave over: fewer than CSUM_BLOCK bytes. */
+static inline uint64_t sum_short(const uint8_t *p, size_t n)
+{
+    uint64_t sum = 0;
+
     for (; n >= 8; n -= 8, p += 8)
-        s0 = add64(s0, load64(p));
-    s1 = add64(s1, sum_rest(p, n));
-    return fold64(add64(add64(add64(s0, s1), add64(s2, s3)), carries));
+        sum = add64(sum, load64(p));
+    return add64(sum, sum_rest(p, n));
+}
+
+uint32_t csum_partial(const void *data, size_t n, uint32_t sum)
+{
+    const uint8_t *p = data;
+    size_t whole = n - n % CSUM_BLOCK;
+    uint64_t total = sum;
+
+    if (whole)
+        total = add64(total, blocks->sum(p, whole));
+    return fold64(add64(total, sum_short(p + whole, n - whole)));
+}
+
+uint32_t csum_copy(void *dst, const void *src, size_t n)
+{
+    size_t whole = n - n % CSUM_BLOCK;
+    uint8_t *rest = (uint8_t *)dst + whole;
+    uint64_t total = whole ? blocks->copy(dst, src, whole) : 0;
+
+    memcpy(rest, (const uint8_t *)src + whole, n - whole);
+    return fold64(add64(total, sum_short(rest, n - whole)));
 }
 
 uint32_t csum_combine(uint32_t a, uint32_t b, size_t offset)

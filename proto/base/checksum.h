@@ -20,6 +20,12 @@
  */
 uint32_t csum_partial(const void *p, size_t n, uint32_t sum);
 
+/*
+ * Copy n bytes from src to dst (no overlap, any alignment) and return the partial sum of what
+ * stands at dst: each byte of src is read once, so a writer to src meanwhile cannot part the two.
+ */
+uint32_t csum_copy(void *dst, const void *src, size_t n);
+
 /* The partial sum of a (over the first `offset` bytes) and b (over what follows them), offset odd
  * or even. */
 uint32_t csum_combine(uint32_t a, uint32_t b, size_t offset);

@@ -21,7 +21,8 @@ static void ip_push_header(struct frame *f, const struct ip_flow *flow, const st
 
     h[0] = 0x45;
     h[IPV4_TOS] = flow->tos;
-    wire_put16(h + IPV4_TOTAL, frame_total(f));
+    /* what does not fit into the field is the device's to find out (FRAME_MAX_BURST) */
+    wire_put16(h + IPV4_TOTAL, frame_total(f) > FRAME_MAX_PACKET ? 0 : frame_total(f));
     wire_put16(h + IPV4_ID, flow->id);
     wire_put16(h + IPV4_FRAGMENT, flow->dont_fragment ? IPV4_DF : 0);
     h[IPV4_TTL] = flow->ttl ? flow->ttl : IP_DEFAULT_TTL;
@@ -35,14 +36,16 @@ static void ip_push_header(struct frame *f, const struct ip_flow *flow, const st
 
 /** Whether each packet that leaves the host fits the link: the frame, or the segments it is cut
  * into. */
-static bool ip_fits(const struct frame *f, uint32_t mtu)
+static bool ip_fits(const struct stack *st, const struct frame *f, const struct route *r)
 {
-    uint32_t total = IPV4_HEADER + frame_total(f);
+    uint32_t total = IPV4_HEADER + frame_total(f), mtu = r->mtu, most = FRAME_MAX_PACKET;
+    bool big = (st->config.features & STACK_TX_BIG4) && !r->local && !f->cwr_all;
 
     if (f->gso == FRAME_GSO_NONE)
         return total <= mtu;
-    return f->gso_size > 0 && total <= FRAME_MAX_PACKET &&
-           IPV4_HEADER + f->len + f->gso_size <= mtu;
+    if (big)
+        most = FRAME_MAX_BURST;
+    return f->gso_size > 0 && total <= most && IPV4_HEADER + f->len + f->gso_size <= mtu;
 }
 
 int ip_output(struct stack *st, struct frame *f, const struct ip_flow *flow, uint32_t *sent)
@@ -57,7 +60,7 @@ int ip_output(struct stack *st, struct frame *f, const struct ip_flow *flow, uin
         COUNT(st, ip_out_no_route);
         return err;
     }
-    if (!ip_fits(f, r.mtu))
+    if (!ip_fits(st, f, &r))
         return -EMSGSIZE;
     ip_push_header(f, flow, &r.source);
     COUNT(st, ip_out);

@@ -138,6 +138,19 @@ static void fill_timer(const struct tcb *tp, struct sock_info *out)
     out->timer_us = out->timer && at > tp->st->now ? at - tp->st->now : 0;
 }
 
+static void fill_memory(const struct tcb *tp, struct sock_memory *m)
+{
+    const struct account *payer = tcp_account(tp);
+
+    m->sndbuf = tp->sndbuf;
+    m->rcvbuf = tp->rcvbuf;
+    m->send_extents = (uint32_t)bytestream_footprint(&tp->snd);
+    m->recv_extents = (uint32_t)bytestream_footprint(&tp->rcv);
+    m->out_of_order = tp->ooo_bytes;
+    m->account_used = payer->used;
+    m->account_limit = payer->limit;
+}
+
 static void fill_tcb(const struct tcb *tp, struct sock_info *out)
 {
     out->state = tp->conn.state;
@@ -149,6 +162,8 @@ static void fill_tcb(const struct tcb *tp, struct sock_info *out)
     fill_timer(tp, out);
     fill_tcp(tp, &out->tcp);
     fill_rates(tp, &out->tcp);
+    fill_memory(tp, &out->memory);
+    out->congestion = tp->cc ? tp->cc->name : NULL;
     fill_waits(tp, out);
     for (int i = 0; i < TCP_STOP_COUNT; i++)
         out->stops[i] = tp->stops[i];
@@ -161,6 +176,7 @@ void sock_get_info(struct sock *s, struct sock_info *out, uint64_t now)
     fill_tcb(s->tcb, out);
     out->has_handle = !s->parent && !s->lingers;
     out->user = s->user;
+    out->dual = s->v6 && !s->v6only && ip_addr_is_any(&out->local.addr);
     if (!s->listener)
         return;
     out->recv_queue = s->listener->n_accepted + s->listener->held;

@@ -54,7 +54,7 @@ int sock_bind(struct sock *s, const struct ip_endpoint *local, uint64_t now)
         return err;
     tp->conn.local.addr = neutral(s, &local->addr);
     tp->bind.fixed = local->port != 0;
-    err = bind_port(s, local->port);
+    err = !local->port && s->no_port ? 0 : bind_port(s, local->port);
     if (err) {
         tp->conn.local.addr = old;
         return err;

@@ -1,42 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * getsockopt(2) and setsockopt(2): every option of options.def, everything else ENOPROTOOPT
+ * setsockopt(2): every option of options.def that can be set, everything else ENOPROTOOPT
  * (socket(7), tcp(7), ip(7)). Nothing is accepted and ignored.
  */
-#include "proto/sock/sock_internal.h"
+#include "proto/sock/options.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
-#include <sys/socket.h>
-
-#ifndef TCP_NOTSENT_LOWAT
-#define TCP_NOTSENT_LOWAT 25
-#endif
-
-#ifndef TCP_CC_INFO
-#define TCP_CC_INFO 26
-#endif
-
-#define CC_NAME_MAX 16 /**< Linux: TCP_CA_NAME_MAX */
-
-#define KEY(level, name) ((uint32_t)(level) << 16 | (uint32_t)(name))
-
-enum option_kind {
-    OPTION_INT,
-    OPTION_LINGER,
-    OPTION_TIMEVAL,
-    OPTION_INFO,
-    OPTION_STRING,
-    OPTION_U64
-};
-
-struct option {
-    int level, name;
-    uint8_t kind; /**< enum option_kind */
-    bool set, get;
-};
 
 static const struct option options[] = {
 #define SOCK_OPTION(level, name, kind, set, get, help) {level, name, OPTION_##kind, set, get},
@@ -44,7 +14,7 @@ static const struct option options[] = {
 #undef SOCK_OPTION
 };
 
-static const struct option *option_find(int level, int name)
+const struct option *option_find(int level, int name)
 {
     for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
         if (options[i].level == level && options[i].name == name)
@@ -57,10 +27,6 @@ static int in_range(int v, int lo, int hi)
 {
     return v < lo || v > hi ? -EINVAL : 0;
 }
-
-/* --- setters
- * -----------------------------------------------------------------------------------------------
- */
 
 static void set_nagle(struct tcb *tp, uint8_t bit, bool on)
 {
@@ -153,11 +119,23 @@ static int set_sndbuf(struct tcb *tp, int v)
 {
     tp->sndbuf = doubled(v, 4608, tp->st->tcp.tunables.wmem_max);
     tp->sndbuf_locked = true;
+    tcp_tell_writer(tp);
     return 0;
 }
 
+static int set_notsent_lowat(struct tcb *tp, int v)
+{
+    tp->notsent_lowat = (uint32_t)v;
+    tcp_tell_writer(tp);
+    return 0;
+}
+
+/* A lower one holds at once; a higher one gives back what was offered before (Linux:
+ * tcp_set_window_clamp). */
 static int set_window_clamp(struct tcb *tp, int v)
 {
+    uint32_t old = tp->window_clamp, given;
+
     if (!v) {
         if (tp->conn.state != TCPS_CLOSED)
             return -EINVAL;
@@ -165,8 +143,9 @@ static int set_window_clamp(struct tcb *tp, int v)
         return 0;
     }
     tp->window_clamp = tp->user_clamp = v < 1152 ? 1152 : (uint32_t)v;
-    if (tp->rcv_ssthresh > tp->window_clamp)
-        tp->rcv_ssthresh = tp->window_clamp;
+    given =
+        tp->window_clamp > old && tp->rcv_wnd > tp->rcv_ssthresh ? tp->rcv_wnd : tp->rcv_ssthresh;
+    tp->rcv_ssthresh = given < tp->window_clamp ? given : tp->window_clamp;
     return 0;
 }
 
@@ -176,8 +155,8 @@ static int set_linger2(struct tcb *tp, int v)
     return 0;
 }
 
-/* Seconds as a number of SYN-ACK time-outs (1, 2, 4 … s) that cover them, and back (Linux:
- * secs_to_retrans). */
+/* Seconds as a number of SYN-ACK time-outs (1, 2, 4 … s) that cover them (Linux: secs_to_retrans).
+ */
 static uint8_t timeouts_of(int seconds)
 {
     int timeout = 1, period = 1;
@@ -192,15 +171,13 @@ static uint8_t timeouts_of(int seconds)
     return n;
 }
 
-static int seconds_of(uint8_t n)
+/* In steps of a millisecond, as Linux with its ticks; never above the usual floor. */
+static int set_rto_min(struct tcb *tp, int us)
 {
-    int timeout = 1, period = n ? 1 : 0;
-
-    for (; n > 1; n--) {
-        timeout = timeout < 60 ? timeout * 2 : 120;
-        period += timeout;
-    }
-    return period;
+    if (us < (int)TCP_TIMEOUT_MIN || us > (int)TCP_RTO_MIN_MOST)
+        return -EINVAL;
+    tp->rto_min_ms = (uint8_t)((us + 999) / 1000);
+    return 0;
 }
 
 static int set_tcp_int(struct tcb *tp, int name, int v)
@@ -248,9 +225,10 @@ static int set_tcp_int(struct tcb *tp, int name, int v)
         tp->user_timeout_ms = (uint32_t)v;
         uto_schedule(tp);
         return 0;
+    case TCP_RTO_MIN_US:
+        return set_rto_min(tp, v);
     case TCP_NOTSENT_LOWAT:
-        tp->notsent_lowat = (uint32_t)v;
-        return 0;
+        return set_notsent_lowat(tp, v);
     case TCP_WINDOW_CLAMP:
         return set_window_clamp(tp, v);
     default:
@@ -286,8 +264,10 @@ static int set_socket_int(struct sock *s, int name, int v)
     }
 }
 
-static int set_ip_int(struct tcb *tp, int name, int v)
+static int set_ip_int(struct sock *s, int name, int v)
 {
+    struct tcb *tp = s->tcb;
+
     switch (name) {
     case IP_TOS:
         /* the ECN bits are TCP's own (RFC 3168 §20) */
@@ -297,6 +277,14 @@ static int set_ip_int(struct tcb *tp, int name, int v)
         if (v != -1 && (v < 1 || v > 255))
             return -EINVAL;
         tp->ttl = v == -1 ? 0 : (uint8_t)v;
+        return 0;
+    case IP_MINTTL:
+        if (v < 0 || v > 255)
+            return -EINVAL;
+        tp->min_ttl = (uint8_t)v;
+        return 0;
+    case IP_BIND_ADDRESS_NO_PORT:
+        s->no_port = v;
         return 0;
     case IP_MTU_DISCOVER:
         if (v < IP_PMTUDISC_DONT || v > IP_PMTUDISC_OMIT)
@@ -418,7 +406,7 @@ static int set_int(struct sock *s, int level, int name, const void *value, size_
     case IPPROTO_IPV6:
         return set_ipv6_int(s, name, v);
     default:
-        return set_ip_int(s->tcb, name, v);
+        return set_ip_int(s, name, v);
     }
 }
 
@@ -450,223 +438,4 @@ int sock_setsockopt(struct sock *s, int level, int name, const void *value, size
         break;
     }
     return -ENOPROTOOPT;
-}
-
-/* --- getters
- * -----------------------------------------------------------------------------------------------
- */
-
-static int or_tunable(int32_t v, int64_t tunable)
-{
-    return v ? v : (int)tunable;
-}
-
-static int get_tcp_int(const struct tcb *tp, int name, int *v)
-{
-    const struct tcp_tunables *tun = &tp->st->tcp.tunables;
-
-    switch (name) {
-    case TCP_NODELAY:
-        *v = !!(tp->nonagle & TCP_NAGLE_OFF);
-        return 0;
-    case TCP_CORK:
-        *v = !!(tp->nonagle & TCP_NAGLE_CORK);
-        return 0;
-    case TCP_MAXSEG:
-        *v = tp->conn.state == TCPS_CLOSED ? (int)(tp->user_mss ? tp->user_mss : TCP_DEFAULT_MSS_V4)
-                                           : tp->mss_cache;
-        return 0;
-    case TCP_KEEPIDLE:
-        *v = or_tunable(tp->keep_idle_s, tun->keepalive_time);
-        return 0;
-    case TCP_KEEPINTVL:
-        *v = or_tunable(tp->keep_intvl_s, tun->keepalive_intvl);
-        return 0;
-    case TCP_KEEPCNT:
-        *v = or_tunable(tp->keep_cnt, tun->keepalive_probes);
-        return 0;
-    case TCP_SYNCNT:
-        *v = or_tunable(tp->syn_cnt, tun->syn_retries);
-        return 0;
-    case TCP_DEFER_ACCEPT:
-        *v = seconds_of(tp->defer_accept);
-        return 0;
-    case TCP_LINGER2:
-        *v = or_tunable(tp->linger2_s, tun->fin_timeout);
-        return 0;
-    case TCP_QUICKACK:
-        *v = !tp->pingpong;
-        return 0;
-    case TCP_USER_TIMEOUT:
-        *v = (int)tp->user_timeout_ms;
-        return 0;
-    case TCP_NOTSENT_LOWAT:
-        *v = (int)tp->notsent_lowat;
-        return 0;
-    case TCP_WINDOW_CLAMP:
-        *v = (int)tp->window_clamp;
-        return 0;
-    default:
-        return -ENOPROTOOPT;
-    }
-}
-
-static int get_socket_int(struct sock *s, int name, int *v)
-{
-    switch (name) {
-    case SO_REUSEADDR:
-        *v = s->reuse_addr;
-        return 0;
-    case SO_REUSEPORT:
-        *v = s->reuse_port;
-        return 0;
-    case SO_OOBINLINE:
-        *v = s->oob_inline;
-        return 0;
-    case SO_KEEPALIVE:
-        *v = s->tcb->keepalive;
-        return 0;
-    case SO_SNDBUF:
-        *v = (int)s->tcb->sndbuf;
-        return 0;
-    case SO_RCVBUF:
-        *v = (int)s->tcb->rcvbuf;
-        return 0;
-    case SO_SNDLOWAT:
-        *v = 1;
-        return 0;
-    case SO_RCVLOWAT:
-        *v = (int)s->rcvlowat;
-        return 0;
-    case SO_ERROR:
-        *v = sock_error(s, true);
-        return 0;
-    case SO_TYPE:
-        *v = SOCK_STREAM;
-        return 0;
-    case SO_DOMAIN:
-        *v = s->v6 ? AF_INET6 : AF_INET;
-        return 0;
-    case SO_PROTOCOL:
-        *v = IPPROTO_TCP;
-        return 0;
-    case SO_ACCEPTCONN:
-        *v = s->listener != NULL;
-        return 0;
-    default:
-        return -ENOPROTOOPT;
-    }
-}
-
-static int get_mtu(const struct tcb *tp, int *v)
-{
-    struct path_mtu path;
-    struct route rt;
-
-    if (tp->conn.state == TCPS_CLOSED || tp->conn.state == TCPS_LISTEN ||
-        route_lookup_path(tp->st, &tp->conn.remote.addr, &rt, &path) != 0)
-        return -ENOTCONN;
-    *v = (int)path.mtu;
-    return 0;
-}
-
-static int get_ip_int(const struct tcb *tp, int name, int *v)
-{
-    switch (name) {
-    case IP_TOS:
-        *v = tp->tos;
-        return 0;
-    case IP_TTL:
-        *v = tp->ttl ? tp->ttl : 64;
-        return 0;
-    case IP_MTU:
-        return get_mtu(tp, v);
-    case IP_MTU_DISCOVER:
-        *v = tp->pmtudisc;
-        return 0;
-    default:
-        return -ENOPROTOOPT;
-    }
-}
-
-static int put(void *value, size_t *len, const void *from, size_t n)
-{
-    if (*len > n)
-        *len = n;
-    memcpy(value, from, *len);
-    return 0;
-}
-
-static int put_timeout(void *value, size_t *len, uint64_t us)
-{
-    int64_t tv[2] = {(int64_t)(us / 1000000), (int64_t)(us % 1000000)};
-
-    if (us == SOCK_NEVER_WAITS)
-        tv[0] = tv[1] = 0;
-    return put(value, len, tv, sizeof(tv));
-}
-
-/* Nothing, when the algorithm has nothing to tell. */
-static int put_cc_info(const struct tcb *tp, void *value, size_t *len)
-{
-    uint64_t info[8];
-    size_t n = 0;
-
-    if (tp->cc_started && tp->cc->get_info)
-        n = tp->cc->get_info(tp, info);
-    return put(value, len, info, n);
-}
-
-static int get_other(struct sock *s, int level, int name, void *value, size_t *len)
-{
-    struct linger l = {s->linger, s->linger_s};
-    struct sock_info info;
-    char cc[CC_NAME_MAX] = {0};
-
-    switch (KEY(level, name)) {
-    case KEY(SOL_SOCKET, SO_LINGER):
-        return put(value, len, &l, sizeof(l));
-    case KEY(SOL_SOCKET, SO_RCVTIMEO):
-        return put_timeout(value, len, s->rcv_timeout_us);
-    case KEY(SOL_SOCKET, SO_SNDTIMEO):
-        return put_timeout(value, len, s->snd_timeout_us);
-    case KEY(SOL_SOCKET, SO_MAX_PACING_RATE):
-        return put(value, len, &s->tcb->max_pacing_rate, sizeof(s->tcb->max_pacing_rate));
-    case KEY(IPPROTO_TCP, TCP_CONGESTION):
-        strncpy(cc, s->tcb->cc->name, sizeof(cc) - 1);
-        return put(value, len, cc, sizeof(cc));
-    case KEY(IPPROTO_TCP, TCP_INFO):
-        sock_get_info(s, &info, s->st->now);
-        return put(value, len, &info.tcp, sizeof(info.tcp));
-    case KEY(IPPROTO_TCP, TCP_CC_INFO):
-        return put_cc_info(s->tcb, value, len);
-    default:
-        return -ENOPROTOOPT;
-    }
-}
-
-int sock_getsockopt(struct sock *s, int level, int name, void *value, size_t *len, uint64_t now)
-{
-    const struct option *o = option_find(level, name);
-    int v, err = -ENOPROTOOPT;
-
-    stack_set_now(s->st, now);
-    if (level != SOL_SOCKET && level != IPPROTO_TCP && level != IPPROTO_IP &&
-        !(level == IPPROTO_IPV6 && s->v6))
-        return -EOPNOTSUPP;
-    if (!o || !o->get)
-        return -ENOPROTOOPT;
-    if (level == SOL_SOCKET)
-        err = get_socket_int(s, name, &v);
-    else if (level == IPPROTO_TCP)
-        err = get_tcp_int(s->tcb, name, &v);
-    else if (level == IPPROTO_IP)
-        err = get_ip_int(s->tcb, name, &v);
-    else if (level == IPPROTO_IPV6 && s->v6)
-        v = name == IPV6_TCLASS ? s->tclass : s->v6only, err = 0;
-    if (!err)
-        return put(value, len, &v, sizeof(v));
-    if (err != -ENOPROTOOPT)
-        return err;
-    return get_other(s, level, name, value, len);
 }

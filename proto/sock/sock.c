@@ -75,6 +75,7 @@ int sock_clone(struct sock *from, struct sock **out, struct ip_endpoint *local)
     s->linger_s = from->linger_s;
     s->rcvlowat = from->rcvlowat;
     s->oob_inline = from->oob_inline;
+    s->no_port = from->no_port;
     s->v6only = from->v6only;
     s->tclass = from->tclass;
     s->reuse_addr = from->reuse_addr;
@@ -87,7 +88,8 @@ int sock_clone(struct sock *from, struct sock **out, struct ip_endpoint *local)
     *local = (struct ip_endpoint){.addr = ip_addr_any(from->v6)};
     if (from->bound_addr)
         local->addr = from->tcb->conn.local.addr;
-    if (from->tcb->bind.fixed || (from->bound_addr && from->tcb->bind.bucket))
+    if (from->tcb->bind.fixed ||
+        (from->bound_addr && from->tcb->bind.bucket && !from->tcb->bind.automatic))
         local->port = from->tcb->conn.local.port;
     *out = s;
     return 0;

@@ -19,6 +19,10 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#ifndef TCP_RTO_MIN_US
+#define TCP_RTO_MIN_US 45 /**< Linux 6.15 */
+#endif
+
 struct stack;
 struct sock;
 
@@ -74,6 +78,13 @@ enum tcp_stop {
 };
 const char *tcp_stop_name(unsigned stop);
 
+/** Where a connection's bytes lie, and who pays for it; all in bytes. */
+struct sock_memory {
+    uint32_t sndbuf, rcvbuf;             /**< SO_SNDBUF, SO_RCVBUF: what may be used */
+    uint32_t send_extents, recv_extents; /**< what the two streams hold of the stack's memory */
+    uint32_t out_of_order;
+    uint64_t account_used, account_limit; /**< of its owner, all connections; 0: no limit */
+};
 /** What a sender waits for while something is unacknowledged (proto/tcp/chronos.def); NONE: nothing
  * is. */
 enum tcp_chrono {
@@ -98,6 +109,9 @@ struct sock_info {
     uint64_t timer_us;   /**< time until the next timer, 0 for none */
     const char *timer;   /**< its name as ss(8) writes it: "on", "keepalive", "timewait", "persist";
                             NULL for none */
+    bool dual;           /**< an unbound address that stands for IPv4 and IPv6 */
+    const char *congestion; /**< the algorithm as TCP_CONGESTION names it; NULL: none */
+    struct sock_memory memory;
     struct sock_tcp_info tcp;
     uint64_t stops[TCP_STOP_COUNT];
     uint64_t age_us;                   /**< since it was established; 0: it was not */
@@ -135,6 +149,9 @@ void sock_set_owner(struct sock *s, uint32_t owner);
  * up; -ENOMEM. What the owner has already stays when the limit falls.
  */
 int sock_set_quota(struct sock *s, uint32_t owner, uint64_t limit);
+/** The same for a socket that is there already, when the rules have changed: it is moved also when
+ * it is above the new limit, and then gets no more. 0 or -ENOMEM. */
+int sock_change_quota(struct sock *s, uint32_t owner, uint64_t limit);
 /** Identity of the socket in its stack, never reused. */
 uint64_t sock_id(const struct sock *s);
 
@@ -166,7 +183,8 @@ int sock_shutdown(struct sock *s, int how, uint64_t now);
 /* --- names and connections
  * -------------------------------------------------------------------------------- */
 
-/** bind(2). Port 0 picks one. -EINVAL (bound already), -EADDRINUSE, -EADDRNOTAVAIL. */
+/** bind(2). Port 0 picks one, with IP_BIND_ADDRESS_NO_PORT later. -EINVAL (bound already),
+ * -EADDRINUSE, -EADDRNOTAVAIL. */
 int sock_bind(struct sock *s, const struct ip_endpoint *local, uint64_t now);
 
 /** listen(2); binds to an ephemeral port when unbound; may be called again to change the backlog.
@@ -218,6 +236,14 @@ ssize_t sock_sendmsg(struct sock *s, const struct iovec *iov, int iovcnt, int fl
  * or stack_run().
  */
 ssize_t sock_send_spans(struct sock *s, size_t want, struct iovec out[4], int *n_spans);
+
+/**
+ * A flag of sock_send_commit(), in the place of Linux's MSG_BATCH: the writer is likely to go on at
+ * once. Nothing is sent before the next stack_run(); then full segments go, and one behind them
+ * that more bytes could fill waits for the run after it (Linux: auto-corking, with the device's
+ * queue in the place of the run).
+ */
+#define SOCK_SEND_BATCH 0x40000
 
 /** The first n bytes of the spans have been filled: they are sent as by sock_sendmsg() with
  * `flags`. Returns n. */

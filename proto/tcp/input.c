@@ -147,6 +147,15 @@ static void conn_input(struct tcb *tp, const struct tcp_seg *seg)
         tcp_fin_wait2_orphan(tp);
 }
 
+/* RFC 5082 §3: the peer is near, so nothing of its can have passed so many routers. */
+static bool is_from_afar(struct stack *st, const struct tcp_seg *seg, uint8_t min_ttl)
+{
+    if (seg->packet->ttl >= min_ttl)
+        return false;
+    COUNT(st, tcp_in_min_ttl);
+    return true;
+}
+
 static void no_connection(struct stack *st, const struct tcp_seg *seg,
                           const struct ip_endpoint *local, uint32_t isn)
 {
@@ -154,7 +163,8 @@ static void no_connection(struct stack *st, const struct tcp_seg *seg,
     struct sock *listener = listener_find(st, local, &remote);
 
     if (listener) {
-        tcp_listen_input(st, listener, seg, isn);
+        if (!is_from_afar(st, seg, listener->tcb->min_ttl))
+            tcp_listen_input(st, listener, seg, isn);
         return;
     }
     COUNT(st, tcp_in_no_socket);
@@ -201,10 +211,12 @@ void tcp_input(struct stack *st, const struct packet *p)
     }
     switch (c->kind) {
     case TCP_KIND_FULL:
-        conn_input(tcb_of_conn(c), &seg);
+        if (!is_from_afar(st, &seg, tcb_of_conn(c)->min_ttl))
+            conn_input(tcb_of_conn(c), &seg);
         break;
     case TCP_KIND_REQUEST:
-        tcp_request_input(st, c, &seg);
+        if (!is_from_afar(st, &seg, tcp_request_min_ttl(c)))
+            tcp_request_input(st, c, &seg);
         break;
     default:
         if (tcp_timewait_input(st, c, &seg, &isn))

@@ -95,6 +95,11 @@ static void tcp_push(struct tcb *tp, int flags, uint32_t mss_now, uint8_t nonagl
         tp->snd_up = tp->write_seq;
         seg->flags |= SEG_EOR; /* nothing joins urgent data (send path, step 7) */
     }
+    if (flags & SOCK_SEND_BATCH) {
+        tp->hold_tail = true;
+        tcp_touch(tp, TCP_PEND_OUTPUT);
+        return;
+    }
     if (tcp_should_autocork(tp, seg, size_goal)) {
         tcp_stop(tp, TCP_STOP_autocork);
         return;
@@ -330,7 +335,7 @@ static ssize_t send_loop(struct tcb *tp, struct send_call *c)
             return 0;
         }
         /* urgent data waits for its pointer, which is known at the end */
-        if (seg_len(seg) >= c->size_goal && !(c->flags & MSG_OOB))
+        if (seg_len(seg) >= c->size_goal && !(c->flags & (MSG_OOB | SOCK_SEND_BATCH)))
             push_full_segment(tp, c, seg);
     }
     return 0;
@@ -522,6 +527,17 @@ static bool may_send(struct tcb *tp, struct segment *seg, uint32_t mss, uint8_t 
     return true;
 }
 
+/* Behind full segments: the next ones of this writer will fill it, or the next run sends it. */
+static bool holds_tail(struct tcb *tp, const struct segment *seg, uint32_t mss)
+{
+    if (!tp->hold_tail || (seg->flags & (SEG_EOR | SEG_FIN)) || tcp_urg_mode(tp) ||
+        list_last(&tp->sendq) != &seg->link || seg_len(seg) >= tcp_tso_autosize(tp, mss) * mss)
+        return false;
+    tp->hold_tail = false;
+    tcp_touch(tp, TCP_PEND_OUTPUT);
+    return true;
+}
+
 static __attribute__((cold, noinline)) void trace_goes(const struct tcb *tp,
                                                        const struct segment *seg)
 {
@@ -550,6 +566,10 @@ bool tcp_write_xmit(struct tcb *tp, uint32_t mss, uint8_t nonagle, int push_one)
     while ((seg = wqueue_send_head(tp))) {
         int err;
 
+        if (sent && holds_tail(tp, seg, mss)) {
+            tcp_stop(tp, TCP_STOP_autocork);
+            break;
+        }
         if (!may_send(tp, seg, mss, nonagle, push_one, &cwnd_limited))
             break;
         if (__builtin_expect(tp->traced, 0))

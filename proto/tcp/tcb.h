@@ -26,6 +26,7 @@
 #define TCP_DELACK_MAX           199000u
 #define TCP_RTO_INIT             1000000u
 #define TCP_RTO_FALLBACK         3000000u /**< no sample from the handshake (RFC 6298 §5.7) */
+#define TCP_RTO_MIN_MOST         200000u  /**< TCP_RTO_MIN_US (Linux: TCP_RTO_MIN) */
 #define TCP_TIMEOUT_MIN          2000u    /**< two ticks of Linux at 1000 Hz */
 #define TCP_PROBE_RETRY          500000u  /**< after a local failure to send */
 #define TCP_KEEPALIVE_MAX_PROBES 127
@@ -166,6 +167,7 @@ struct tcb {
     bool nospace : 1; /**< a writer waits for room in the send buffer */
     bool send_shutdown : 1;
     bool rcv_shutdown : 1;
+    bool hold_tail : 1;   /**< the writer goes on at once: what could still be filled waits a run */
     bool traced : 1;      /**< somebody looks on (trace.c) */
     bool reader_slow : 1; /**< what the program has not read takes half of the window */
 
@@ -368,6 +370,8 @@ struct tcb {
     uint32_t uto_adopted_ms; /**< user timeout by the peer's option, 0: none (RFC 5482) */
     uint16_t user_mss;
     int16_t keep_idle_s, keep_intvl_s; /**< at most 32767, as in Linux */
+    uint8_t min_ttl;                   /**< IP_MINTTL, 0: off */
+    uint8_t rto_min_ms;                /**< TCP_RTO_MIN_US, at most 200 */
 
     /* Counts of what is rare (TCP_INFO), and why it did not send (stops.def). */
     uint64_t bytes_retrans;

@@ -12,13 +12,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/** A set of them apart from any stack. */
+struct stack_tunables {
+    struct tcp_tunables v;
+};
+
 static const struct tunable {
     const char *name, *unit, *help;
     size_t offset;
-    int64_t min, max;
+    int64_t def, min, max;
 } tunables[] = {
 #define TCP_TUNABLE(name, sysctl, def, min, max, unit, help)                                       \
-    {sysctl, unit, help, offsetof(struct tcp_tunables, name), min, max},
+    {sysctl, unit, help, offsetof(struct tcp_tunables, name), def, min, max},
 #include "proto/tcp/tunables.def"
 #undef TCP_TUNABLE
 };
@@ -100,6 +105,11 @@ static int64_t *field(struct tcp_tunables *t, const struct tunable *which)
     return (int64_t *)(void *)((uint8_t *)t + which->offset);
 }
 
+static int64_t value_of(const struct tcp_tunables *t, const struct tunable *which)
+{
+    return *(const int64_t *)(const void *)((const uint8_t *)t + which->offset);
+}
+
 static int parse(const char **text, const struct tunable *t, int64_t *out)
 {
     char *end;
@@ -132,13 +142,12 @@ static int parse_word(const char **text, const struct worded *w, int64_t *out)
 static int set_vector(struct tcp_tunables *now, const struct vector *v, const char *value)
 {
     struct tcp_tunables next = *now;
-    int err;
 
     for (int i = 0; i < v->parts; i++) {
         const struct tunable *t = v->part[i] ? find(v->part[i]) : NULL;
         int64_t n;
+        int err = parse(&value, t, &n);
 
-        err = parse(&value, t, &n);
         if (err)
             return err;
         if (t)
@@ -146,43 +155,60 @@ static int set_vector(struct tcp_tunables *now, const struct vector *v, const ch
     }
     if (*value)
         return -EINVAL;
-    if (next.port_min > next.port_max)
-        return -ERANGE;
     *now = next;
     return 0;
 }
 
-int stack_tunable_set(struct stack *st, const char *name, const char *value)
+static int set(struct tcp_tunables *now, const char *name, const char *value)
 {
     const struct vector *v = find_vector(strip(name));
     const struct tunable *t = find(strip(name));
     const struct worded *w = find_worded(strip(name));
-    struct tcp_tunables next = st->tcp.tunables;
     int64_t n;
     int err;
 
     value += strspn(value, " \t");
     if (v)
-        return set_vector(&st->tcp.tunables, v, value);
+        return set_vector(now, v, value);
     if (!t)
         return find_word_list(strip(name)) ? -EACCES : -ENOENT;
     err = w ? parse_word(&value, w, &n) : parse(&value, t, &n);
     if (err || *value)
         return err ? err : -EINVAL;
-    *field(&next, t) = n;
-    if (next.port_min > next.port_max)
+    *field(now, t) = n;
+    return 0;
+}
+
+static const char *conflict(const struct tcp_tunables *t)
+{
+    if (t->port_min > t->port_max)
+        return "ip_local_port_range_min is above ip_local_port_range_max";
+    if (t->uto_min > t->uto_max)
+        return "tcp_uto_min is above tcp_uto_max";
+    return NULL;
+}
+
+int stack_tunable_set(struct stack *st, const char *name, const char *value)
+{
+    struct tcp_tunables next = st->tcp.tunables;
+    int err = set(&next, name, value);
+
+    if (err)
+        return err;
+    if (conflict(&next))
         return -ERANGE;
     st->tcp.tunables = next;
     return 0;
 }
 
-static int get_vector(struct stack *st, const struct vector *v, char *out, size_t room)
+static int get_vector(const struct tcp_tunables *from, const struct vector *v, char *out,
+                      size_t room)
 {
     int used = 0;
 
     for (int i = 0; i < v->parts; i++) {
         const struct tunable *t = v->part[i] ? find(v->part[i]) : NULL;
-        int64_t n = t ? *field(&st->tcp.tunables, t) : MEM_MIN;
+        int64_t n = t ? value_of(from, t) : MEM_MIN;
 
         used += snprintf(out + used, room > (size_t)used ? room - (size_t)used : 0, "%s%lld",
                          i ? " " : "", (long long)n);
@@ -206,31 +232,45 @@ static int get_word(const struct worded *w, int64_t n, char *out, size_t room)
     return (size_t)snprintf(out, room, "%s", w->word((unsigned)n)) < room ? 0 : -ERANGE;
 }
 
-int stack_tunable_get(struct stack *st, const char *name, char *out, size_t room)
+static int get(const struct tcp_tunables *from, const char *name, char *out, size_t room)
 {
     const struct vector *v = find_vector(strip(name));
     const struct tunable *t = find(strip(name));
     const struct worded *w = find_worded(strip(name)), *list = find_word_list(strip(name));
 
     if (v)
-        return get_vector(st, v, out, room);
+        return get_vector(from, v, out, room);
     if (list)
         return get_word_list(list, out, room);
     if (!t)
         return -ENOENT;
     if (w)
-        return get_word(w, *field(&st->tcp.tunables, t), out, room);
-    return (size_t)snprintf(out, room, "%lld", (long long)*field(&st->tcp.tunables, t)) < room
-               ? 0
-               : -ERANGE;
+        return get_word(w, value_of(from, t), out, room);
+    return (size_t)snprintf(out, room, "%lld", (long long)value_of(from, t)) < room ? 0 : -ERANGE;
+}
+
+int stack_tunable_get(struct stack *st, const char *name, char *out, size_t room)
+{
+    return get(&st->tcp.tunables, name, out, room);
 }
 
 bool stack_tunable_describe(unsigned i, struct stack_tunable *out)
 {
+    const struct worded *w;
+
     if (i >= COUNT_OF(tunables))
         return false;
-    *out = (struct stack_tunable){tunables[i].name, tunables[i].unit, tunables[i].help,
-                                  tunables[i].min, tunables[i].max};
+    w = find_worded(tunables[i].name);
+    *out = (struct stack_tunable){.name = tunables[i].name,
+                                  .unit = tunables[i].unit,
+                                  .help = tunables[i].help,
+                                  .min = tunables[i].min,
+                                  .max = tunables[i].max,
+                                  .words = w != NULL};
+    if (w)
+        (void)get_word(w, tunables[i].def, out->fallback, sizeof(out->fallback));
+    else
+        snprintf(out->fallback, sizeof(out->fallback), "%lld", (long long)tunables[i].def);
     return true;
 }
 
@@ -239,4 +279,55 @@ bool stack_tunable_find(const char *name, struct stack_tunable *out)
     const struct tunable *t = find(strip(name));
 
     return t && stack_tunable_describe((unsigned)(t - tunables), out);
+}
+
+unsigned stack_tunable_parts(const char *name, unsigned out[STACK_TUNABLE_PARTS])
+{
+    const struct vector *v = find_vector(strip(name));
+    const struct tunable *t = find(strip(name));
+    unsigned n = 0;
+
+    if (t)
+        out[n++] = (unsigned)(t - tunables);
+    for (int i = 0; v && i < v->parts; i++)
+        if (v->part[i])
+            out[n++] = (unsigned)(find(v->part[i]) - tunables);
+    return n;
+}
+
+/* --- a set of them -----------------------------------------------------------------------------
+ */
+
+struct stack_tunables *stack_tunables_new(void)
+{
+    struct stack_tunables *t = calloc(1, sizeof(*t));
+
+    for (size_t i = 0; t && i < COUNT_OF(tunables); i++)
+        *field(&t->v, &tunables[i]) = tunables[i].def;
+    return t;
+}
+
+void stack_tunables_free(struct stack_tunables *t)
+{
+    free(t);
+}
+
+int stack_tunables_set(struct stack_tunables *t, const char *name, const char *value)
+{
+    return set(&t->v, name, value);
+}
+
+int stack_tunables_get(const struct stack_tunables *t, const char *name, char *out, size_t room)
+{
+    return get(&t->v, name, out, room);
+}
+
+const char *stack_tunables_conflict(const struct stack_tunables *t)
+{
+    return conflict(&t->v);
+}
+
+void stack_tunables_apply(struct stack *st, const struct stack_tunables *t)
+{
+    st->tcp.tunables = t->v;
 }

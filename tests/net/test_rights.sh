@@ -95,6 +95,6 @@ END
 if "$BUILD/tapstackd" --config "$TS_DIR/conf" --tap ts0 --address $US/24 2>"$TS_DIR/err"; then
     not_ok "a malformed rule is an error"
 else
-    check "a malformed rule is an error that names its line" grep -q "conf, line 2: bind: malformed" "$TS_DIR/err"
+    check "a malformed rule is an error that names its line" grep -q "conf:2: bind: malformed" "$TS_DIR/err"
 fi
 ts_done

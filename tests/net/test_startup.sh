@@ -48,11 +48,11 @@ check "a user that does not exist" fails "no user nobody-at-all" \
 printf '[tapstack]\ntap = ts1\nmtu = big\n' >"$TS_DIR/value.conf"
 printf '[tapstack]\n\njuggle = 3\n' >"$TS_DIR/name.conf"
 printf '[tapstack]\ntap = ts1\nwhat is this\n' >"$TS_DIR/syntax.conf"
-check "a wrong value in a file, with its line" fails "value.conf, line 3: mtu must be" \
+check "a wrong value in a file, with its line" fails "value.conf:3: mtu must be" \
     "${D[@]}" "${usual[@]}" --config "$TS_DIR/value.conf"
-check "an unknown setting in a file, with its line" fails "name.conf, line 3: unknown setting juggle" \
+check "an unknown setting in a file, with its line" fails "name.conf:3: unknown setting juggle" \
     "${D[@]}" "${usual[@]}" --config "$TS_DIR/name.conf"
-check "nonsense in a file, with its line" fails "syntax.conf, line 3" \
+check "nonsense in a file, with its line" fails "syntax.conf:3: neither" \
     "${D[@]}" "${usual[@]}" --config "$TS_DIR/syntax.conf"
 check "a file that is not there" fails "none.conf.*No such file" \
     "${D[@]}" "${usual[@]}" --config "$TS_DIR/none.conf"

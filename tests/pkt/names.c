@@ -20,6 +20,10 @@
 #define TCP_NOTSENT_LOWAT 25
 #endif
 
+#ifndef TCP_RTO_MIN_US
+#define TCP_RTO_MIN_US 45 /* Linux 6.15 */
+#endif
+
 static const struct {
     const char *name;
     int64_t value;

@@ -189,6 +189,7 @@ static uint64_t send_whole(struct sim_host *h, const struct frame *f, uint8_t *f
 static uint64_t send_cut(struct sim_host *h, const struct frame *f, uint8_t *flat)
 {
     struct cut c = {.host = h, .departs = h->sim->now};
+    static uint8_t scratch[FRAME_SCRATCH];
     struct frame whole;
 
     frame_init(&whole);
@@ -200,9 +201,9 @@ static uint64_t send_cut(struct sim_host *h, const struct frame *f, uint8_t *fla
     whole.gso = f->gso;
     whole.gso_size = f->gso_size;
     if (f->gso == FRAME_GSO_NONE) {
-        frame_complete_csum(&whole);
+        frame_complete_csum(&whole, NULL);
         emit_piece(&c, &whole);
-    } else if (frame_segment(&whole, emit_piece, &c) < 0) {
+    } else if (frame_segment(&whole, scratch, emit_piece, &c) < 0) {
         sim_fail(h->sim, "host %u sent an offloaded frame that cannot be cut", h->index);
     }
     return c.departs;

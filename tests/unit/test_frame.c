@@ -15,7 +15,7 @@
 
 #define MAX 65549
 
-static uint8_t payload[MAX];
+static uint8_t payload[MAX], scratch[FRAME_SCRATCH];
 
 static void put16(uint8_t *p, uint32_t v)
 {
@@ -88,8 +88,7 @@ static uint32_t naive_headers(uint8_t *out, const struct shape *s, const uint8_t
 struct collector {
     const struct shape *shape;
     uint32_t total, gso_size, offset, index;
-    const uint8_t *lo, *hi; /* where payload may lie */
-    uint32_t fail_after;    /* pieces; 0 for never */
+    uint32_t fail_after; /* pieces; 0 for never */
 };
 
 /** Each piece must be, byte for byte, what naive_headers makes of its part. */
@@ -117,7 +116,8 @@ static int check_piece(void *ctx, struct frame *f)
     for (unsigned i = 0; i < f->n_spans; i++) {
         const uint8_t *p = f->spans[i].iov_base;
 
-        assert_true(p >= c->lo && p + f->spans[i].iov_len <= c->hi); /* not copied */
+        assert_ptr_equal(p, f->data + f->len); /* one run, and a private copy */
+        assert_true(p >= scratch && p + f->spans[i].iov_len <= scratch + sizeof(scratch));
     }
     flat = malloc(headers + n);
     assert_non_null(flat);
@@ -175,14 +175,14 @@ static void segments_from_spans_equal_the_naive_construction(void **state)
                           .seq = i % 3 ? rng_u32(&rng) : 0xfffffff0,
                           .id = i % 5 ? (uint16_t)rng_u32(&rng) : 0xfffe};
         uint32_t len = i < 50 ? (uint32_t)i : (uint32_t)rng_between(&rng, 1, 65000);
-        struct collector c = {.shape = &s, .lo = payload, .hi = payload + MAX, .total = len};
+        struct collector c = {.shape = &s, .total = len};
         struct frame f;
 
         spans_frame(&f, &s, len, len ? 1 + (unsigned)rng_below(&rng, 4) : 0, &rng);
         f.gso = s.v6 ? FRAME_GSO_TCP6 : FRAME_GSO_TCP4;
         c.gso_size = f.gso_size =
             (uint16_t)rng_between(&rng, i % 7 ? 500 : 1 + len / 100, 9000 + len / 100);
-        assert_int_equal(frame_segment(&f, check_piece, &c), len);
+        assert_int_equal(frame_segment(&f, scratch, check_piece, &c), len);
         assert_int_equal(c.offset, len);
         assert_int_equal(c.index, len ? (len + c.gso_size - 1) / c.gso_size : 1);
     }
@@ -214,9 +214,7 @@ static void segments_from_contiguous_frames_equal_the_naive_construction(void **
         f.owner = 5;
         f.gso = s.v6 ? FRAME_GSO_TCP6 : FRAME_GSO_TCP4;
         c.gso_size = f.gso_size = (uint16_t)rng_between(&rng, 100, 9000);
-        c.lo = whole + h;
-        c.hi = whole + h + len;
-        assert_int_equal(frame_segment(&f, check_piece, &c), len);
+        assert_int_equal(frame_segment(&f, scratch, check_piece, &c), len);
         assert_int_equal(c.offset, len);
     }
 }
@@ -224,8 +222,7 @@ static void segments_from_contiguous_frames_equal_the_naive_construction(void **
 static void a_failing_emit_ends_the_walk_and_tells_how_far_it_got(void **state)
 {
     struct shape s = {.flags = 0x18};
-    struct collector c = {
-        .shape = &s, .lo = payload, .hi = payload + MAX, .total = 10000, .gso_size = 1000};
+    struct collector c = {.shape = &s, .total = 10000, .gso_size = 1000};
     struct frame f;
     struct rng rng;
 
@@ -235,7 +232,7 @@ static void a_failing_emit_ends_the_walk_and_tells_how_far_it_got(void **state)
     f.gso = FRAME_GSO_TCP4;
     f.gso_size = 1000;
     c.fail_after = 4;
-    assert_int_equal(frame_segment(&f, check_piece, &c), 4000);
+    assert_int_equal(frame_segment(&f, scratch, check_piece, &c), 4000);
     assert_int_equal(c.index, 4);
 }
 
@@ -258,7 +255,7 @@ static void the_first_refusal_is_the_answer(void **state)
     spans_frame(&f, &s, 5000, 1, &rng);
     f.gso = FRAME_GSO_TCP4;
     f.gso_size = 1000;
-    assert_int_equal(frame_segment(&f, refuse, &calls), -EAGAIN);
+    assert_int_equal(frame_segment(&f, scratch, refuse, &calls), -EAGAIN);
     assert_int_equal(calls, 1);
 }
 
@@ -293,7 +290,8 @@ static void hostile_01_malformed_offload_frames_are_refused(void **state)
             f.spans[0] = (struct iovec){payload, 100};
             f.n_spans = 1;
             f.span_len = 100;
-            assert_int_equal(frame_segment(&f, count_pieces, &calls), n < h ? -EINVAL : 100);
+            assert_int_equal(frame_segment(&f, scratch, count_pieces, &calls),
+                             n < h ? -EINVAL : 100);
             free(exact);
         }
     }
@@ -317,7 +315,7 @@ static void hostile_06_offload_fields_that_lie_are_refused(void **state)
         f = ok;                                                                                    \
         f.data = f.room + (ok.data - ok.room);                                                     \
         change;                                                                                    \
-        assert_int_equal(frame_segment(&f, count_pieces, &calls), -EINVAL);                        \
+        assert_int_equal(frame_segment(&f, scratch, count_pieces, &calls), -EINVAL);               \
     } while (0)
     REFUSED(f.gso_size = 0);
     REFUSED(f.gso = FRAME_GSO_NONE);
@@ -369,9 +367,14 @@ static void a_partial_checksum_is_completed_over_odd_spans(void **state)
         f.csum = FRAME_CSUM_PARTIAL;
         f.csum_start = (uint16_t)tcp;
         f.csum_offset = 16;
-        frame_complete_csum(&f);
+        frame_complete_csum(&f, scratch);
         assert_int_equal(f.csum, FRAME_CSUM_NONE);
-        assert_int_equal(get16(whole + tcp + 16), want);
+        assert_int_equal(get16(f.data + tcp + 16), want);
+        assert_int_equal(f.n_spans, 1); /* a private copy of the payload */
+        assert_ptr_equal(f.spans[0].iov_base, scratch + FRAME_ROOM);
+        assert_memory_equal(f.spans[0].iov_base, payload + in_data, len - in_data);
+        if (h + in_data <= FRAME_ROOM)
+            assert_ptr_equal(f.data + f.len, f.spans[0].iov_base);
     }
 }
 
@@ -391,7 +394,7 @@ static void hostile_06_a_checksum_field_outside_the_headers_is_left_alone(void *
         f.csum = FRAME_CSUM_PARTIAL;
         f.csum_start = rows[i][0];
         f.csum_offset = rows[i][1];
-        frame_complete_csum(&f);
+        frame_complete_csum(&f, scratch);
         assert_int_equal(f.csum, FRAME_CSUM_PARTIAL);
     }
     free(exact);

@@ -225,7 +225,7 @@ static void bbr_cong_control(struct tcb *tp, const struct tcp_rate_sample *rs)
     bbr_update_latest_signals(tp, b, rs);
     bbr_update_congestion_signals(tp, b, rs);
     bbr_update_ack_aggregation(tp, b, rs);
-    bbr_check_full_bw(b, rs);
+    bbr_check_full_bw(tp, b, rs);
     bbr_check_startup_done(tp, b, rs);
     bbr_check_drain_done(tp, b);
     bbr_update_probe_bw(tp, b, rs);

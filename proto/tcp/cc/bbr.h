@@ -79,6 +79,8 @@ struct bbr {
     uint64_t full_bw;
     uint8_t full_bw_count;
     bool full_bw_now, full_bw_reached;
+    uint32_t
+        window_ruled; /**< until so many are delivered the peer's window was the limit; 0: no */
 
     /* probing for bandwidth */
     uint64_t cycle_stamp;
@@ -149,7 +151,7 @@ void bbr_update_congestion_signals(struct tcb *tp, struct bbr *b, const struct t
 void bbr_reset_congestion_signals(struct bbr *b);
 void bbr_reset_shortterm(struct bbr *b);
 void bbr_update_ack_aggregation(struct tcb *tp, struct bbr *b, const struct tcp_rate_sample *rs);
-void bbr_check_full_bw(struct bbr *b, const struct tcp_rate_sample *rs);
+void bbr_check_full_bw(const struct tcb *tp, struct bbr *b, const struct tcp_rate_sample *rs);
 void bbr_reset_full_bw(struct bbr *b);
 void bbr_advance_max_bw(struct bbr *b);
 void bbr_bound_bw(struct bbr *b);

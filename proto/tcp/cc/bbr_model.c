@@ -96,13 +96,37 @@ void bbr_reset_full_bw(struct bbr *b)
     b->full_bw_now = false;
 }
 
+/* The program's limit has its flag in each sample; of the peer's window we know it now. */
+static void note_peers_window(const struct tcb *tp, struct bbr *b)
+{
+    if (tp->chrono == TCP_CHRONO_rwnd)
+        b->window_ruled = bbr_max(tp->delivered + tcp_in_flight(tp), 1);
+    else if (b->window_ruled && seq_gt(tp->delivered, b->window_ruled))
+        b->window_ruled = 0;
+}
+
+/*
+ * Was it the peer's window that held this round, with no queue anywhere? Then more would have been
+ * delivered. §5.3.1.2 trusts that three rounds are enough for the peer's autotuning; behind holes,
+ * where nothing is read, they are not, and a Startup that ended there leaves the path mostly empty
+ * for the two or three seconds until the first probe.
+ */
+static bool was_ruled_by_window(const struct tcb *tp, const struct bbr *b,
+                                const struct tcp_rate_sample *rs)
+{
+    return b->window_ruled && seq_leq(rs->prior_delivered, b->window_ruled) &&
+           (uint64_t)rs->tx_in_flight * GROWTH_DEN <=
+               (uint64_t)bbr_bdp(tp, b, bbr_max_bw(b), BBR_GAIN) * GROWTH_NUM;
+}
+
 /*
  * Each sample may show that the rate still grows (as in Google's own v3). The draft looks at the
  * one alone that begins a round, and where packets are lost that is as often the low one behind a
  * hole.
  */
-void bbr_check_full_bw(struct bbr *b, const struct tcp_rate_sample *rs)
+void bbr_check_full_bw(const struct tcb *tp, struct bbr *b, const struct tcp_rate_sample *rs)
 {
+    note_peers_window(tp, b);
     if (b->full_bw_now || rs->app_limited)
         return;
     if (b->sample && b->sample * GROWTH_DEN >= b->full_bw * GROWTH_NUM) {
@@ -110,7 +134,7 @@ void bbr_check_full_bw(struct bbr *b, const struct tcp_rate_sample *rs)
         b->full_bw = b->sample;
         return;
     }
-    if (!b->round_start)
+    if (!b->round_start || was_ruled_by_window(tp, b, rs))
         return;
     b->full_bw_count++;
     b->full_bw_now = b->full_bw_count >= PLATEAU;

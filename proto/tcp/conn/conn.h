@@ -126,6 +126,8 @@ void tcp_listen_input(struct stack *st, struct sock *listener, const struct tcp_
                       uint32_t isn);
 void tcp_request_pool_init(struct stack *st);
 void tcp_request_input(struct stack *st, struct tcp_conn *c, const struct tcp_seg *seg);
+/** IP_MINTTL of its listener. */
+uint8_t tcp_request_min_ttl(struct tcp_conn *c);
 void tcp_request_timer(struct stack *st, struct stack_timer *t);
 void tcp_request_free(struct stack *st, struct tcp_conn *c);
 /** The same, from a link of listener.requests. */

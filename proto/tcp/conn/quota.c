@@ -124,6 +124,18 @@ int sock_set_quota(struct sock *s, uint32_t owner, uint64_t limit)
     return 0;
 }
 
+int sock_change_quota(struct sock *s, uint32_t owner, uint64_t limit)
+{
+    struct account *a = limit ? find_or_add(s->st, owner) : &s->st->tcp.common;
+
+    if (!a)
+        return -ENOMEM;
+    a->limit = limit;
+    if (a != tcp_account(s->tcb))
+        move(s->tcb, a);
+    return 0;
+}
+
 void quota_release(struct tcb *tp)
 {
     if (tcp_account(tp) != &tp->st->tcp.common)

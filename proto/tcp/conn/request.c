@@ -286,7 +286,8 @@ void tcp_inherit_options(struct tcb *tp, const struct tcb *from)
     tp->tos = from->tos;
     tp->pmtudisc = from->pmtudisc;
     tp->ttl = from->ttl;
-    tp->pmtudisc = from->pmtudisc;
+    tp->min_ttl = from->min_ttl;
+    tp->rto_min_ms = from->rto_min_ms;
     tp->syn_cnt = from->syn_cnt;
     tp->cc = from->cc;
 }
@@ -349,8 +350,11 @@ static struct tcb *make_child(struct stack *st, struct tcp_request *req, const s
     child->v6 = parent->v6;
     child->linger = parent->linger;
     child->linger_s = parent->linger_s;
+    child->rcv_timeout_us = parent->rcv_timeout_us;
+    child->snd_timeout_us = parent->snd_timeout_us;
     child->rcvlowat = parent->rcvlowat;
     child->oob_inline = parent->oob_inline;
+    child->no_port = parent->no_port;
     child->tclass = parent->tclass;
     child->reuse_addr = parent->reuse_addr;
     child->reuse_port = parent->reuse_port;
@@ -488,6 +492,11 @@ static void reset_request(struct stack *st, struct tcp_request *req)
     COUNT(st, tcp_out_rst);
     tcp_send_reply(st, &r);
     tcp_request_free(st, &req->conn);
+}
+
+uint8_t tcp_request_min_ttl(struct tcp_conn *c)
+{
+    return request_of(c)->listener->tcb->min_ttl;
 }
 
 void tcp_request_input(struct stack *st, struct tcp_conn *c, const struct tcp_seg *seg)

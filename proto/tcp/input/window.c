@@ -53,10 +53,18 @@ void tcp_window_initial(struct stack *st, uint32_t rcvbuf, uint32_t mss, bool ws
 void tcp_window_init(struct tcb *tp)
 {
     uint32_t full = RATIO_WINDOW(tp->rcvbuf);
+    int64_t app_win = tp->st->tcp.tunables.app_win;
 
-    if (tp->window_clamp > full)
+    if (tp->window_clamp >= full) {
         tp->window_clamp = full;
-    if (tp->window_clamp + tp->advmss > full) {
+        /* what tcp_app_win keeps for the program */
+        if (app_win && full > 4u * tp->advmss) {
+            uint32_t less = full - (full >> app_win);
+
+            tp->window_clamp = less > 4u * tp->advmss ? less : 4u * tp->advmss;
+        }
+    }
+    if (app_win && tp->window_clamp + tp->advmss > full) {
         uint32_t less = full > tp->advmss ? full - tp->advmss : 0;
 
         tp->window_clamp = less > 2u * tp->advmss ? less : 2u * tp->advmss;

@@ -216,6 +216,8 @@ void tcp_rtt_handshake(struct tcb *tp, uint32_t rtt_us);
 bool tcp_ack_update_rtt(struct tcb *tp, struct tcp_ack_state *as);
 void tcp_rtt_init(struct tcb *tp);
 uint32_t tcp_rto_of(const struct tcb *tp);
+/** Floor of its variance term: of this connection, else tcp_rto_min_us. */
+uint32_t tcp_rto_min_us(const struct tcb *tp);
 
 /* loss/rto.c */
 void tcp_rearm_rto(struct tcb *tp);

@@ -16,6 +16,11 @@ void tcp_rtt_init(struct tcb *tp)
     tp->backoff = 0;
 }
 
+uint32_t tcp_rto_min_us(const struct tcb *tp)
+{
+    return tp->rto_min_ms ? tp->rto_min_ms * 1000u : (uint32_t)tp->st->tcp.tunables.rto_min_us;
+}
+
 uint32_t tcp_rto_of(const struct tcb *tp)
 {
     uint64_t rto = (uint64_t)(tp->srtt_us >> 3) + tp->rttvar_us;
@@ -89,7 +94,7 @@ static void adapt_after_spurious(struct tcb *tp, uint32_t rtt_us)
 
 void tcp_rtt_sample(struct tcb *tp, uint32_t rtt_us)
 {
-    uint32_t floor = (uint32_t)tp->st->tcp.tunables.rto_min_us;
+    uint32_t floor = tcp_rto_min_us(tp);
 
     if (rtt_us == 0)
         rtt_us = 1;

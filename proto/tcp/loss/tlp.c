@@ -15,7 +15,7 @@ static bool may_probe(const struct tcb *tp)
 /* §7.2: two round trips, and the peer's delayed ACK when a lone packet may wait for it. */
 static uint64_t probe_timeout(const struct tcb *tp)
 {
-    uint64_t delayed = (uint64_t)tp->st->tcp.tunables.rto_min_us;
+    uint64_t delayed = tcp_rto_min_us(tp);
 
     if (!tp->srtt_us)
         return TCP_RTO_INIT;

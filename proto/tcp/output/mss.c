@@ -7,10 +7,9 @@
 
 #define TCP_OPTION_SPACE 40u
 #define SMALLEST_PAYLOAD 8u
+#define ALL_HEADERS      100u /* of IP and TCP with all options */
 #define IPV4_HEADER      20u
 #define IPV6_HEADER      40u
-/** IP and TCP headers with all options inside a 64 KiB packet. */
-#define GSO_PAYLOAD_MAX (FRAME_MAX_PACKET - IPV6_HEADER - 60u)
 
 static uint32_t ip_header(const struct ip_addr *a)
 {
@@ -132,10 +131,23 @@ uint32_t tcp_mss_now(const struct tcb *tp)
     return tp->mss_cache >= space + SMALLEST_PAYLOAD ? tp->mss_cache - space : tp->mss_cache;
 }
 
+/* AccECN's bursts may have to be
+ * cut here (frame.cwr_all), what is for ourselves is not cut at all: both need a length in their IP
+ * header. */
+uint32_t tcp_burst_max(const struct tcb *tp)
+{
+    uint32_t most = FRAME_MAX_PACKET;
+
+    if ((tp->st->config.features & STACK_TX_BIG4) && ip_addr_is_v4(&tp->conn.remote.addr) &&
+        tp->ecn.mode != TCP_ECN_ACCURATE && !ip_is_ours(tp->st, &tp->conn.remote.addr))
+        most = FRAME_MAX_BURST;
+    return most;
+}
+
 uint32_t tcp_send_mss(struct tcb *tp, uint32_t *size_goal)
 {
     uint32_t mss = tcp_current_mss(tp);
-    uint32_t goal = bound_to_half_window(tp, GSO_PAYLOAD_MAX);
+    uint32_t goal = bound_to_half_window(tp, tcp_burst_max(tp) - ALL_HEADERS);
 
     *size_goal = goal > mss ? goal - goal % mss : mss;
     return mss;

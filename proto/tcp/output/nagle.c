@@ -42,13 +42,14 @@ uint32_t tcp_tso_autosize(const struct tcb *tp, uint32_t mss)
     const struct tcp_tunables *tun = &tp->st->tcp.tunables;
     uint64_t bytes = tp->pacing_rate >> 10;
     uint32_t shift = tun->tso_rtt_log ? tp->min_rtt_us >> tun->tso_rtt_log : 32;
-    uint64_t segs, most = (FRAME_MAX_PACKET - 120u) / mss;
+    uint32_t burst = tcp_burst_max(tp);
+    uint64_t segs, most = (burst - 120u) / mss;
     uint64_t least = tp->cc->min_tso_segs ? tp->cc->min_tso_segs(tp) : (uint64_t)tun->min_tso_segs;
 
     if (shift < 32)
-        bytes += (uint64_t)FRAME_MAX_PACKET >> shift;
-    if (bytes > FRAME_MAX_PACKET - 120u)
-        bytes = FRAME_MAX_PACKET - 120u;
+        bytes += (uint64_t)burst >> shift;
+    if (bytes > burst - 120u)
+        bytes = burst - 120u;
     segs = bytes / mss;
     if (segs < least)
         segs = least;

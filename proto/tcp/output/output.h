@@ -32,6 +32,8 @@ uint64_t tcp_grant_send(struct tcb *tp, uint64_t granted, uint64_t limit);
 /* output/sendmsg parts and mss.c */
 uint32_t tcp_current_mss(struct tcb *tp);
 uint32_t tcp_send_mss(struct tcb *tp, uint32_t *size_goal);
+/** The largest IP packet that may leave as one burst, to be cut behind us. */
+uint32_t tcp_burst_max(const struct tcb *tp);
 /** The same, of what is known already. */
 uint32_t tcp_mss_now(const struct tcb *tp);
 void tcp_sync_mss(struct tcb *tp, uint32_t pmtu);

@@ -135,6 +135,14 @@ static void bind_arguments(void)
     fd = tcp();
     say("bind port 80", "%s", er(bind_to(fd, us, 80)));
     close(fd);
+    fd = tcp();
+    set_int(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+    say("bind no port", "%s", er(bind_to(fd, us, 0)));
+    say("no port name", "%s", local_name(fd, 0));
+    say("no port bind again", "%s", er(bind_to(fd, us, 0)));
+    say("no port listen", "%s", er(listen(fd, 1)));
+    say("no port listener", "%s", local_port(fd) >= 32768 ? "ephemeral" : "?");
+    close(fd);
 }
 
 /* Two sockets, the first bound (and listening, when asked): may the second one have its port? */

@@ -45,6 +45,8 @@ static const struct {
     {"TCP_NOTSENT_LOWAT", IPPROTO_TCP, TCP_NOTSENT_LOWAT, 16384, -1, false},
     {"IP_TOS", IPPROTO_IP, IP_TOS, 0x10, 0xff, false},
     {"IP_TTL", IPPROTO_IP, IP_TTL, 5, 0, false},
+    {"IP_MINTTL", IPPROTO_IP, IP_MINTTL, 5, 256, false},
+    {"IP_BIND_ADDRESS_NO_PORT", IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1, 77, false},
     {"IP_MTU_DISCOVER", IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT, 99, false},
     {"IP_MTU", IPPROTO_IP, IP_MTU, 1, 2, false},
     {"no SOL_SOCKET option", SOL_SOCKET, 9999, 1, 2, false},

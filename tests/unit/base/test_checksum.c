@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "proto/base/checksum_blocks.h"
 #include "proto/base/rng.h"
 #include "tests/unit/base/mem_failing.h"
 
@@ -161,6 +162,64 @@ static void the_pseudo_headers_are_those_of_the_rfcs(void **state)
     }
 }
 
+static void every_version_of_the_inner_loop_agrees(void **state)
+{
+    static uint8_t copy[ROOM + 64];
+    struct rng rng;
+
+    (void)state;
+    rng_init(&rng, seed);
+    randomise(&rng);
+    for (int round = 0; round < 2000; round++) {
+        size_t at = rng_below(&rng, 64), to = rng_below(&rng, 64);
+        size_t n = CSUM_BLOCK * rng_below(&rng, round % 10 ? 16 : ROOM / CSUM_BLOCK);
+
+        for (int i = 0; csum_all_blocks[i]; i++) {
+            const struct csum_blocks *b = csum_all_blocks[i];
+
+            if (!b->usable())
+                continue;
+            assert_int_equal(b->sum(data + at, n) % 0xffff,
+                             csum_portable.sum(data + at, n) % 0xffff);
+            memset(copy, 0, sizeof(copy));
+            assert_int_equal(b->copy(copy + to, data + at, n) % 0xffff,
+                             csum_portable.sum(data + at, n) % 0xffff);
+            assert_memory_equal(copy + to, data + at, n);
+            assert_int_equal(copy[to + n], 0);
+        }
+    }
+}
+
+static void no_version_loses_a_carry(void **state)
+{
+    (void)state;
+    memset(data, 0xff, sizeof(data));
+    for (int i = 0; csum_all_blocks[i]; i++)
+        if (csum_all_blocks[i]->usable())
+            assert_int_equal(csum_all_blocks[i]->sum(data + 1, 512 * CSUM_BLOCK) % 0xffff, 0);
+}
+
+static void a_copy_is_the_bytes_and_their_sum(void **state)
+{
+    static uint8_t copy[ROOM + 64];
+    struct rng rng;
+
+    (void)state;
+    rng_init(&rng, seed);
+    randomise(&rng);
+    for (int round = 0; round < 3000; round++) {
+        size_t at = rng_below(&rng, 64), to = rng_below(&rng, 64);
+        size_t n = rng_below(&rng, round % 10 ? 2000 : ROOM - 64);
+
+        memset(copy, 0x55, sizeof(copy));
+        assert_int_equal(csum_fold(csum_copy(copy + to, data + at, n)), naive(data + at, n));
+        assert_memory_equal(copy + to, data + at, n);
+        assert_int_equal(copy[to + n], 0x55);
+        if (to)
+            assert_int_equal(copy[to - 1], 0x55);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +230,9 @@ int main(void)
         cmocka_unit_test(even_pieces_chain_through_the_sum),
         cmocka_unit_test(a_stored_checksum_verifies_to_zero),
         cmocka_unit_test(the_pseudo_headers_are_those_of_the_rfcs),
+        cmocka_unit_test(every_version_of_the_inner_loop_agrees),
+        cmocka_unit_test(no_version_loses_a_carry),
+        cmocka_unit_test(a_copy_is_the_bytes_and_their_sum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

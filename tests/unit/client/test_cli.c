@@ -41,6 +41,8 @@ static bool two_sockets(struct fake_daemon *d, const struct fake_request *rq)
 {
     struct tcp_info ti = {.tcpi_rtt = 1500, .tcpi_snd_cwnd = 10, .tcpi_snd_mss = 1448};
     struct wire_info listener = {.state = 10, .state_name = "LISTEN", .local = v4(2, 80)};
+    struct wire_info dual = {
+        .state = 10, .state_name = "LISTEN", .dual = 1, .local = {.port = 8080}};
     struct wire_info info = {.state = 1,
                              .state_name = "ESTAB",
                              .local = v4(2, 4242),
@@ -57,6 +59,7 @@ static bool two_sockets(struct fake_daemon *d, const struct fake_request *rq)
     memcpy(info.tcp_info, &ti,
            sizeof(ti) < sizeof(info.tcp_info) ? sizeof(ti) : sizeof(info.tcp_info));
     reply_more(rq, WIRE_MORE, &listener, sizeof(listener));
+    reply_more(rq, WIRE_MORE, &dual, sizeof(dual));
     reply_more(rq, 0, &info, sizeof(info));
     return true;
 }
@@ -74,6 +77,7 @@ static void ss_shows_connections_like_ss(void **state)
     assert_int_equal(RUN(d, "", "ss", "-l"), 0);
     assert_non_null(strstr(tool_output, "LISTEN"));
     assert_non_null(strstr(tool_output, " 0.0.0.0:*\n"));
+    assert_non_null(strstr(tool_output, " *:8080                       *:*\n"));
     assert_null(strstr(tool_output, "ESTAB"));
 }
 
@@ -103,10 +107,26 @@ static void ss_json_has_everything(void **state)
     assert_non_null(strstr(tool_output, "\"nagle\": 17"));
 }
 
+static void ss_shows_who_a_filter_means(void **state)
+{
+    struct fake_daemon *d = *state;
+
+    d->hook = two_sockets;
+    assert_int_equal(RUN(d, "", "ss", "dport", "=", ":80", "and", "src", "10.77.0.0/16"), 0);
+    assert_non_null(strstr(tool_output, "ESTAB"));
+    assert_int_equal(RUN(d, "", "ss", "-H", "dport = :80 and ! src 10.77.0.0/16"), 0);
+    assert_string_equal(tool_output, "");
+    assert_int_equal(RUN(d, "", "ss", "state listening sport = :8080"), 0);
+    assert_null(strstr(tool_output, "10.77.0.2"));
+    assert_non_null(strstr(tool_output, "*:8080"));
+    assert_int_equal(RUN(d, "", "ss", "sport", "~", "80"), 2);
+    assert_non_null(strstr(tool_output, "'~' is no port"));
+}
+
 static bool two_counters(struct fake_daemon *d, const struct fake_request *rq)
 {
-    static const struct wire_counter zero = {0, "eth_in", "frames received"};
-    static const struct wire_counter some = {99, "eth_out", "frames sent"};
+    static const struct wire_counter zero = {.name = "eth_in", .help = "frames received"};
+    static const struct wire_counter some = {.value = 99, .name = "eth_out", .help = "frames sent"};
 
     (void)d;
     if (rq->hdr.op != WIRE_OP_STATS)
@@ -128,6 +148,13 @@ static void stats_leaves_out_zeros_unless_asked(void **state)
     assert_non_null(strstr(tool_output, "0  frames received\n"));
     assert_int_equal(RUN(d, "", "stats", "--json"), 0);
     assert_string_equal(tool_output, "{\n  \"eth_out\": 99\n}\n");
+    assert_int_equal(RUN(d, "", "stats", "-a", "*_in"), 0);
+    assert_non_null(strstr(tool_output, "eth_in"));
+    assert_null(strstr(tool_output, "eth_out"));
+    assert_int_equal(RUN(d, "", "stats", "-a", "th_o"), 0);
+    assert_null(strstr(tool_output, "eth_in"));
+    assert_non_null(strstr(tool_output, "eth_out"));
+    assert_int_equal(RUN(d, "", "stats", "-P", "-j"), 2);
 }
 
 /* The daemon's end of the connection, served by a thread: reads all, then answers and ends. */
@@ -240,7 +267,7 @@ static void failures_are_said_and_are_not_zero(void **state)
 
 static void usage_is_explained(void **state)
 {
-    static char *const commands[] = {"run", "connect", "listen", "ss", "stats"};
+    static char *const commands[] = {"run", "connect", "listen", "ss", "stats", "capture"};
     struct fake_daemon *d = *state;
 
     assert_int_equal(tool_run((char *const[]){"--help", NULL}, ""), 0);
@@ -267,6 +294,7 @@ int main(void)
         with_daemon(ss_shows_connections_like_ss),
         with_daemon(ss_says_why_a_connection_did_not_send),
         with_daemon(ss_json_has_everything),
+        with_daemon(ss_shows_who_a_filter_means),
         with_daemon(stats_leaves_out_zeros_unless_asked),
         with_daemon(connect_relays_both_ways_and_half_closes),
         with_daemon(listen_serves_one_connection),

@@ -424,7 +424,8 @@ static void errno_is_kept_when_all_goes_well(void **state)
     assert_int_equal(errno, EXDEV);
 }
 
-static struct wire_counter counters[3] = {{1, "a", ""}, {2, "b", ""}, {3, "c", ""}};
+static struct wire_counter counters[3] = {
+    {.value = 1, .name = "a"}, {.value = 2, .name = "b"}, {.value = 3, .name = "c"}};
 
 static bool many_counters(struct fake_daemon *d, const struct fake_request *rq)
 {

@@ -33,6 +33,31 @@ static int control_socket(struct rig *r)
     return fd;
 }
 
+/* As the daemon's start does it, without a file. */
+static void start_settings(struct rig *r, uint32_t max_sockets)
+{
+    struct config_origin typed = {.source = CONFIG_FROM_COMMAND_LINE};
+    struct settings *s = &r->settings;
+    char error[CONFIG_ERROR];
+
+    assert_int_equal(config_init(&s->running), 0);
+    assert_int_equal(config_init(&s->given), 0);
+    assert_int_equal(config_set(&s->running, "tap", "ts7", typed, error), 0);
+    assert_int_equal(config_set(&s->running, "address", RIG_ADDRESS "/24", typed, error), 0);
+    s->running.memory = 256 << 20;
+    if (max_sockets)
+        s->running.max_sockets = max_sockets;
+    s->stack = r->stack;
+    s->policy = &r->policy;
+    s->control = &r->control;
+    s->spin = &r->spin;
+    r->reload.settings = s;
+    r->reload.reader.fd = -1;
+    r->control.settings = s;
+    r->control.reload = &r->reload;
+    settings_start(s);
+}
+
 struct rig *rig_new(uint32_t max_sockets)
 {
     struct stack_config config = {
@@ -51,6 +76,7 @@ struct rig *rig_new(uint32_t max_sockets)
     assert_int_equal(streams_init(&r->streams, r->stack, &r->poller, r->reaper, &r->policy), 0);
     assert_int_equal(control_init(&r->control, control_socket(r), &r->poller, &r->streams, &hello),
                      0);
+    start_settings(r, max_sockets);
     r->streams.now = r->now;
     r->client = rig_connect(r);
     return r;
@@ -65,6 +91,8 @@ void rig_free(struct rig *r)
     stack_free(r->stack);
     reaper_free(r->reaper);
     policy_destroy(&r->policy);
+    reload_free(&r->reload);
+    settings_free(&r->settings);
     free(r);
 }
 

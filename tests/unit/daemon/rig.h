@@ -11,6 +11,9 @@
 #include "daemon/poller.h"
 #include "daemon/policy.h"
 #include "daemon/reaper.h"
+#include "daemon/reload.h"
+#include "daemon/settings.h"
+#include "daemon/spin.h"
 #include "daemon/stream.h"
 #include "ipc/codec.h"
 
@@ -31,6 +34,9 @@ struct rig {
     struct policy policy;
     struct streams streams;
     struct control control;
+    struct spin spin;
+    struct settings settings;
+    struct reload reload;
     int client; /* a well-behaved one */
     struct sockaddr_un at;
     socklen_t at_len;

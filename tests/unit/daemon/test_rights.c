@@ -21,7 +21,8 @@ static struct rights *table;
 static int set(const char *section, const char *name, const char *value)
 {
     char error[CONFIG_ERROR] = "";
-    int rc = rights_set(&table, section, name, value, error, sizeof(error));
+    struct rights *r = rights_section(&table, section, 1, &names_of_machine, error, sizeof(error));
+    int rc = r && !*error ? rights_set(r, name, value, 0, error, sizeof(error)) : -EINVAL;
 
     assert_int_equal(rc < 0, error[0] != '\0');
     return rc;
@@ -98,6 +99,43 @@ static void a_user_s_section_goes_before_his_groups_and_their_order_counts(void 
     assert_null(rights_find(table, 200, NULL, 0));
 }
 
+static void the_section_of_everybody_holds_where_no_other_says_anything(void **state unused)
+{
+    assert_int_equal(set("user *", "memory", "8M"), 0);
+    assert_int_equal(set("user *", "connect", ":80"), 0);
+    assert_int_equal(set("user 7", "connections", "5"), 0);
+    assert_int_equal(set("group 9", "memory", "16M"), 0);
+    rights_finish(table);
+    assert_int_equal(rights_memory(rights_find(table, 8, NULL, 0)), 8 << 20);
+    assert_int_equal(rights_memory(rights_find(table, 7, NULL, 0)), 8 << 20);
+    assert_int_equal(rights_find(table, 7, NULL, 0)->connections, 5);
+    assert_int_equal(rights_find(table, 8, NULL, 0)->connections, 0);
+    assert_int_equal(rights_memory(rights_find(table, 8, (gid_t[]){9}, 1)), 16 << 20);
+    assert_false(may_connect(7, v4(10, 0, 0, 1, 81)));
+    assert_false(may_connect(0, v4(10, 0, 0, 1, 81)));
+    assert_true(may_bind(0, v4(10, 0, 0, 1, 80)));
+    assert_int_equal(set("group *", "memory", "8M"), -EINVAL);
+}
+
+static void in_another_table_a_group_s_section_is_found_again(void **state unused)
+{
+    struct rights *before = NULL, *now = NULL;
+    char error[CONFIG_ERROR];
+
+    before = rights_section(&before, "group 9", 1, &names_of_machine, error, sizeof(error));
+    assert_ptr_equal(rights_again(before, 7, before), before);
+    assert_null(rights_again(NULL, 7, before));
+    assert_non_null(rights_section(&now, "group 8", 1, &names_of_machine, error, sizeof(error)));
+    assert_null(rights_again(now, 7, before));
+    assert_non_null(rights_section(&now, "group 9", 2, &names_of_machine, error, sizeof(error)));
+    assert_string_equal(rights_again(now, 7, before)->section, "group 9");
+    assert_null(rights_again(now, 7, NULL));
+    assert_non_null(rights_section(&now, "user 7", 3, &names_of_machine, error, sizeof(error)));
+    assert_string_equal(rights_again(now, 7, before)->section, "user 7");
+    rights_free(&before);
+    rights_free(&now);
+}
+
 static void the_memory_of_a_section_has_a_unit(void **state unused)
 {
     assert_int_equal(set("user 7", "memory", "64M"), 0);
@@ -117,6 +155,11 @@ static void what_is_malformed_or_unknown_is_refused(void **state unused)
     assert_int_equal(set("user 7", "connect", "10.0.0.0/33"), -EINVAL);
     assert_int_equal(set("user 7", "connections", "0"), -EINVAL);
     assert_int_equal(set("user 7", "connections", "-1"), -EINVAL);
+    assert_int_equal(set("user 7", "capture", "maybe"), -EINVAL);
+    assert_int_equal(set("user 7", "capture", "yes"), 0);
+    assert_true(rights_find(table, 7, NULL, 0)->capture);
+    assert_int_equal(set("user 7", "capture", "no"), 0);
+    assert_false(rights_find(table, 7, NULL, 0)->capture);
     assert_int_equal(set("user 7", "colour", "red"), -EINVAL);
     assert_false(rights_is_section("users"));
     assert_false(rights_is_section("user "));
@@ -150,6 +193,9 @@ int main(void)
         cmocka_unit_test_teardown(a_list_of_connect_names_all_destinations, forget),
         cmocka_unit_test_teardown(a_user_s_section_goes_before_his_groups_and_their_order_counts,
                                   forget),
+        cmocka_unit_test_teardown(the_section_of_everybody_holds_where_no_other_says_anything,
+                                  forget),
+        cmocka_unit_test(in_another_table_a_group_s_section_is_found_again),
         cmocka_unit_test_teardown(the_memory_of_a_section_has_a_unit, forget),
         cmocka_unit_test_teardown(what_is_malformed_or_unknown_is_refused, forget),
         cmocka_unit_test_teardown(the_quota_of_a_section_is_each_user_s, forget),

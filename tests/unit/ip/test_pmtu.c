@@ -161,6 +161,18 @@ static void without_memory_who_asked_knows_it(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, fx_teardown)
 
+/* Who asked is told how long it holds. */
+static void what_was_lowered_holds_for_its_time(void **state)
+{
+    uint64_t now;
+
+    (void)state;
+    fx_run(5 * (uint64_t)FX_SECOND);
+    now = fx.st.now;
+    assert_int_equal(lower("10.0.0.2", 1400).until, now + 600 * (uint64_t)FX_SECOND);
+    assert_int_equal(of("10.0.0.2").until, now + 600 * (uint64_t)FX_SECOND);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +180,7 @@ int main(void)
         T(below_the_minimum_routers_fragment),         T(it_is_forgotten_after_its_time),
         T(a_black_hole_is_remembered_beside_it),       T(ourselves_we_reach_whole),
         T(hostile_a_flood_of_destinations_is_bounded), T(without_memory_who_asked_knows_it),
+        T(what_was_lowered_holds_for_its_time),
     };
 
     return cmocka_run_group_tests_name("pmtu", tests, NULL, NULL);

@@ -226,6 +226,20 @@ static void hostile_27_crumbs_and_bytes_are_bounded(void **state)
     }
 }
 
+/* Who begins too many loses the one that he began first. */
+static void a_source_loses_its_oldest(void **state)
+{
+    (void)state;
+    for (uint16_t i = 0; i <= REASS_MAX_OF_SOURCE; i++)
+        piece(0, 800, true, .id = (uint16_t)(100 + i));
+    assert_int_equal(fx.st.ip.n_datagrams, REASS_MAX_OF_SOURCE);
+    piece(800, 8, false, .id = 101);
+    piece(800, 8, false, .id = 100 + REASS_MAX_OF_SOURCE - 1);
+    assert_int_equal(fx.n_tcp, 2);
+    piece(800, 8, false, .id = 100);
+    assert_int_equal(fx.n_tcp, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +255,7 @@ int main(void)
         T(hostile_27_a_tiny_first_piece_hides_nothing),
         T(hostile_27_what_never_completes_is_bounded),
         T(hostile_27_crumbs_and_bytes_are_bounded),
+        T(a_source_loses_its_oldest),
 #undef T
     };
 

@@ -236,6 +236,41 @@ TEST(a_writer_without_memory_is_told_in_ten_milliseconds)
     assert_int_equal(sock_send_spans(fx.s, 70000, iov, &spans), 70000);
 }
 
+/* The program waits for room, and makes some itself: no ACK may ever come to say so. */
+TEST(a_larger_send_buffer_tells_who_waits_for_room)
+{
+    int size = 4608, larger = 100000;
+    struct iovec iov[4];
+    int spans;
+
+    passive();
+    assert_int_equal(sock_setsockopt(fx.s, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size), fx.now), 0);
+    w(9216);
+    assert_int_equal(sock_send_spans(fx.s, 1000, iov, &spans), 0);
+    events_of(fx.s);
+    assert_int_equal(sock_setsockopt(fx.s, SOL_SOCKET, SO_SNDBUF, &larger, sizeof(larger), fx.now),
+                     0);
+    assert_true(events_of(fx.s) & SOCK_EV_WRITABLE);
+}
+
+TEST(a_higher_notsent_lowat_tells_who_waits_for_room)
+{
+    int low = 1000, high = 100000;
+    struct iovec iov[4];
+    int spans;
+
+    passive();
+    assert_int_equal(
+        sock_setsockopt(fx.s, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &low, sizeof(low), fx.now), 0);
+    peer(ACK, 1, 1, 0, .win = -1);
+    w(2000);
+    assert_int_equal(sock_send_spans(fx.s, 1000, iov, &spans), 0);
+    events_of(fx.s);
+    assert_int_equal(
+        sock_setsockopt(fx.s, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &high, sizeof(high), fx.now), 0);
+    assert_true(events_of(fx.s) & SOCK_EV_WRITABLE);
+}
+
 TEST(spans_say_the_errors_of_a_send_but_keep_them)
 {
     struct iovec v[4];
@@ -360,6 +395,8 @@ int main(void)
         T(a_commit_is_never_refused_by_notsent_lowat),
         T(a_commit_is_never_refused_for_want_of_memory),
         T(a_writer_without_memory_is_told_in_ten_milliseconds),
+        T(a_larger_send_buffer_tells_who_waits_for_room),
+        T(a_higher_notsent_lowat_tells_who_waits_for_room),
         T(spans_say_the_errors_of_a_send_but_keep_them),
         T(received_spans_are_the_stream),
         T(eof_is_said_when_everything_before_it_was_taken),

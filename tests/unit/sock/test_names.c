@@ -200,6 +200,43 @@ TEST(an_attempt_that_shutdown_gave_up_leaves_a_fresh_socket)
     assert_int_equal(sock_error(fx.s, false), 0);
 }
 
+/* ip(7): chosen at connect(2), one port serves as many connections as there are peers. */
+TEST(ports_that_are_chosen_late_are_shared)
+{
+    struct ip_endpoint us = fx_endpoint("10.0.0.1", 0), to = fx_endpoint("10.0.0.2", 4000), local;
+    struct sock *early, *late[3];
+    int on = 1;
+
+    tun.port_min = tun.port_max = 40000;
+    fx.s = NULL;
+    for (unsigned i = 0; i < 3; i++) {
+        late[i] = fx_socket();
+        assert_int_equal(
+            sock_setsockopt(late[i], IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on), fx.now),
+            0);
+        assert_int_equal(sock_bind(late[i], &us, fx.now), 0);
+        assert_true(named(late[i], "10.0.0.1", 0));
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        to.port = (uint16_t)(4000 + i);
+        assert_int_equal(sock_connect(late[i], &to, fx.now), -EINPROGRESS);
+        assert_true(named(late[i], "10.0.0.1", 40000));
+    }
+    early = fx_socket();
+    assert_int_equal(sock_bind(early, &us, fx.now), -EADDRINUSE);
+    /* another socket in the place of one whose attempt failed: the address is the program's, the
+     * port is not */
+    sock_abort(late[2], fx.now);
+    assert_int_equal(sock_clone(late[1], &late[2], &local), 0);
+    assert_true(ip_addr_equal(&local.addr, &us.addr));
+    assert_int_equal(local.port, 0);
+    assert_int_equal(sock_bind(late[2], &local, fx.now), 0);
+    for (unsigned i = 0; i < 3; i++)
+        sock_abort(late[i], fx.now);
+    sock_abort(early, fx.now);
+    clear();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +255,7 @@ int main(void)
         T(an_ipv6_only_socket_takes_no_mapped_address),
         T(listen_behind_an_attempt_that_connect_has_not_told_yet),
         T(an_attempt_that_shutdown_gave_up_leaves_a_fresh_socket),
+        T(ports_that_are_chosen_late_are_shared),
     };
 
     return cmocka_run_group_tests_name("names", tests, NULL, NULL);

@@ -301,6 +301,18 @@ TEST(who_has_no_room_is_told_when_there_is_some)
 /* --- ends --------------------------------------------------------------------------------------
  */
 
+TEST(the_room_for_what_arrives_holds_what_is_unread_too)
+{
+    fresh_host();
+    passive();
+    assert_int_equal(share(4096, 4096), 0);
+    assert_int_equal(sock_recv_room(fx.s), tcp_receive_window(tp));
+    peer(ACK, 1, 1, 1000);
+    assert_int_equal(tcp_unread(tp), 1000);
+    assert_int_equal(sock_recv_room(fx.s), tcp_receive_window(tp) + 1000);
+    take_all();
+}
+
 TEST(a_dead_connection_takes_nothing_more)
 {
     uint64_t granted;
@@ -593,6 +605,7 @@ int main(void)
         T(sharing_leaves_memory_for_what_arrives),
         T(who_gets_no_storage_for_want_of_memory_is_told_in_ten_milliseconds),
         T(who_gets_no_segment_for_want_of_memory_is_told_as_well),
+        T(the_room_for_what_arrives_holds_what_is_unread_too),
     };
 
     return cmocka_run_group_tests_name("sock share", tests, NULL, NULL);

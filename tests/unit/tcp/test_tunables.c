@@ -113,6 +113,65 @@ TEST(a_css_divisor_below_two_is_refused)
     assert_int_equal(stack_tunable_set(fx.st, "tcp_hystart_css_divisor", "2"), 0);
 }
 
+TEST(a_set_of_them_is_checked_as_a_whole_and_put_in_force_at_once)
+{
+    struct stack_tunables *t = stack_tunables_new();
+    char text[64];
+
+    assert_non_null(t);
+    assert_null(stack_tunables_conflict(t));
+    /* in this order each step alone would be refused */
+    assert_int_equal(stack_tunables_set(t, "ip_local_port_range_min", "61000"), 0);
+    assert_non_null(stack_tunables_conflict(t));
+    assert_int_equal(stack_tunables_set(t, "ip_local_port_range_max", "62000"), 0);
+    assert_null(stack_tunables_conflict(t));
+    assert_int_equal(stack_tunables_set(t, "tcp_congestion_control", "bbr"), 0);
+    assert_int_equal(stack_tunables_set(t, "tcp_sack", "2"), -ERANGE);
+    assert_int_equal(stack_tunables_set(t, "tcp_rmem", "4096 5000"), -EINVAL);
+    assert_int_equal(stack_tunables_set(t, "tcp_nonsense", "2"), -ENOENT);
+    assert_int_equal(stack_tunables_get(t, "ip_local_port_range", text, sizeof(text)), 0);
+    assert_string_equal(text, "61000 62000");
+    reads("ip_local_port_range", "32768 60999");
+    stack_tunables_apply(fx.st, t);
+    stack_tunables_free(t);
+    reads("ip_local_port_range", "61000 62000");
+    reads("tcp_congestion_control", "bbr");
+}
+
+TEST(the_user_timeouts_never_turn_round)
+{
+    assert_int_equal(stack_tunable_set(fx.st, "tcp_uto_min", "3601"), -ERANGE);
+    assert_int_equal(stack_tunable_set(fx.st, "tcp_uto_max", "99"), -ERANGE);
+    reads("tcp_uto_min", "100");
+}
+
+TEST(a_name_stands_for_itself_or_for_the_parts_of_a_vector)
+{
+    unsigned part[STACK_TUNABLE_PARTS];
+    struct stack_tunable t;
+
+    assert_int_equal(stack_tunable_parts("net.ipv4.tcp_wmem", part), 2);
+    assert_true(stack_tunable_describe(part[1], &t));
+    assert_string_equal(t.name, "tcp_wmem_max");
+    assert_int_equal(stack_tunable_parts("somaxconn", part), 1);
+    assert_int_equal(stack_tunable_parts("tcp_nonsense", part), 0);
+}
+
+TEST(each_default_is_what_a_new_stack_has)
+{
+    struct stack_ops ops = {0};
+    struct stack_tunable t;
+    struct stack *st;
+    char text[64];
+
+    assert_int_equal(stack_new(&fx.config, &ops, NULL, fx.now, &st), 0);
+    for (unsigned i = 0; stack_tunable_describe(i, &t); i++) {
+        assert_int_equal(stack_tunable_get(st, t.name, text, sizeof(text)), 0);
+        assert_string_equal(t.fallback, text);
+    }
+    stack_free(st);
+}
+
 TEST(a_new_value_counts_from_the_next_connection_on)
 {
     assert_int_equal(stack_tunable_set(fx.st, "tcp_timestamps", "0"), 0);
@@ -131,6 +190,10 @@ int main(void)
         T(congestion_control_is_chosen_by_name),
         T(without_a_word_from_anyone_it_is_cubic),
         T(a_css_divisor_below_two_is_refused),
+        T(a_set_of_them_is_checked_as_a_whole_and_put_in_force_at_once),
+        T(the_user_timeouts_never_turn_round),
+        T(a_name_stands_for_itself_or_for_the_parts_of_a_vector),
+        T(each_default_is_what_a_new_stack_has),
         T(a_new_value_counts_from_the_next_connection_on),
     };
 

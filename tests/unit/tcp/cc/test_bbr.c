@@ -15,6 +15,7 @@ static struct path {
     uint64_t delay_us;  /**< both ways */
     uint32_t buffer;    /**< packets that it holds at most */
     uint32_t loss_ppm;
+    uint32_t window;  /**< of the peer, in packets */
     uint64_t free_ns; /**< when the bottleneck has sent what it has */
     uint64_t next_send_ns;
     uint32_t head, tail; /**< of `sent` */
@@ -43,8 +44,11 @@ static uint64_t mbit(uint64_t n)
 
 static void path_start(uint64_t mbits, uint64_t delay_us, uint32_t buffer)
 {
-    path = (struct path){
-        .packet_ns = mbit(mbits), .delay_us = delay_us, .buffer = buffer, .random = 1};
+    path = (struct path){.packet_ns = mbit(mbits),
+                         .delay_us = delay_us,
+                         .buffer = buffer,
+                         .window = UINT32_MAX,
+                         .random = 1};
     tun.bbr_tolerance = 0; /* the draft's letter */
     bare_start(&tcp_cc_bbr, 10, (uint32_t)delay_us);
     path.next_send_ns = path.free_ns = fx.st->now * 1000;
@@ -187,16 +191,20 @@ static void run_path(uint64_t us)
     while (fx.st->now < until) {
         uint64_t now_ns = fx.st->now * 1000, at = UINT64_MAX;
         uint32_t i;
+        bool blocked;
 
         if (path.next_send_ns < now_ns)
             path.next_send_ns = now_ns;
         bare.is_cwnd_limited = bare.packets_out >= bare.cwnd;
-        if (!bare.is_cwnd_limited && path.next_send_ns < now_ns + 1000) {
+        blocked = bare.is_cwnd_limited || bare.packets_out >= path.window;
+        if (!blocked && path.next_send_ns < now_ns + 1000) {
             transmit();
             path.next_send_ns += 1448ull * 1000000000 / bare.pacing_rate;
             continue;
         }
-        if (!bare.is_cwnd_limited)
+        /* as tcp_write_xmit() leaves it */
+        bare.chrono = blocked && !bare.is_cwnd_limited ? TCP_CHRONO_rwnd : TCP_CHRONO_app;
+        if (!blocked)
             at = path.next_send_ns / 1000;
         if (next_arrival(&i) && sent[i % MAX_FLIGHT].back_at <= at) {
             at = sent[i % MAX_FLIGHT].back_at;
@@ -275,6 +283,26 @@ TEST(it_finds_paths_of_every_kind)
         assert_true(goodput(2 * SEC) > capacity() * 90 / 100);
         tcp_cc_stop(&bare);
     }
+}
+
+/* The receiver's autotuning opens its window a few round trips later, behind holes later still. */
+TEST(rounds_that_the_peers_window_ruled_are_no_plateau)
+{
+    path_start(50, 100 * MS, 1000);
+    path.window = bdp() / 4;
+    run_path(SEC);
+    assert_int_equal(b()->state, BBR_STARTUP);
+    path.window = UINT32_MAX;
+    run_path(500 * MS);
+    assert_within(believed(), capacity(), 3);
+}
+
+TEST(a_window_that_fills_the_queue_as_well_ends_startup)
+{
+    path_start(50, 100 * MS, 1000);
+    path.window = bdp() * 2;
+    run_to(BBR_CRUISE, 3 * SEC);
+    assert_within(believed(), capacity(), 3);
 }
 
 TEST(probing_goes_round_all_states)
@@ -452,6 +480,53 @@ TEST(the_end_of_a_recovery_restores_the_window)
     bare.cwnd = 1;
     tcp_cc_bbr.set_state(&bare, CA_OPEN);
     assert_int_equal(bare.cwnd, cwnd);
+}
+
+TEST(fifteen_per_cent_are_room_for_others)
+{
+    struct bbr model = {.inflight_longterm = 1000};
+
+    assert_int_equal(bbr_inflight_with_headroom(&model), 850);
+    model.inflight_longterm = 5;
+    assert_int_equal(bbr_inflight_with_headroom(&model), BBR_MIN_PIPE_CWND);
+    model.inflight_longterm = BBR_NO_BOUND;
+    assert_int_equal(bbr_inflight_with_headroom(&model), BBR_NO_BOUND);
+}
+
+/* The bound begins at the window before, not at the one packet that a time-out leaves. */
+TEST(a_time_out_begins_the_short_bound_where_the_window_was)
+{
+    cruising();
+    b()->inflight_shortterm = BBR_NO_BOUND;
+    b()->prior_cwnd = 150;
+    bare.cwnd = 1;
+    tcp_cc_bbr.set_state(&bare, CA_LOSS);
+    assert_int_equal(b()->inflight_shortterm, 150);
+    b()->prior_cwnd = 400;
+    tcp_cc_bbr.set_state(&bare, CA_LOSS);
+    assert_int_equal(b()->inflight_shortterm, 150);
+    b()->inflight_shortterm = BBR_NO_BOUND;
+    b()->state = BBR_UP;
+    tcp_cc_bbr.set_state(&bare, CA_LOSS);
+    assert_int_equal(b()->inflight_shortterm, BBR_NO_BOUND);
+}
+
+/* §5.3.1.3: six holes in a round. */
+TEST(fewer_than_six_holes_do_not_end_startup)
+{
+    struct tcp_rate_sample rs = {
+        .valid = true, .tx_in_flight = 100, .prior_lost = 0, .losses = 50, .acked_sacked = 1};
+
+    path_start(100, 40 * MS, 1000);
+    bare.ca_state = CA_RECOVERY;
+    bare.lost_total = 50;
+    b()->loss_round_start = true;
+    b()->loss_events = BBR_FULL_LOSS_COUNT - 1;
+    bbr_check_startup_done(&bare, b(), &rs);
+    assert_int_equal(b()->state, BBR_STARTUP);
+    b()->loss_events = BBR_FULL_LOSS_COUNT;
+    bbr_check_startup_done(&bare, b(), &rs);
+    assert_int_equal(b()->state, BBR_DRAIN);
 }
 
 TEST(idle_time_is_as_good_as_an_empty_pipe)
@@ -650,6 +725,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         B(startup_finds_the_rate_and_drain_empties_the_queue),
         B(it_finds_paths_of_every_kind),
+        B(rounds_that_the_peers_window_ruled_are_no_plateau),
+        B(a_window_that_fills_the_queue_as_well_ends_startup),
         B(probing_goes_round_all_states),
         B(after_ten_seconds_it_empties_the_pipe_for_200_ms),
         B(one_per_cent_of_random_loss_costs_little),
@@ -670,6 +747,9 @@ int main(void)
         B(a_round_that_grows_in_its_midst_is_no_plateau),
         B(the_first_rate_is_the_initial_window_in_a_round_trip),
         B(a_mark_is_a_loss_when_asked_for),
+        T(fifteen_per_cent_are_room_for_others),
+        T(a_time_out_begins_the_short_bound_where_the_window_was),
+        T(fewer_than_six_holes_do_not_end_startup),
     };
 
     return cmocka_run_group_tests_name("bbr", tests, NULL, NULL);

@@ -239,6 +239,20 @@ TEST(time_in_which_the_window_was_not_the_limit_does_not_count)
     assert_int_equal(after_a_pause(10 * SEC, true), busy);
 }
 
+/* RFC 9438 §4.2.3, RFC 5681 §4.1: after a long silence the climb to the plateau begins anew. */
+TEST(a_restart_after_idling_begins_a_new_climb)
+{
+    bare_start(&tcp_cc_cubic, 10, RTT);
+    loss(1000);
+    model_epoch(bare.cwnd, 1000, 1000);
+    rounds(30, RTT);
+    tcp_cc_cubic.event(&bare, TCP_CC_CWND_RESTART);
+    bare.cwnd = 300;
+    bare.ssthresh = 300;
+    model_epoch(300, 1000, 1000);
+    rounds(100, RTT);
+}
+
 TEST(a_spurious_loss_is_taken_back_with_its_epoch)
 {
     uint32_t before;
@@ -310,6 +324,7 @@ int main(void)
         T(a_time_out_that_was_spurious_leaves_no_trace),
         T(an_ecn_mark_takes_less_when_abe_is_on),
         T(it_survives_what_no_path_can_be),
+        T(a_restart_after_idling_begins_a_new_climb),
     };
 
     return cmocka_run_group_tests_name("cubic", tests, NULL, NULL);

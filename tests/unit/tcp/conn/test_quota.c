@@ -142,6 +142,25 @@ TEST(what_was_taken_to_be_sent_is_sent)
     assert_int_equal(new_socket_of(MINE), 0);
 }
 
+/* Far into the stream as at its beginning: what the send buffer grows by is counted from its tail.
+ */
+TEST(an_old_connection_may_have_as_much_as_a_new_one)
+{
+    size_t at_first, later;
+
+    connection(0, MINE);
+    at_first = fill();
+    while (tp->snd_una != tp->write_seq)
+        peer(ACK, 1, tp->snd_nxt - tp->iss, 0);
+    for (unsigned i = 0; i < 8; i++) {
+        later = fill();
+        assert_in_range(later, at_first * 3 / 4, at_first * 5 / 4);
+        while (tp->snd_una != tp->write_seq)
+            peer(ACK, 1, tp->snd_nxt - tp->iss, 0);
+        clear();
+    }
+}
+
 TEST(what_was_promised_is_received)
 {
     struct sock *full = connection(0, MINE), *other = connection(1, MINE);
@@ -218,6 +237,27 @@ TEST(a_lower_limit_takes_nothing_away)
     assert_null(stack_check(fx.st));
 }
 
+TEST(other_rules_hold_also_for_who_is_above_them)
+{
+    struct sock *s = connection(0, MINE);
+    uint64_t before;
+    size_t n;
+
+    assert_int_equal(sock_change_quota(s, MINE, 0), 0); /* no limit any more */
+    n = fill();
+    before = fx.st->tcp.common.used;
+    assert_true(n > QUOTA);
+    assert_int_equal(sock_set_quota(s, MINE, QUOTA), -ENOBUFS);
+    assert_int_equal(sock_change_quota(s, MINE, QUOTA), 0);
+    assert_int_equal(used(MINE), before);
+    assert_int_equal(tcp_wmem_queued(tp), n);
+    assert_int_equal(new_socket_of(MINE), -ENOBUFS);
+    assert_int_equal(w(10000), -EAGAIN);
+    assert_int_equal(sock_change_quota(s, MINE, 0), 0);
+    assert_int_equal(used(MINE), 0);
+    assert_null(stack_check(fx.st));
+}
+
 TEST(a_dead_socket_that_is_only_asked_costs_its_owner_nothing)
 {
     connection(0, MINE);
@@ -238,7 +278,9 @@ int main(void)
         T(each_connection_can_go_on),
         T(his_windows_stop_growing_and_mine_do_not),
         T(a_lower_limit_takes_nothing_away),
+        T(other_rules_hold_also_for_who_is_above_them),
         T(a_dead_socket_that_is_only_asked_costs_its_owner_nothing),
+        T(an_old_connection_may_have_as_much_as_a_new_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

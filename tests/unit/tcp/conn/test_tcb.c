@@ -181,6 +181,27 @@ TEST(max_sockets)
     assert_int_equal(sock_create(fx.st, false, &s), 0);
 }
 
+TEST(other_limits_count_at_once_and_take_nothing_away)
+{
+    struct stack_usage u;
+    struct sock *s;
+    int rc;
+
+    passive();
+    assert_int_equal(sock_create(fx.st, false, &s), 0);
+    stack_set_limits(fx.st, 1 << 20, 1);
+    stack_usage(fx.st, &u);
+    assert_int_equal(u.memory_limit, 1 << 20);
+    assert_int_equal(sock_create(fx.st, false, &s), -ENFILE);
+    assert_int_equal(w(1000), 1000);
+    stack_set_limits(fx.st, 1 << 20, 100);
+    assert_int_equal(sock_create(fx.st, false, &s), 0);
+    stack_set_limits(fx.st, 1, 100000); /* all of it is in use, but for what the pools have */
+    for (rc = 0; rc == 0;)
+        rc = sock_create(fx.st, false, &s);
+    assert_int_equal(rc, -ENOMEM);
+}
+
 TEST(completions_for_a_connection_that_is_gone_are_ignored)
 {
     uint64_t owner;
@@ -275,6 +296,7 @@ int main(void)
         T(a_session_gives_all_of_its_memory_back),
         T(memory_is_bounded_by_configuration),
         T(max_sockets),
+        T(other_limits_count_at_once_and_take_nothing_away),
         T(completions_for_a_connection_that_is_gone_are_ignored),
         T(more_completions_than_were_queued_do_no_harm),
         T(ids_are_never_reused),

@@ -54,6 +54,26 @@ TEST(window_clamp_before_the_handshake_is_kept)
         assert_true(take()->window <= 8000);
 }
 
+TEST(a_share_of_the_first_window_is_the_program_s)
+{
+    tun.app_win = 2;
+    passive();
+    assert_int_equal(tp->window_clamp, tp->rcvbuf / 2 - tp->rcvbuf / 8);
+}
+
+TEST(by_default_it_is_one_segment)
+{
+    passive();
+    assert_int_equal(tp->window_clamp, tp->rcvbuf / 2 - tp->advmss);
+}
+
+TEST(or_nothing)
+{
+    tun.app_win = 0;
+    passive();
+    assert_int_equal(tp->window_clamp, tp->rcvbuf / 2);
+}
+
 TEST(the_right_edge_never_moves_left)
 {
     uint32_t edge = 0, seq = 1;
@@ -298,6 +318,9 @@ int main(void)
         T(without_scaling_the_window_is_what_the_field_holds),
         T(rcvbuf_before_the_handshake_decides),
         T(window_clamp_before_the_handshake_is_kept),
+        T(a_share_of_the_first_window_is_the_program_s),
+        T(by_default_it_is_one_segment),
+        T(or_nothing),
         T(the_right_edge_never_moves_left),
         T(reading_opens_a_closed_window_with_an_update),
         T(a_byte_at_a_time_reader_sends_no_silly_updates),

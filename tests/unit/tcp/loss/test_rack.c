@@ -136,6 +136,34 @@ TEST(a_time_out_spares_what_is_young)
     assert_int_equal(tcp_in_flight(tp), 3 + 1);
 }
 
+/* RFC 5681 §3.1: a window of data is cut once, whatever of it is found to be lost later. */
+TEST(what_a_time_out_spared_and_was_lost_cuts_no_second_time)
+{
+    start();
+    tun.frto = 0;
+    assert_int_equal(w(1000), 1000);
+    advance(fx.rtt);
+    ack(1001, NULL);
+    assert_int_equal(w(2000), 2000);
+    advance(tp->rto - 10 * MS);
+    assert_int_equal(w(2000), 2000);
+    advance(10 * MS);
+    assert_int_equal(w(1000), 1000);
+    assert_int_equal(tp->ca_state, CA_LOSS);
+    assert_int_equal(tp->lost_out, 2);
+    tp->cwnd = 10;
+    tcp_push_pending_frames(tp);
+    tp->ssthresh = 7;
+    advance(60 * MS);
+    ack(3001, NULL);
+    advance(60 * MS);
+    ack(3001, "5001:6001");
+    assert_int_equal(tp->lost_total, 4);
+    assert_int_equal(tp->ca_state, CA_LOSS);
+    assert_int_equal(tp->ssthresh, 7);
+    clear();
+}
+
 TEST(without_sack_it_is_off)
 {
     fx.c->ts = false;
@@ -162,6 +190,7 @@ int main(void)
         T(a_retransmission_can_be_lost_twice),
         T(a_time_out_spares_what_is_young),
         T(without_sack_it_is_off),
+        T(what_a_time_out_spared_and_was_lost_cuts_no_second_time),
     };
 
     return cmocka_run_group_tests_name("rack", tests, NULL, NULL);

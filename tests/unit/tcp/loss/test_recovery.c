@@ -148,6 +148,39 @@ TEST(without_sack_the_state_is_held_at_high_seq)
     clear();
 }
 
+/* The duplicates of one recovery are not the next one's. */
+TEST(without_sack_a_recovery_takes_its_duplicates_along)
+{
+    ten_out(false, 20);
+    for (int i = 0; i < 12; i++)
+        peer(ACK, 1, 1, 0);
+    assert_true(tp->packets_out > 12);
+    peer(ACK, 1, tp->high_seq - tp->iss, 0);
+    assert_int_equal(tp->ca_state, CA_RECOVERY); /* held (RFC 6582 §6) */
+    assert_int_equal(tp->sacked_out, 0);
+    assert_int_equal(tcp_in_flight(tp), tp->packets_out);
+    clear();
+}
+
+/* One ACK ends a recovery and tells of the next loss: nothing waits for another ACK. */
+TEST(the_ack_that_ends_a_recovery_may_begin_the_next)
+{
+    ten_out(true, 20);
+    peer(ACK, 1, 1, 0, .sack = "1449:5793");
+    peer(ACK, 1, 1, 0, .sack = "1449:10137");
+    peer(ACK, 1, 1, 0, .sack = "1449:14481");
+    assert_int_equal(tp->ca_state, CA_RECOVERY);
+    assert_int_equal(tp->high_seq - tp->iss, 14481);
+    assert_int_equal(tp->snd_nxt - tp->iss, 20273);
+    clear();
+    advance(100 * MS);
+    peer(ACK, 1, 14481, 0, .sack = "15929:20273");
+    assert_int_equal(cnt(tcp_recoveries), 2);
+    assert_int_equal(tp->ca_state, CA_RECOVERY);
+    assert_int_equal(take()->seq, 14481);
+    clear();
+}
+
 TEST(with_nothing_out_it_opens_and_late_duplicates_still_do_not_count)
 {
     ten_out(false, 0);
@@ -214,6 +247,8 @@ int main(void)
         T(with_nothing_out_it_opens_and_late_duplicates_still_do_not_count),
         T(a_lost_syn_is_no_loss_of_the_stream),
         T(reno_cuts_by_what_is_in_flight),
+        T(without_sack_a_recovery_takes_its_duplicates_along),
+        T(the_ack_that_ends_a_recovery_may_begin_the_next),
     };
 
     return cmocka_run_group_tests_name("recovery", tests, NULL, NULL);

@@ -91,6 +91,21 @@ TEST(a_lost_retransmission_waits_for_the_time_out)
     assert_true(cnt(tcp_rto) > 0);
 }
 
+/* Rule 3 of NextSeg(): holes that are not known to be lost go too while the window has room. */
+TEST(all_holes_that_fit_go_at_once)
+{
+    flight(10);
+    ack(1, "1001:4001 5001:6001 7001:8001");
+    assert_int_equal(tp->ca_state, CA_RECOVERY);
+    assert_int_equal(tp->lost_out, 1);
+    clear();
+    tp->cwnd = 20;
+    tcp_6675_send_more(tp);
+    assert_int_equal(take()->seq, 4001);
+    assert_int_equal(take()->seq, 6001);
+    clear();
+}
+
 /* No memory to cut the tail for the rescue: another time. */
 TEST(a_rescue_that_cannot_be_cut_is_not_spent)
 {
@@ -126,6 +141,7 @@ int main(void)
         T(no_reordering_timer_runs),
         T(a_lost_retransmission_waits_for_the_time_out),
         T(a_rescue_that_cannot_be_cut_is_not_spent),
+        T(all_holes_that_fit_go_at_once),
     };
 
     return cmocka_run_group_tests_name("rfc6675", tests, NULL, NULL);

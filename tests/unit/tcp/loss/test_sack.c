@@ -42,6 +42,20 @@ TEST(a_block_half_the_sequence_space_away)
     assert_int_equal(tp->sacked_out, 0);
 }
 
+/* RFC 2883 §4: the first block is a D-SACK below the ACK, or inside of the second, and only then.
+ */
+TEST(two_blocks_beside_each_other_are_no_dsack)
+{
+    flight(8);
+    ack(1, "5001:6001 2001:3001");
+    ack(1, "2001:3001 5001:6001");
+    assert_int_equal(cnt(tcp_in_dsacks), 0);
+    ack(1, "2001:3001 2001:4001");
+    assert_int_equal(cnt(tcp_in_dsacks), 1);
+    ack(1001, "1:1001 2001:4001");
+    assert_int_equal(cnt(tcp_in_dsacks), 2);
+}
+
 TEST(a_part_of_a_packet_is_not_tagged)
 {
     flight(4);
@@ -206,6 +220,7 @@ int main(void)
         T(reordering_is_measured_in_packets),
         T(reordering_has_a_limit),
         T(blocks_of_one_ack_are_no_reordering),
+        T(two_blocks_beside_each_other_are_no_dsack),
     };
 
     return cmocka_run_group_tests_name("sack", tests, NULL, NULL);
