@@ -245,9 +245,10 @@ static __attribute__((cold, noinline)) int traced_transmit(struct stack *st, con
 {
     int r;
 
-    TCP_TRACE_BELOW(st, dev_queue_xmit, TRACE_WHY_none, frame_total(f), f->gso_size);
+    TRACE_BELOW(st->tracing, dev_queue_xmit, TRACE_WHY_none, frame_total(f), f->gso_size);
     r = st->ops->transmit(st->ctx, f);
-    TCP_TRACE_BELOW(st, device_done, device_answer(r), frame_total(f), (uint32_t)(r < 0 ? -r : 0));
+    TRACE_BELOW(st->tracing, device_done, device_answer(r), frame_total(f),
+                (uint32_t)(r < 0 ? -r : 0));
     return r;
 }
 
