@@ -10,10 +10,12 @@
 
 #include "client/include/tapstack.h"
 #include "client/lib/control.h"
+#include "client/lib/zerocopy.h"
 #include "ipc/native.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/errqueue.h>
 #include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
@@ -47,6 +49,8 @@ struct ts_ring {
     uint64_t committed;
     size_t reserved; /**< of the span that was given */
     bool shut;       /**< for sending */
+    struct zerocopy zerocopy;
+    uint64_t due_at; /**< zerocopy_due_at(); the other thread may wait for it as well */
     /* receiving: */
     uint64_t consumed;
     size_t peeked;
@@ -156,6 +160,7 @@ struct ts_ring *ts_ring_attach(int fd)
         return NULL;
     r->fd = fd;
     r->bell = -1;
+    r->due_at = UINT64_MAX;
     (void)pthread_once(&counting, count_forks);
     r->forks = forks;
     rc = control_kind(fd);
@@ -179,6 +184,7 @@ void ts_ring_detach(struct ts_ring *r)
     if (r->bell >= 0)
         close(r->bell);
     free(r->early);
+    zerocopy_free(&r->zerocopy);
     free(r);
 }
 
@@ -233,6 +239,8 @@ static void take_ticket(struct ts_ring *r, uint32_t what)
     while (!__atomic_compare_exchange_n(&r->words->ticket, &old, next, false, __ATOMIC_SEQ_CST,
                                         __ATOMIC_SEQ_CST));
     FULL_FENCE();
+    if ((what & RING_FOR_SPACE) || (next & RING_FOR_ACKS))
+        ring_bell(r); /* a daemon that sleeps does not say so */
 }
 
 /* It is here. */
@@ -385,7 +393,6 @@ ssize_t ts_ring_reserve(struct ts_ring *r, size_t want, void **span)
     n = hold(r, want, &l);
     if (!n && want) {
         ask(r, RING_FOR_SPACE);
-        ring_bell(r);
         n = hold(r, want, &l); /* once more, behind the ticket */
         error = send_error(r);
         if (!n)
@@ -397,10 +404,60 @@ ssize_t ts_ring_reserve(struct ts_ring *r, size_t want, void **span)
     return (ssize_t)n;
 }
 
-int ts_ring_commit(struct ts_ring *r, size_t n, int flags)
+/* Everything is the program's again when the connection is dead. */
+static uint64_t acked_or_dead(const struct ts_ring *r)
 {
-    if (n > r->reserved)
-        return fail(EINVAL);
+    if (LOAD(r->gone) || (LOAD(r->words->state) & RING_ERROR))
+        return UINT64_MAX;
+    return LOAD(r->words->send.acked);
+}
+
+static void set_due(struct ts_ring *r)
+{
+    uint64_t due_at = zerocopy_due_at(&r->zerocopy);
+
+    if (due_at == r->due_at)
+        return;
+    STORE(r->due_at, due_at);
+    STORE(r->words->ack_at, due_at);
+}
+
+static bool may_number(struct ts_ring *r)
+{
+    bool room = zerocopy_make_room(&r->zerocopy, acked_or_dead(r));
+
+    set_due(r); /* it may have become later */
+    return room;
+}
+
+static void note_zerocopy(struct ts_ring *r, uint64_t start, uint8_t code)
+{
+    zerocopy_add(&r->zerocopy, start, r->committed, code);
+    set_due(r);
+}
+
+int ts_ring_recverr(struct ts_ring *r, struct sock_extended_err *out)
+{
+    struct zerocopy_range range;
+
+    if (!r->zerocopy.n)
+        return fail(EAGAIN);
+    if (!zerocopy_take(&r->zerocopy, acked_or_dead(r), &range)) {
+        ask(r, RING_FOR_ACKS); /* and once more, behind the ticket */
+        if (!zerocopy_take(&r->zerocopy, acked_or_dead(r), &range))
+            return fail(EAGAIN);
+    }
+    set_due(r);
+    satisfied(r, RING_FOR_ACKS);
+    *out = (struct sock_extended_err){.ee_origin = SO_EE_ORIGIN_ZEROCOPY,
+                                      .ee_code = range.code,
+                                      .ee_info = range.first,
+                                      .ee_data = range.last};
+    return 0;
+}
+
+static int commit(struct ts_ring *r, size_t n, int flags)
+{
     if (n && r->shut)
         return fail(EPIPE);
     r->reserved = 0;
@@ -409,6 +466,22 @@ int ts_ring_commit(struct ts_ring *r, size_t n, int flags)
     __atomic_store_n(&r->words->more, (flags & MSG_MORE) != 0, __ATOMIC_RELAXED);
     STORE(r->words->committed, r->committed);
     ring_bell(r);
+    return 0;
+}
+
+int ts_ring_commit(struct ts_ring *r, size_t n, int flags)
+{
+    bool numbered = n && (flags & MSG_ZEROCOPY);
+    uint64_t start = r->committed;
+
+    if (n > r->reserved)
+        return fail(EINVAL);
+    if (numbered && !may_number(r))
+        return fail(ENOBUFS);
+    if (commit(r, n, flags) < 0)
+        return -1;
+    if (numbered)
+        note_zerocopy(r, start, 0);
     return 0;
 }
 
@@ -520,6 +593,8 @@ static int ready(struct ts_ring *r, int events)
 
     if ((events & POLLIN) && (r->deaf || gone || (state & (RING_EOF | RING_ERROR)) || has_bytes(r)))
         now |= POLLIN;
+    if ((events & POLLERR) && acked_or_dead(r) >= LOAD(r->due_at))
+        now |= POLLERR;
     if ((events & POLLOUT) &&
         (r->shut || gone || (state & RING_ERROR) || LOAD(r->words->send.limit) > r->committed))
         now |= POLLOUT;
@@ -548,8 +623,6 @@ static int watch_it(struct ts_ring *r, int events, uint32_t what, int left, bool
     if (again)
         drain(r);
     take_ticket(r, what);
-    if (what & RING_FOR_SPACE)
-        ring_bell(r);
     if (__atomic_load_n(&r->waiting, __ATOMIC_SEQ_CST))
         next_turn(r); /* that may have been another's wake-up */
     if (ready(r, events))
@@ -573,18 +646,21 @@ static int wait_for_turn(struct ts_ring *r, uint32_t turn, int events, uint32_t 
 
     __atomic_add_fetch(&r->waiting, 1, __ATOMIC_SEQ_CST);
     take_ticket(r, what);
-    if (what & RING_FOR_SPACE)
-        ring_bell(r);
     if (!ready(r, events))
         rc = futex(&r->turn, FUTEX_WAIT, turn, left < 0 ? NULL : &t);
     __atomic_sub_fetch(&r->waiting, 1, __ATOMIC_SEQ_CST);
     return rc < 0 && errno == EINTR ? -1 : 0;
 }
 
+static uint32_t wishes(int events)
+{
+    return ((events & POLLIN) ? RING_FOR_DATA : 0) | ((events & POLLOUT) ? RING_FOR_SPACE : 0) |
+           ((events & POLLERR) ? RING_FOR_ACKS : 0);
+}
+
 int ts_ring_wait(struct ts_ring *r, int events, int timeout)
 {
-    uint32_t what =
-        ((events & POLLIN) ? RING_FOR_DATA : 0) | ((events & POLLOUT) ? RING_FOR_SPACE : 0);
+    uint32_t what = wishes(events);
     int64_t until = timeout < 0 ? INT64_MAX : now_ms() + timeout;
     int now, left = timeout, rc;
     bool again = false;
@@ -608,7 +684,7 @@ int ts_ring_wait(struct ts_ring *r, int events, int timeout)
         left = (int)(until - now_ms());
         left = left < 0 ? 0 : left;
     }
-    satisfied(r, ((now & POLLIN) ? RING_FOR_DATA : 0) | ((now & POLLOUT) ? RING_FOR_SPACE : 0));
+    satisfied(r, wishes(now));
     return now;
 }
 
@@ -620,12 +696,11 @@ static bool waits(const struct ts_ring *r, int flags)
 /* --- with one copy -----------------------------------------------------------------------------
  */
 
-ssize_t ts_ring_send(struct ts_ring *r, const void *data, size_t len, int flags)
+/* As much as there is room for, or all of it. */
+static ssize_t send_copy(struct ts_ring *r, const void *data, size_t len, int flags)
 {
     size_t done = 0;
 
-    if (flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_ZEROCOPY))
-        return fail(EOPNOTSUPP);
     while (done < len) {
         void *span;
         ssize_t n = ts_ring_reserve(r, len - done, &span);
@@ -636,7 +711,7 @@ ssize_t ts_ring_send(struct ts_ring *r, const void *data, size_t len, int flags)
             bool more = done + sent < len && LOAD(r->words->send.limit) > r->committed + sent;
 
             memcpy(span, (const uint8_t *)data + done, sent);
-            if (ts_ring_commit(r, sent, more ? MSG_MORE : flags) < 0)
+            if (commit(r, sent, more ? MSG_MORE : flags) < 0)
                 return done ? (ssize_t)done : -1;
             done += sent;
         } else if (errno != EAGAIN || !waits(r, flags) || ts_ring_wait(r, POLLOUT, -1) < 0) {
@@ -644,6 +719,22 @@ ssize_t ts_ring_send(struct ts_ring *r, const void *data, size_t len, int flags)
         }
     }
     return (ssize_t)done;
+}
+
+ssize_t ts_ring_send(struct ts_ring *r, const void *data, size_t len, int flags)
+{
+    bool numbered = len && (flags & MSG_ZEROCOPY);
+    uint64_t start = r->committed;
+    ssize_t n;
+
+    if (flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_ZEROCOPY))
+        return fail(EOPNOTSUPP);
+    if (numbered && !may_number(r))
+        return fail(ENOBUFS);
+    n = send_copy(r, data, len, flags);
+    if (numbered && n > 0)
+        note_zerocopy(r, start, SO_EE_CODE_ZEROCOPY_COPIED);
+    return n;
 }
 
 ssize_t ts_ring_recv(struct ts_ring *r, void *data, size_t len, int flags)
