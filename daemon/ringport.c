@@ -36,6 +36,7 @@ struct ringport {
     uint64_t granted;  /**< the program may write below this offset */
     uint64_t shown;    /**< and read below this one */
     uint32_t answered; /**< the last ticket */
+    uint32_t acks_for; /**< the last ticket that asked for acknowledgements: the core will tell */
     /* our own words, as we have published them: the program can write there */
     struct ring_way ways[2];
     uint32_t state;
@@ -112,6 +113,34 @@ static void wake(struct ringport *r, uint32_t what)
     r->answered = ticket;
     stats_add(STAT_ring_wakeups, 1);
     (void)send(r->stream->fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* Somebody waits for acknowledgements, and we have not looked for how many yet. */
+static bool asks_for_acks(const struct ringport *r)
+{
+    uint32_t ticket = LOAD(r->words->ticket);
+
+    return (ticket & RING_FOR_ACKS) && ticket != r->answered && ticket != r->acks_for &&
+           r->stream->sock && r->stream->state == STREAM_OPEN;
+}
+
+void ringport_tell_acked(struct stream *s)
+{
+    struct ringport *r = s->ring;
+    uint64_t acked = sock_acked(s->sock);
+    uint32_t ticket = LOAD(r->words->ticket);
+
+    if (r->ways[SOCK_SENDS].acked != acked) {
+        r->ways[SOCK_SENDS].acked = acked;
+        STORE(r->words->send.acked, acked);
+    }
+    if (!(ticket & RING_FOR_ACKS) || ticket == r->answered)
+        return;
+    r->acks_for = ticket;
+    if (acked >= LOAD(r->words->ack_at))
+        wake(r, RING_FOR_ACKS);
+    else if (acked < sock_position(s->sock, SOCK_SENDS))
+        sock_want_acked(s->sock);
 }
 
 static void violation(struct ringport *r)
@@ -200,6 +229,8 @@ static void rung(struct watch *w, uint32_t events)
 
     (void)events;
     awaken(r);
+    if (asks_for_acks(r))
+        ringport_tell_acked(r->stream);
     r->stream->news = true;
     stream_work(r->stream);
 }
@@ -425,14 +456,9 @@ static bool commit(struct ringport *r, size_t n)
 static void grant(struct ringport *r)
 {
     struct sock *sock = r->stream->sock;
-    uint64_t before = r->granted, acked = sock_acked(sock);
 
-    r->granted = sock_send_grant(sock, before);
+    r->granted = sock_send_grant(sock, r->granted);
     publish(r, SOCK_SENDS, r->granted);
-    if (r->ways[SOCK_SENDS].acked != acked) {
-        r->ways[SOCK_SENDS].acked = acked;
-        STORE(r->words->send.acked, acked);
-    }
     if (r->granted > sock_position(sock, SOCK_SENDS) && (sock_poll(sock) & POLLOUT))
         wake(r, RING_FOR_SPACE);
 }
@@ -473,6 +499,7 @@ void ringport_take(struct stream *s)
         return;
     if (!s->fin_seen)
         grant(r);
+    ringport_tell_acked(s);
 }
 
 /* --- core → program ----------------------------------------------------------------------------
@@ -543,7 +570,7 @@ void ringport_die(struct stream *s, int error)
     if (!s->deaf)
         show(s->ring);
     set_state(s->ring, RING_ERROR, error);
-    wake(s->ring, RING_FOR_DATA | RING_FOR_SPACE);
+    wake(s->ring, RING_FOR_DATA | RING_FOR_SPACE | RING_FOR_ACKS);
 }
 
 void ringport_push(struct stream *s)
@@ -596,6 +623,8 @@ unsigned ringports_run(struct streams *all)
         next = TAILQ_NEXT(r, link);
         if (!r->awake) /* ended with one before it */
             break;
+        if (asks_for_acks(r))
+            ringport_tell_acked(r->stream);
         if (!r->stream->sock || !has_work(r))
             continue;
         r->stream->news = true;
@@ -617,7 +646,7 @@ bool ringports_sleep(struct streams *all)
     FULL_FENCE();
     for (r = TAILQ_FIRST(&all->awake); r; r = next) {
         next = TAILQ_NEXT(r, link);
-        if (r->stream->sock && has_work(r)) {
+        if (asks_for_acks(r) || (r->stream->sock && has_work(r))) {
             STORE(r->words->sleeps, 0);
             work = true;
         } else {

@@ -46,6 +46,8 @@ uint32_t ringport_early(const struct stream *s);
 
 /** Give the core what is committed, and the program room for more. The stream may end. */
 void ringport_take(struct stream *s);
+/** Say what the peer has acknowledged, and wake who waits for it. */
+void ringport_tell_acked(struct stream *s);
 /** Take back what was consumed, and show what is here. The stream may end. */
 void ringport_push(struct stream *s);
 /** The connection is dead: `error` follows what the program has not read yet. */

@@ -640,6 +640,8 @@ void stream_event(struct streams *all, struct sock *sock, uint32_t events)
         s->send_blocked = false;
         s->news |= s->ring != NULL; /* there is room to tell of */
     }
+    if ((events & SOCK_EV_ACKED) && s->ring && s->state == STREAM_OPEN)
+        ringport_tell_acked(s);
     if (events & SOCK_EV_CLOSED)
         s->finished = true;
     stream_work(s);

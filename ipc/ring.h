@@ -24,7 +24,7 @@
 
 #include <stdint.h>
 
-#define RING_MAGIC 0x74735231u /* "tsR1" */
+#define RING_MAGIC 0x74735232u /* "tsR2" */
 /** The words' place in the file, and the areas'. */
 #define RING_WORDS_SIZE 4096u
 #define RING_AREA_SIZE  (32u << 20)
@@ -37,7 +37,8 @@
 /** A ticket's low bits. */
 #define RING_FOR_DATA  1u
 #define RING_FOR_SPACE 2u
-#define RING_FOR_BITS  2
+#define RING_FOR_ACKS  4u /**< the peer has what is below `ack_at` */
+#define RING_FOR_BITS  3
 
 /* ring_words.state */
 #define RING_EOF   (1u << 0) /**< nothing comes after the receive limit */
@@ -68,9 +69,10 @@ struct ring_words {
 
     /* the program's */
     _Alignas(64) uint64_t committed;
-    uint64_t held; /**< the program may be writing below this offset; committed when it is not */
-    uint32_t more; /**< what was committed last is not the end of what it has to say (MSG_MORE) */
-    uint32_t ask;  /**< RING_SHUT_ */
+    uint64_t held;   /**< the program may be writing below this offset; committed when it is not */
+    uint32_t more;   /**< what was committed last is not the end of what it has to say (MSG_MORE) */
+    uint32_t ask;    /**< RING_SHUT_ */
+    uint64_t ack_at; /**< RING_FOR_ACKS is for this offset in the stream */
     _Alignas(64) uint64_t consumed;
     uint32_t ticket;
     uint32_t begun; /**< RING_EARLY_ */

@@ -96,8 +96,9 @@ void ts_ring_detach(struct ts_ring *ring);
  */
 ssize_t ts_ring_reserve(struct ts_ring *ring, size_t want, void **span);
 
-/** Send the first n bytes of the reserved span. flags: MSG_MORE (more follows soon). 0, or -1:
- * EINVAL (n is more than was reserved), EPIPE (shut down since). */
+/** Send the first n bytes of the reserved span. flags: MSG_MORE (more follows soon), MSG_ZEROCOPY
+ * (see ts_ring_recverr()). 0, or -1: EINVAL (n is more than was reserved), EPIPE (shut down since),
+ * ENOBUFS (MSG_ZEROCOPY: take completions first; the span stays reserved). */
 int ts_ring_commit(struct ts_ring *ring, size_t n, int flags);
 
 /** Bytes that have arrived: *span, contiguous. Returns their number, 0 at the end of the stream, or
@@ -108,12 +109,16 @@ ssize_t ts_ring_peek(struct ts_ring *ring, const void **span);
 int ts_ring_consume(struct ts_ring *ring, size_t n);
 
 /** send(2) and recv(2), by one copy. They wait unless flags has MSG_DONTWAIT or the descriptor is
- * non-blocking; MSG_MORE, and for recv MSG_PEEK and MSG_WAITALL, are understood, others are
- * EOPNOTSUPP. MSG_NOSIGNAL is always so. */
+ * non-blocking; MSG_MORE, for send MSG_ZEROCOPY (see ts_ring_recverr(); ENOBUFS before anything is
+ * taken), and for recv MSG_PEEK and MSG_WAITALL, are understood, others are EOPNOTSUPP. So is
+ * MSG_ERRQUEUE: recv(2) would give bytes of a queue that has none, and no control message to carry
+ * what ts_ring_recverr() gives. MSG_NOSIGNAL is always so. */
 ssize_t ts_ring_send(struct ts_ring *ring, const void *data, size_t len, int flags);
 ssize_t ts_ring_recv(struct ts_ring *ring, void *data, size_t len, int flags);
 
-/** Wait until POLLIN (bytes, the end, an error) or POLLOUT (room, or no use waiting for any) holds.
+/** Wait until POLLIN (bytes, the end, an error), POLLOUT (room, or no use waiting for any) or
+ * POLLERR (ts_ring_recverr() has something, or the connection is dead) holds; POLLERR only if
+ * `events` has it, unlike poll(2). With nothing under way POLLERR waits for the connection's death.
  * timeout in milliseconds, -1: for ever. Returns those of `events` that hold, 0 after the time, or
  * -1: EINTR. */
 int ts_ring_wait(struct ts_ring *ring, int events, int timeout);
@@ -123,8 +128,29 @@ int ts_ring_wait(struct ts_ring *ring, int events, int timeout);
 int ts_ring_shutdown(struct ts_ring *ring, int how);
 
 /** Bytes committed that the peer has not acknowledged yet: what is not among them has left the
- * buffer (the completion that MSG_ZEROCOPY tells of on a kernel socket). */
+ * buffer. */
 uint64_t ts_ring_unacked(const struct ts_ring *ring);
+
+struct sock_extended_err; /* <linux/errqueue.h> */
+
+/**
+ * The next completion of calls with MSG_ZEROCOPY, as recvmsg(2) with MSG_ERRQUEUE gives it on a
+ * kernel's socket. Such calls (ts_ring_commit(), ts_ring_send()) are numbered from 0, modulo 2^32:
+ * each that took bytes, once. One is complete when the peer has acknowledged the last of its bytes,
+ * or the connection is dead. They come in order, each once: *out has ee_origin
+ * SO_EE_ORIGIN_ZEROCOPY, ee_errno 0, the first and last number in ee_info and ee_data, and ee_code
+ * 0 for commits, whose bytes were never copied, SO_EE_CODE_ZEROCOPY_COPIED for sends, whose
+ * bytes were copied once, into the ring (so `data` could be used again when the call returned).
+ *
+ * 256 ranges of calls are remembered (8 KiB, from the first such call on). When more are wanted,
+ * neighbours of one code are merged: complete ones, and others up to 512 KiB together, which then
+ * complete together. So there is ENOBUFS for who leaves more than 256 changes between commits and
+ * sends to be completed or taken, and for want of memory.
+ *
+ * For the thread that sends. Numbers and completions are the ring's, and end with it: who attaches
+ * again begins at 0. 0, or -1: EAGAIN (none is due).
+ */
+int ts_ring_recverr(struct ts_ring *ring, struct sock_extended_err *out);
 
 /** What a connection is doing; more in tapstack(1), `tapstack ss`. */
 struct ts_info {

@@ -6,14 +6,12 @@
  * Wake-ups come by the descriptor, and whoever reads them takes them from the others. So one thread
  * at a time watches it (`watched`); the others wait for the next `turn`, and look again then.
  */
-#include "ipc/ring.h"
-
 #include "client/include/tapstack.h"
 #include "client/lib/control.h"
+#include "client/lib/ring_internal.h"
 #include "ipc/native.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
@@ -27,40 +25,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOAD(word)     __atomic_load_n(&(word), __ATOMIC_ACQUIRE)
-#define STORE(word, v) __atomic_store_n(&(word), v, __ATOMIC_RELEASE)
-#define FULL_FENCE()   __atomic_thread_fence(__ATOMIC_SEQ_CST)
-
 /* What lies where, as of one generation. */
 struct layout {
     uint32_t generation;
     uint32_t size[2];
     uint64_t boundary;
     uint64_t limit;
-};
-
-struct ts_ring {
-    int fd, bell;
-    uint8_t *map;
-    struct ring_words *words;
-    /* sending: */
-    uint64_t committed;
-    size_t reserved; /**< of the span that was given */
-    bool shut;       /**< for sending */
-    /* receiving: */
-    uint64_t consumed;
-    size_t peeked;
-    uint8_t *early; /**< what had come by the descriptor before */
-    size_t early_at, early_len;
-    bool deaf;
-    /* waiting: */
-    uint32_t wanted; /**< RING_FOR_: what our tickets ask for */
-    bool asked;      /**< there may be a wake-up in the descriptor */
-    bool ended;      /**< no wake-up can come by it: the peer's end came before the ring */
-    bool gone;       /**< the daemon has let go of it */
-    bool torn;       /**< in the middle of saying something */
-    unsigned forks;  /**< of the process whose threads the following are about */
-    uint32_t watched, turn, waiting;
 };
 
 /* A process knows by this that it is a child, without asking the kernel each time. */
@@ -156,6 +126,7 @@ struct ts_ring *ts_ring_attach(int fd)
         return NULL;
     r->fd = fd;
     r->bell = -1;
+    r->due_at = UINT64_MAX;
     (void)pthread_once(&counting, count_forks);
     r->forks = forks;
     rc = control_kind(fd);
@@ -179,6 +150,7 @@ void ts_ring_detach(struct ts_ring *r)
     if (r->bell >= 0)
         close(r->bell);
     free(r->early);
+    zerocopy_free(&r->zerocopy);
     free(r);
 }
 
@@ -233,10 +205,12 @@ static void take_ticket(struct ts_ring *r, uint32_t what)
     while (!__atomic_compare_exchange_n(&r->words->ticket, &old, next, false, __ATOMIC_SEQ_CST,
                                         __ATOMIC_SEQ_CST));
     FULL_FENCE();
+    if ((what & RING_FOR_SPACE) || (next & RING_FOR_ACKS))
+        ring_bell(r); /* a daemon that sleeps does not say so */
 }
 
 /* It is here. */
-static void satisfied(struct ts_ring *r, uint32_t what)
+void ring_satisfied(struct ts_ring *r, uint32_t what)
 {
     if (LOAD(r->wanted) & what)
         __atomic_and_fetch(&r->wanted, ~what, __ATOMIC_SEQ_CST);
@@ -273,7 +247,7 @@ static void stop_watching(struct ts_ring *r)
 }
 
 /* For who polls the descriptor by himself: it is readable from here on only by what is to come. */
-static void ask(struct ts_ring *r, uint32_t what)
+void ring_ask(struct ts_ring *r, uint32_t what)
 {
     bool ours = watch(r);
 
@@ -337,12 +311,6 @@ static uint8_t *locate(const struct ts_ring *r, uint64_t area, const struct layo
 /* --- sending -----------------------------------------------------------------------------------
  */
 
-static int fail(int error)
-{
-    errno = error;
-    return -1;
-}
-
 static int send_error(const struct ts_ring *r)
 {
     bool gone = LOAD(r->gone);
@@ -381,28 +349,25 @@ ssize_t ts_ring_reserve(struct ts_ring *r, size_t want, void **span)
 
     r->reserved = 0;
     if (error)
-        return fail(error);
+        return ring_fail(error);
     n = hold(r, want, &l);
     if (!n && want) {
-        ask(r, RING_FOR_SPACE);
-        ring_bell(r);
+        ring_ask(r, RING_FOR_SPACE);
         n = hold(r, want, &l); /* once more, behind the ticket */
         error = send_error(r);
         if (!n)
-            return fail(error ? error : EAGAIN);
+            return ring_fail(error ? error : EAGAIN);
     }
-    satisfied(r, RING_FOR_SPACE);
+    ring_satisfied(r, RING_FOR_SPACE);
     *span = n ? locate(r, RING_SEND_AREA, &l, r->committed, &n) : NULL;
     r->reserved = n;
     return (ssize_t)n;
 }
 
-int ts_ring_commit(struct ts_ring *r, size_t n, int flags)
+int ring_commit(struct ts_ring *r, size_t n, int flags)
 {
-    if (n > r->reserved)
-        return fail(EINVAL);
     if (n && r->shut)
-        return fail(EPIPE);
+        return ring_fail(EPIPE);
     r->reserved = 0;
     r->committed += n;
     STORE(r->words->held, r->committed);
@@ -438,8 +403,8 @@ static ssize_t nothing_there(struct ts_ring *r)
     if (state & RING_EOF)
         return 0;
     if (state & RING_ERROR)
-        return fail(LOAD(r->words->error) ? LOAD(r->words->error) : ECONNRESET);
-    return fail(gone ? ECONNRESET : EAGAIN);
+        return ring_fail(LOAD(r->words->error) ? LOAD(r->words->error) : ECONNRESET);
+    return ring_fail(gone ? ECONNRESET : EAGAIN);
 }
 
 static size_t peek_ring(struct ts_ring *r, const void **span)
@@ -473,10 +438,10 @@ ssize_t ts_ring_peek(struct ts_ring *r, const void **span)
             continue;
         if (end == 0 || errno != EAGAIN || asked)
             return end;
-        ask(r, RING_FOR_DATA); /* and once more, behind the ticket */
+        ring_ask(r, RING_FOR_DATA); /* and once more, behind the ticket */
         asked = true;
     }
-    satisfied(r, RING_FOR_DATA);
+    ring_satisfied(r, RING_FOR_DATA);
     return (ssize_t)r->peeked;
 }
 
@@ -490,7 +455,7 @@ static void consume_early(struct ts_ring *r, size_t n)
 int ts_ring_consume(struct ts_ring *r, size_t n)
 {
     if (n > r->peeked)
-        return fail(EINVAL);
+        return ring_fail(EINVAL);
     r->peeked = 0;
     if (r->early_at < r->early_len) {
         consume_early(r, n);
@@ -507,7 +472,7 @@ int ts_ring_consume(struct ts_ring *r, size_t n)
 /* --- waiting -----------------------------------------------------------------------------------
  */
 
-static bool has_bytes(const struct ts_ring *r)
+bool ring_has_bytes(const struct ts_ring *r)
 {
     return r->early_at < r->early_len || LOAD(r->words->recv.limit) != r->consumed;
 }
@@ -518,8 +483,11 @@ static int ready(struct ts_ring *r, int events)
     uint32_t state = LOAD(r->words->state);
     int now = 0;
 
-    if ((events & POLLIN) && (r->deaf || gone || (state & (RING_EOF | RING_ERROR)) || has_bytes(r)))
+    if ((events & POLLIN) &&
+        (r->deaf || gone || (state & (RING_EOF | RING_ERROR)) || ring_has_bytes(r)))
         now |= POLLIN;
+    if ((events & POLLERR) && ring_acked_or_dead(r) >= LOAD(r->due_at))
+        now |= POLLERR;
     if ((events & POLLOUT) &&
         (r->shut || gone || (state & RING_ERROR) || LOAD(r->words->send.limit) > r->committed))
         now |= POLLOUT;
@@ -548,8 +516,6 @@ static int watch_it(struct ts_ring *r, int events, uint32_t what, int left, bool
     if (again)
         drain(r);
     take_ticket(r, what);
-    if (what & RING_FOR_SPACE)
-        ring_bell(r);
     if (__atomic_load_n(&r->waiting, __ATOMIC_SEQ_CST))
         next_turn(r); /* that may have been another's wake-up */
     if (ready(r, events))
@@ -573,18 +539,21 @@ static int wait_for_turn(struct ts_ring *r, uint32_t turn, int events, uint32_t 
 
     __atomic_add_fetch(&r->waiting, 1, __ATOMIC_SEQ_CST);
     take_ticket(r, what);
-    if (what & RING_FOR_SPACE)
-        ring_bell(r);
     if (!ready(r, events))
         rc = futex(&r->turn, FUTEX_WAIT, turn, left < 0 ? NULL : &t);
     __atomic_sub_fetch(&r->waiting, 1, __ATOMIC_SEQ_CST);
     return rc < 0 && errno == EINTR ? -1 : 0;
 }
 
+static uint32_t wishes(int events)
+{
+    return ((events & POLLIN) ? RING_FOR_DATA : 0) | ((events & POLLOUT) ? RING_FOR_SPACE : 0) |
+           ((events & POLLERR) ? RING_FOR_ACKS : 0);
+}
+
 int ts_ring_wait(struct ts_ring *r, int events, int timeout)
 {
-    uint32_t what =
-        ((events & POLLIN) ? RING_FOR_DATA : 0) | ((events & POLLOUT) ? RING_FOR_SPACE : 0);
+    uint32_t what = wishes(events);
     int64_t until = timeout < 0 ? INT64_MAX : now_ms() + timeout;
     int now, left = timeout, rc;
     bool again = false;
@@ -608,73 +577,8 @@ int ts_ring_wait(struct ts_ring *r, int events, int timeout)
         left = (int)(until - now_ms());
         left = left < 0 ? 0 : left;
     }
-    satisfied(r, ((now & POLLIN) ? RING_FOR_DATA : 0) | ((now & POLLOUT) ? RING_FOR_SPACE : 0));
+    ring_satisfied(r, wishes(now));
     return now;
-}
-
-static bool waits(const struct ts_ring *r, int flags)
-{
-    return !(flags & MSG_DONTWAIT) && !(fcntl(r->fd, F_GETFL) & O_NONBLOCK);
-}
-
-/* --- with one copy -----------------------------------------------------------------------------
- */
-
-ssize_t ts_ring_send(struct ts_ring *r, const void *data, size_t len, int flags)
-{
-    size_t done = 0;
-
-    if (flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_ZEROCOPY))
-        return fail(EOPNOTSUPP);
-    while (done < len) {
-        void *span;
-        ssize_t n = ts_ring_reserve(r, len - done, &span);
-
-        if (n > 0) {
-            size_t sent = (size_t)n;
-            /* the rest follows at once where only the end of an extent came between */
-            bool more = done + sent < len && LOAD(r->words->send.limit) > r->committed + sent;
-
-            memcpy(span, (const uint8_t *)data + done, sent);
-            if (ts_ring_commit(r, sent, more ? MSG_MORE : flags) < 0)
-                return done ? (ssize_t)done : -1;
-            done += sent;
-        } else if (errno != EAGAIN || !waits(r, flags) || ts_ring_wait(r, POLLOUT, -1) < 0) {
-            return done ? (ssize_t)done : -1;
-        }
-    }
-    return (ssize_t)done;
-}
-
-ssize_t ts_ring_recv(struct ts_ring *r, void *data, size_t len, int flags)
-{
-    size_t done = 0;
-
-    if (flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL | MSG_PEEK | MSG_WAITALL))
-        return fail(EOPNOTSUPP);
-    while (done < len) {
-        const void *span;
-        ssize_t n;
-
-        if (done && !(flags & MSG_WAITALL) && !has_bytes(r))
-            break;
-        n = ts_ring_peek(r, &span);
-
-        if (n > 0) {
-            size_t take = (size_t)n < len - done ? (size_t)n : len - done;
-
-            memcpy((uint8_t *)data + done, span, take);
-            if (flags & MSG_PEEK)
-                return (ssize_t)take;
-            (void)ts_ring_consume(r, take);
-            done += take;
-        } else if (n == 0) {
-            break;
-        } else if (errno != EAGAIN || !waits(r, flags) || ts_ring_wait(r, POLLIN, -1) < 0) {
-            return done ? (ssize_t)done : -1;
-        }
-    }
-    return (ssize_t)done;
 }
 
 int ts_ring_shutdown(struct ts_ring *r, int how)
@@ -684,7 +588,7 @@ int ts_ring_shutdown(struct ts_ring *r, int how)
     if (how == SHUT_RDWR)
         ask = RING_SHUT_WR | RING_SHUT_RD;
     if (!ask)
-        return fail(EINVAL);
+        return ring_fail(EINVAL);
     r->shut |= (ask & RING_SHUT_WR) != 0;
     r->deaf |= (ask & RING_SHUT_RD) != 0;
     __atomic_fetch_or(&r->words->ask, ask, __ATOMIC_RELEASE);

@@ -164,6 +164,11 @@ uint64_t sock_acked(const struct sock *s)
     return s->tcb->snd.tail;
 }
 
+void sock_want_acked(struct sock *s)
+{
+    s->want_acked = true;
+}
+
 void sock_extents(const struct sock *s, enum sock_way way, struct sock_extents *out)
 {
     const struct bytestream *b = way == SOCK_SENDS ? &s->tcb->snd : &s->tcb->rcv;

@@ -33,6 +33,7 @@ struct sock;
 #define SOCK_EV_ACCEPT    (1u << 3) /**< a listener has a connection to take */
 #define SOCK_EV_ERROR     (1u << 4) /**< the connection died: sock_error() says why */
 #define SOCK_EV_URGENT    (1u << 6) /**< the urgent byte is here (POLLPRI) */
+#define SOCK_EV_ACKED     (1u << 7) /**< sock_acked() has moved since sock_want_acked() */
 #define SOCK_EV_CLOSED                                                                             \
     (1u << 5) /**< both directions ended well and everything was acknowledged                      \
                */
@@ -359,6 +360,8 @@ uint64_t sock_arrived(const struct sock *s);
 bool sock_peer_closed(const struct sock *s);
 /** Bytes below this offset have been acknowledged by the peer. */
 uint64_t sock_acked(const struct sock *s);
+/** SOCK_EV_ACKED will come, once, when that next moves; only for shared storage. */
+void sock_want_acked(struct sock *s);
 
 /**
  * The program may put bytes to send at offsets below the result, which is never less than

@@ -59,6 +59,7 @@ struct sock {
     bool reuse_addr : 1, reuse_port : 1, bound_addr : 1;
     bool oob_inline : 1; /**< SO_OOBINLINE */
     bool no_port : 1;    /**< IP_BIND_ADDRESS_NO_PORT */
+    bool want_acked : 1; /**< tell of the next acknowledged bytes (sock/share.c) */
     bool retired : 1;    /**< dead, of a program that may still ask, or another one's replica: not
                             counted or listed */
 };

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ringcalls OURS KERNELS [listen | die | echo PORT | shim PORT]: what client/include/tapstack.h
- * promises of rings, each where it is hard: polling by level and by edge, two threads, several
- * processes, half a close before the attach. One end is ours, by the library (with shim: by plain
- * calls, under `tapstack run`), the other the kernel's: an echo at the address KERNELS. One line a
- * check: its name, a tab, what happened.
+ * ringcalls OURS KERNELS [listen | die | echo PORT | shim PORT | zerocopy]: what
+ * client/include/tapstack.h promises of rings, each where it is hard: polling by level and by edge,
+ * two threads, several processes, half a close before the attach. One end is ours, by the library
+ * (with shim: by plain calls, under `tapstack run`), the other the kernel's: an echo at the address
+ * KERNELS. One line a check: its name, a tab, what happened.
  */
 #include "client/include/tapstack.h"
 #include "tests/net/pattern.h"
@@ -12,6 +12,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/errqueue.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -471,9 +472,142 @@ static void under_the_shim(void)
     two_threads("shim.a socket of the library", plain_end(), TOTAL);
 }
 
+/* --- completions -------------------------------------------------------------------------------
+ */
+
+#define UNDER_WAY 32
+
+struct completions {
+    struct ts_ring *ring;
+    uint32_t next;           /* number */
+    uint64_t end[UNDER_WAY]; /* of the call with this number, counted from the ring's beginning */
+    uint64_t sent;
+    bool wrong, early;
+};
+
+/* All that are due. Each must follow the one before, and its bytes have been acknowledged. */
+static unsigned collect(struct completions *c)
+{
+    struct sock_extended_err e;
+    unsigned n = 0;
+
+    while (ts_ring_recverr(c->ring, &e) == 0) {
+        uint64_t acked = c->sent - ts_ring_unacked(c->ring);
+
+        c->wrong |= e.ee_errno || e.ee_origin != SO_EE_ORIGIN_ZEROCOPY || e.ee_info != c->next ||
+                    e.ee_data - e.ee_info >= UNDER_WAY;
+        c->wrong |= e.ee_code != (e.ee_info % 2 ? 0 : SO_EE_CODE_ZEROCOPY_COPIED);
+        c->early |= c->end[e.ee_data % UNDER_WAY] > acked;
+        c->next = e.ee_data + 1;
+        n++;
+    }
+    c->wrong |= errno != EAGAIN;
+    return n;
+}
+
+/* Even numbers are sends, odd ones commits. */
+static void number(struct completions *c, uint32_t i, size_t len)
+{
+    const uint8_t *data = pattern_at(c->sent, &len);
+    void *span;
+    ssize_t n;
+
+    if (i % 2 == 0) {
+        n = ts_ring_send(c->ring, data, len, MSG_ZEROCOPY);
+    } else {
+        while ((n = ts_ring_reserve(c->ring, len, &span)) < 0 && errno == EAGAIN)
+            (void)ts_ring_wait(c->ring, POLLOUT, 20000);
+        if (n > 0)
+            memcpy(span, data, (size_t)n);
+        if (n > 0 && ts_ring_commit(c->ring, (size_t)n, MSG_ZEROCOPY) < 0)
+            n = -1;
+    }
+    c->wrong |= n <= 0;
+    c->sent += n > 0 ? (uint64_t)n : 0;
+    c->end[i % UNDER_WAY] = c->sent;
+}
+
+static void *read_away(void *arg)
+{
+    static uint8_t b[PIECE];
+
+    while (ts_ring_recv(arg, b, sizeof(b), 0) > 0)
+        ;
+    return NULL;
+}
+
+static void collect_until(struct completions *c, uint32_t next)
+{
+    while (c->next < next && !c->wrong)
+        if (!collect(c) && ts_ring_wait(c->ring, POLLERR, 20000) != POLLERR)
+            c->wrong = true; /* a wake-up was lost */
+}
+
+static void complete_many(struct completions *c, uint32_t calls)
+{
+    for (uint32_t i = 0; i < calls && !c->wrong; i++) {
+        if (i >= UNDER_WAY)
+            collect_until(c, i - UNDER_WAY + 1);
+        number(c, i, 1 + i * 997 % PIECE);
+    }
+    collect_until(c, calls);
+    say("zerocopy.many", "%s, %s",
+        c->wrong || c->next != calls ? "lost or wrong" : "in order, once",
+        c->early ? "early" : "acknowledged");
+    say("zerocopy.nothing more", "%d", ts_ring_wait(c->ring, POLLERR, 50));
+}
+
+static void told_to_go_on(const char *after)
+{
+    char line[16];
+
+    say(after, "now");
+    if (!fgets(line, sizeof(line), stdin))
+        die("nobody answers");
+}
+
+/* A program that polls the descriptor by itself; then one whose way to the peer is cut by whoever
+ * started us. */
+static void complete_one(struct completions *c, int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+
+    number(c, 0, 1000);
+    while (!collect(c) && !c->wrong && poll(&p, 1, 20000) == 1)
+        ;
+    say("zerocopy.polled", "%s", c->next == 1 && !c->wrong ? "1" : "lost or wrong");
+    told_to_go_on("cut");
+    number(c, 1, 1000);
+    say("zerocopy.cut off", "%d", ts_ring_wait(c->ring, POLLERR, 400) || collect(c));
+    told_to_go_on("mend");
+    say("zerocopy.mended", "%d",
+        ts_ring_wait(c->ring, POLLERR, 20000) == POLLERR && collect(c) == 1);
+}
+
+static void zerocopy(void)
+{
+    pid_t echoes = start_echo();
+    int fd = plain_end();
+    struct completions c = {.ring = attached(fd)};
+    pthread_t t;
+
+    complete_one(&c, fd);
+    end(c.ring, fd);
+    fd = plain_end();
+    c = (struct completions){.ring = attached(fd), .wrong = c.wrong};
+    pthread_create(&t, NULL, read_away, c.ring);
+    complete_many(&c, 3000);
+    (void)ts_ring_shutdown(c.ring, SHUT_WR); /* the echo ends as well */
+    pthread_join(t, NULL);
+    end(c.ring, fd);
+    kill(echoes, SIGKILL);
+    waitpid(echoes, NULL, 0);
+}
+
 static int usage(void)
 {
-    fprintf(stderr, "Usage: ringcalls OURS KERNELS [listen | die | echo PORT | shim PORT]\n");
+    fprintf(stderr,
+            "Usage: ringcalls OURS KERNELS [listen | die | echo PORT | shim PORT | zerocopy]\n");
     return 2;
 }
 
@@ -497,6 +631,8 @@ int main(int argc, char **argv)
         until_it_dies();
     } else if (strcmp(mode, "shim") == 0) {
         under_the_shim();
+    } else if (strcmp(mode, "zerocopy") == 0) {
+        zerocopy();
     } else if (strcmp(mode, "echo") == 0) {
         int listener = echo_listener();
 

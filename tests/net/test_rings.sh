@@ -70,6 +70,36 @@ shim.a socket of the library	all bytes and the end
 EOF
 RUN=()
 
+# ------------------------------------------------------------------------------ completions of MSG_ZEROCOPY
+# The program says where it stands, and goes on when it is told; between "cut" and "mend" none of its
+# frames arrives.
+cut_off() {
+    nft 'table netdev cut { chain from_us { type filter hook ingress device ts0 priority 0; drop; }; }'
+}
+
+zerocopy() {
+    local line
+    coproc Z { exec timeout 40 "$RINGCALLS" $US $PEER zerocopy; }
+    while read -r line <&"${Z[0]}"; do
+        case $line in
+        cut*) cut_off && echo >&"${Z[1]}" ;;
+        mend*) nft delete table netdev cut && echo >&"${Z[1]}" ;;
+        *) echo "$line" ;;
+        esac
+    done
+}
+
+zerocopy >"$TS_DIR/zerocopy"
+while IFS=$'\t' read -r name wanted; do
+    same "$name: $wanted" "$wanted" "$(sed -n "s/^$name\t//p" "$TS_DIR/zerocopy")"
+done <<'EOF'
+zerocopy.polled	1
+zerocopy.cut off	0
+zerocopy.mended	1
+zerocopy.many	in order, once, acknowledged
+zerocopy.nothing more	0
+EOF
+
 # ------------------------------------------------------------------------------ killed
 moved() {
     [ $(($(ts_stat streams_taken_bytes) + $(ts_stat streams_pushed_bytes))) -gt "$1" ]

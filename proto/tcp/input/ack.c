@@ -104,13 +104,28 @@ static void clean_rtx_queue(struct tcb *tp, struct tcp_ack_state *as)
     as->renege = seg->marks & SEG_SACKED;
 }
 
+/* Who asked is told once. */
+static void tell_acked(struct tcb *tp)
+{
+    struct sock *s = tp->sock;
+
+    if (!s || !s->want_acked)
+        return;
+    s->want_acked = false;
+    sock_event(s, SOCK_EV_ACKED);
+}
+
 /* The bytes are the peer's now: give their room back. */
 static void release_bytes(struct tcb *tp)
 {
     uint32_t data_end = tp->write_seq - tp->fin_queued;
     uint32_t upto = seq_lt(tp->snd_una, data_end) ? tp->snd_una : data_end;
 
-    bytestream_release(&tp->snd, tcp_snd_offset(tp, upto));
+    uint64_t offset = tcp_snd_offset(tp, upto);
+
+    if (tp->shared && offset != tp->snd.tail)
+        tell_acked(tp);
+    bytestream_release(&tp->snd, offset);
     if (upto == data_end && !tp->shared)
         bytestream_give_back(&tp->snd);
 }

@@ -6,6 +6,7 @@
 #include "ipc/ring.h"
 
 #include <errno.h>
+#include <linux/errqueue.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -202,6 +203,224 @@ static void who_asks_what_is_unacknowledged_wakes_the_daemon_to_say_it(void **st
     SET(sleeps, 1);
     assert_int_equal(ts_ring_unacked(t.ring), 0);
     assert_false(rung());
+}
+
+/* --- completions -------------------------------------------------------------------------------
+ */
+
+static void zerocopy_send(const char *bytes)
+{
+    assert_int_equal(ts_ring_send(t.ring, bytes, strlen(bytes), MSG_ZEROCOPY), strlen(bytes));
+}
+
+static void zerocopy_commit(size_t n)
+{
+    void *span;
+
+    assert_int_equal(ts_ring_reserve(t.ring, n, &span), n);
+    assert_int_equal(ts_ring_commit(t.ring, n, MSG_ZEROCOPY), 0);
+}
+
+static void expect_completion(uint32_t first, uint32_t last, uint8_t code)
+{
+    struct sock_extended_err e = {.ee_errno = 99};
+
+    assert_int_equal(ts_ring_recverr(t.ring, &e), 0);
+    assert_int_equal(e.ee_errno, 0);
+    assert_int_equal(e.ee_origin, SO_EE_ORIGIN_ZEROCOPY);
+    assert_int_equal(e.ee_info, first);
+    assert_int_equal(e.ee_data, last);
+    assert_int_equal(e.ee_code, code);
+}
+
+static void expect_none(void)
+{
+    struct sock_extended_err e;
+
+    errno = 0;
+    assert_int_equal(ts_ring_recverr(t.ring, &e), -1);
+    assert_int_equal(errno, EAGAIN);
+}
+
+static void a_call_is_complete_when_its_last_byte_is_acknowledged(void **state)
+{
+    (void)state;
+    SET(send.limit, 1000);
+    expect_none();
+    assert_int_equal(W(ticket), 0); /* there is nothing to ask for */
+    assert_int_equal(ts_ring_send(t.ring, "unnumbered", 10, 0), 10);
+    zerocopy_send("zero");
+    zerocopy_send("one");
+    zerocopy_commit(3);
+    zerocopy_commit(0); /* has no number */
+    assert_int_equal(ts_ring_send(t.ring, "", 0, MSG_ZEROCOPY), 0);
+    SET(send.acked, 13);
+    expect_none();
+    SET(send.acked, 14);
+    expect_completion(0, 0, SO_EE_CODE_ZEROCOPY_COPIED);
+    expect_none();
+    zerocopy_commit(5);
+    SET(send.acked, 25);
+    expect_completion(1, 1, SO_EE_CODE_ZEROCOPY_COPIED); /* not one range: other codes */
+    expect_completion(2, 3, 0);
+    expect_none();
+}
+
+static void who_finds_no_completion_asks_for_it_and_wakes_the_daemon(void **state)
+{
+    uint8_t b;
+
+    (void)state;
+    SET(send.limit, 1000);
+    zerocopy_send("abc");
+    zerocopy_send("def");
+    SET(sleeps, 1);
+    expect_none();
+    assert_true(W(ticket) & RING_FOR_ACKS);
+    assert_int_equal(W(ack_at), 3);
+    assert_true(rung());
+    assert_false(readable(t.fd));
+    SET(sleeps, 1);
+    assert_int_equal(ts_ring_recv(t.ring, &b, 1, MSG_DONTWAIT), -1);
+    assert_int_equal(W(ticket) & 7, RING_FOR_DATA | RING_FOR_ACKS);
+    assert_true(rung()); /* the daemon may have answered the one before */
+    SET(send.acked, 3);
+    assert_true(wake(RING_FOR_ACKS));
+    assert_true(readable(t.fd));
+    expect_completion(0, 0, SO_EE_CODE_ZEROCOPY_COPIED);
+    assert_int_equal(W(ack_at), 6);
+    assert_int_equal(ts_ring_recv(t.ring, &b, 1, MSG_DONTWAIT), -1);
+    assert_int_equal(W(ticket) & 7, RING_FOR_DATA);
+    assert_false(readable(t.fd));
+}
+
+static void *acknowledge_later(void *arg)
+{
+    while (!(W(ticket) & RING_FOR_ACKS))
+        usleep(1000);
+    SET(send.acked, W(ack_at));
+    (void)wake(RING_FOR_ACKS);
+    return arg;
+}
+
+static void waiting_for_a_completion_ends_with_it_or_with_the_connection(void **state)
+{
+    pthread_t later;
+
+    (void)state;
+    SET(send.limit, 1000);
+    assert_int_equal(ts_ring_wait(t.ring, POLLERR, 20), 0);
+    zerocopy_send("abc");
+    zerocopy_send("defg");
+    assert_int_equal(ts_ring_wait(t.ring, POLLERR | POLLIN, 20), 0);
+    assert_int_equal(ts_ring_wait(t.ring, POLLERR | POLLOUT, -1), POLLOUT);
+    answered = W(ticket);
+    ts_ring_detach(t.ring); /* a ring's completions end with it */
+    SET(ticket, 0);
+    t.ring = ts_ring_attach(t.fd);
+    expect_none();
+    zerocopy_send("hi");
+    assert_int_equal(pthread_create(&later, NULL, acknowledge_later, NULL), 0);
+    assert_int_equal(ts_ring_wait(t.ring, POLLERR | POLLIN, 20000), POLLERR);
+    pthread_join(later, NULL);
+    assert_int_equal(W(send.acked), 9);
+    expect_completion(0, 0, SO_EE_CODE_ZEROCOPY_COPIED);
+    assert_int_equal(ts_ring_wait(t.ring, POLLERR, 20), 0);
+    zerocopy_send("j");
+    zerocopy_send("k");
+    SET(error, ECONNRESET);
+    SET(state, RING_ERROR);
+    assert_int_equal(ts_ring_wait(t.ring, POLLERR, -1), POLLERR);
+    expect_completion(1, 2, SO_EE_CODE_ZEROCOPY_COPIED);
+    expect_none();
+}
+
+static void without_the_daemon_every_call_is_complete(void **state)
+{
+    (void)state;
+    SET(send.limit, 1000);
+    zerocopy_commit(10);
+    close_end();
+    assert_int_equal(ts_ring_wait(t.ring, POLLERR, -1), POLLERR);
+    expect_completion(0, 0, 0);
+    expect_none();
+}
+
+/* One call, in several commits: the limit is raised while it waits. */
+static void *grant_more(void *arg)
+{
+    for (uint64_t limit = 4; limit <= 12; limit += 4) {
+        usleep(20000);
+        SET(send.limit, limit);
+        (void)wake(RING_FOR_SPACE);
+    }
+    return arg;
+}
+
+static void a_call_that_was_split_has_one_number(void **state)
+{
+    pthread_t more;
+
+    (void)state;
+    assert_int_equal(pthread_create(&more, NULL, grant_more, NULL), 0);
+    zerocopy_send("twelve bytes");
+    pthread_join(more, NULL);
+    SET(send.limit, 14);
+    assert_int_equal(ts_ring_send(t.ring, "four", 4, MSG_ZEROCOPY | MSG_DONTWAIT), 2);
+    assert_int_equal(ts_ring_send(t.ring, "none", 4, MSG_ZEROCOPY | MSG_DONTWAIT), -1);
+    SET(send.acked, 11);
+    expect_none();
+    SET(send.acked, 12);
+    expect_completion(0, 0, SO_EE_CODE_ZEROCOPY_COPIED);
+    SET(send.acked, 14);
+    expect_completion(1, 1, SO_EE_CODE_ZEROCOPY_COPIED);
+}
+
+/* Calls of one code become one; where they cannot, nothing is taken. */
+static void memory_for_what_is_unfinished_is_bounded(void **state)
+{
+    void *span;
+
+    (void)state;
+    SET(send.limit, SIZE);
+    for (int i = 0; i < 1000; i++)
+        zerocopy_send("x");
+    SET(send.acked, 500);
+    expect_none(); /* the merged ones complete together */
+    SET(send.acked, 999);
+    expect_completion(0, 998, SO_EE_CODE_ZEROCOPY_COPIED);
+    expect_none();
+    SET(send.acked, 1000);
+    expect_completion(999, 999, SO_EE_CODE_ZEROCOPY_COPIED);
+    for (int i = 0; i < 128; i++) {
+        zerocopy_send("x");
+        zerocopy_commit(1);
+    }
+    assert_int_equal(ts_ring_send(t.ring, "x", 1, MSG_ZEROCOPY), -1);
+    assert_int_equal(errno, ENOBUFS);
+    assert_int_equal(ts_ring_reserve(t.ring, 10, &span), 10);
+    assert_int_equal(ts_ring_commit(t.ring, 10, MSG_ZEROCOPY), -1);
+    assert_int_equal(errno, ENOBUFS);
+    assert_int_equal(W(committed), 1256);
+    assert_int_equal(ts_ring_commit(t.ring, 10, 0), 0); /* it is still reserved */
+    SET(send.acked, 1001);
+    expect_completion(1000, 1000, SO_EE_CODE_ZEROCOPY_COPIED);
+    zerocopy_commit(1); /* there is room for one, and for its neighbour */
+    zerocopy_commit(1);
+    SET(send.acked, W(committed));
+    for (uint32_t i = 1001; i < 1255; i++)
+        expect_completion(i, i, i & 1 ? 0 : SO_EE_CODE_ZEROCOPY_COPIED);
+    expect_completion(1255, 1257, 0);
+    expect_none();
+}
+
+static void the_error_queue_is_not_for_recv(void **state)
+{
+    uint8_t b;
+
+    (void)state;
+    assert_int_equal(ts_ring_recv(t.ring, &b, 1, MSG_ERRQUEUE | MSG_DONTWAIT), -1);
+    assert_int_equal(errno, EOPNOTSUPP);
 }
 
 /* --- receiving ---------------------------------------------------------------------------------
@@ -504,6 +723,13 @@ int main(void)
         RING_TEST(a_limit_below_what_is_committed_is_no_room),
         RING_TEST(nothing_is_committed_after_shutdown),
         RING_TEST(who_asks_what_is_unacknowledged_wakes_the_daemon_to_say_it),
+        RING_TEST(a_call_is_complete_when_its_last_byte_is_acknowledged),
+        RING_TEST(who_finds_no_completion_asks_for_it_and_wakes_the_daemon),
+        RING_TEST(waiting_for_a_completion_ends_with_it_or_with_the_connection),
+        RING_TEST(without_the_daemon_every_call_is_complete),
+        RING_TEST(a_call_that_was_split_has_one_number),
+        RING_TEST(memory_for_what_is_unfinished_is_bounded),
+        RING_TEST(the_error_queue_is_not_for_recv),
         RING_TEST(bytes_then_the_end),
         RING_TEST(bytes_then_the_error),
         RING_TEST(shut_for_reading_there_is_nothing_more),

@@ -167,6 +167,15 @@ static int wakes(const struct ring *g)
     return n < 0 ? 0 : (int)n;
 }
 
+static struct stream *stream_of(struct rig *r, int fd)
+{
+    socklen_t len = sizeof(uint64_t);
+    uint64_t cookie;
+
+    assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len), 0);
+    return stream_find(&r->streams, cookie);
+}
+
 /* --- plain ends --------------------------------------------------------------------------------
  */
 
@@ -562,6 +571,149 @@ static void who_waits_for_room_is_told_of_it(void **state)
     assert_true(g.w->send.limit > g.committed);
     end(&g);
     close(fds[1]);
+}
+
+/* The peer is our own stack: what the daemon has sent is acknowledged in the rounds that follow. */
+static void who_waits_for_acknowledgements_is_told_once_they_are_here(void **state)
+{
+    struct rig *r = *state;
+    uint64_t begun;
+    struct ring g;
+    int fds[2];
+
+    attached_pair(r, fds, &g);
+    rig_run(r);
+    begun = g.committed;
+    assert_int_equal(put(&g, 50000), 50000);
+    g.w->ack_at = begun + 50000;
+    ticket(&g, RING_FOR_ACKS);
+    ring_if_asleep(&g);
+    for (int i = 0; i < 1000 && g.w->send.acked < begun + 50000; i++) {
+        assert_int_equal(wakes(&g), 0);
+        rig_round(r);
+    }
+    assert_int_equal(g.w->send.acked, begun + 50000);
+    rig_run(r);
+    assert_int_equal(wakes(&g), 1); /* for the last byte, not for each ACK */
+    ticket(&g, RING_FOR_ACKS);      /* it is here already */
+    ring_if_asleep(&g);
+    rig_run(r);
+    assert_int_equal(wakes(&g), 1);
+    g.w->ack_at = begun + 50001;
+    ticket(&g, RING_FOR_ACKS);
+    ring_if_asleep(&g);
+    rig_run(r);
+    assert_int_equal(wakes(&g), 0);
+    assert_int_equal(put(&g, 1), 1); /* committed behind the ticket */
+    rig_run(r);
+    assert_int_equal(wakes(&g), 1);
+    end(&g);
+    close(fds[1]);
+}
+
+/* A ring that sleeps publishes what is acknowledged for who asked, and for nobody else. */
+static void what_is_acknowledged_is_published_while_the_ring_sleeps(void **state)
+{
+    struct rig *r = *state;
+    uint64_t before;
+    struct ring g;
+    int fds[2];
+
+    attached_pair(r, fds, &g);
+    rig_run(r);
+    before = g.w->send.acked;
+    assert_int_equal(put(&g, 1000), 1000);
+    rig_run(r);
+    assert_true(g.w->sleeps);
+    assert_true(sock_acked(stream_of(r, g.fd)->sock) == g.committed);
+    assert_int_equal(g.w->send.acked, before);
+    ticket(&g, RING_FOR_DATA);
+    rig_run(r);
+    assert_int_equal(g.w->send.acked, before);
+    assert_int_equal(put(&g, 1000), 1000);
+    g.w->ack_at = g.committed;
+    ticket(&g, RING_FOR_ACKS);
+    ring_it(&g);
+    rig_run(r);
+    assert_int_equal(wakes(&g), 1);
+    assert_true(g.w->sleeps);
+    assert_int_equal(g.w->send.acked, g.committed);
+    end(&g);
+    close(fds[1]);
+}
+
+/* Each round with another wish: one look each, and nobody is kept awake. */
+static void hostile_36_endless_wishes_for_acknowledgements_are_bounded_work(void **state)
+{
+    static const uint64_t offsets[] = {0, 1, UINT64_MAX, 1000, UINT64_MAX / 2};
+    struct rig *r = *state;
+    struct ring g;
+    int fds[2];
+
+    attached_pair(r, fds, &g);
+    (void)put(&g, 1000);
+    for (int i = 0; i < 300; i++) {
+        g.w->ack_at = offsets[i % 5];
+        ticket(&g, RING_FOR_ACKS | (i & 3));
+        if (i & 1)
+            ring_it(&g);
+        rig_round(r);
+        assert_in_range(wakes(&g), 0, 1);
+        assert_null(stack_check(r->stack));
+    }
+    g.w->ack_at = UINT64_MAX;
+    ticket(&g, RING_FOR_ACKS);
+    rig_run(r);
+    assert_false(ringports_sleep(&r->streams));
+    assert_int_equal(stat_of(ring_violations), 0);
+    read_all(r, fds[1], 0, 1000);
+    end(&g);
+    close(fds[1]);
+}
+
+static void behind_the_programs_end_acknowledgements_are_told_too(void **state)
+{
+    struct rig *r = *state;
+    struct ring g;
+    int fds[2];
+
+    attached_pair(r, fds, &g);
+    rig_run(r);
+    assert_int_equal(put(&g, 1000), 1000);
+    g.w->ask = RING_SHUT_WR;
+    g.w->ack_at = g.committed;
+    ticket(&g, RING_FOR_ACKS);
+    ring_if_asleep(&g);
+    rig_run(r);
+    assert_int_equal(wakes(&g), 1);
+    assert_int_equal(g.w->send.acked, g.committed);
+    end(&g);
+    close(fds[1]);
+}
+
+static void a_reset_wakes_who_waits_for_acknowledgements(void **state)
+{
+    struct rig *r = *state;
+    struct ring g;
+    int fds[2];
+
+    attached_pair(r, fds, &g);
+    rig_run(r);
+    g.w->ack_at = g.committed + 1; /* what nobody has sent */
+    ticket(&g, RING_FOR_ACKS);
+    ring_if_asleep(&g);
+    assert_int_equal(plain_write(fds[1], 0, 10), 10);
+    rig_run(r);
+    assert_int_equal(put(&g, 100), 100);
+    rig_run(r);
+    (void)wakes(&g);
+    g.w->ack_at = g.committed + 1;
+    ticket(&g, RING_FOR_ACKS);
+    close(fds[1]); /* with 100 bytes unread */
+    rig_run(r);
+    assert_int_equal(g.w->state & RING_ERROR, RING_ERROR);
+    assert_int_equal(wakes(&g), 1);
+    end(&g);
 }
 
 static void the_end_wakes_who_waits_for_bytes(void **state)
@@ -1227,12 +1379,13 @@ static void scribble(struct rig *r, struct scribbler *s)
     static const size_t own[] = {
         offsetof(struct ring_words, committed), offsetof(struct ring_words, held),
         offsetof(struct ring_words, consumed),  offsetof(struct ring_words, ticket),
-        offsetof(struct ring_words, more),      offsetof(struct ring_words, ask)};
+        offsetof(struct ring_words, more),      offsetof(struct ring_words, ask),
+        offsetof(struct ring_words, ack_at)};
     uint8_t *page = s->g.map;
     char waste[4096];
 
     for (uint64_t n = rng_below(&s->rng, 4); n; n--) {
-        size_t at = rng_below(&s->rng, 2) ? own[rng_below(&s->rng, 6)]
+        size_t at = rng_below(&s->rng, 2) ? own[rng_below(&s->rng, 7)]
                                           : 4 * rng_below(&s->rng, sizeof(struct ring_words) / 4);
         uint64_t now = 0;
         size_t width = rng_below(&s->rng, 2) ? 8 : 4;
@@ -1331,6 +1484,7 @@ static void *race(void *arg)
                              __ATOMIC_RELAXED);
             __atomic_store_n(&w->consumed, n % 32 ? w->recv.limit : n, __ATOMIC_RELAXED);
             __atomic_store_n(&w->ask, n % 512 ? 0 : (uint32_t)n, __ATOMIC_RELAXED);
+            __atomic_store_n(&w->ack_at, n % 3 ? w->send.limit - n % 5000 : n, __ATOMIC_RELAXED);
             __atomic_store_n(&w->ticket, (uint32_t)n, __ATOMIC_RELAXED);
         }
     }
@@ -1540,6 +1694,11 @@ int main(void)
         RING_TEST(the_room_and_what_is_acknowledged_are_told),
         RING_TEST(a_ticket_is_answered_once_and_only_for_what_it_asks),
         RING_TEST(who_waits_for_room_is_told_of_it),
+        RING_TEST(who_waits_for_acknowledgements_is_told_once_they_are_here),
+        RING_TEST(what_is_acknowledged_is_published_while_the_ring_sleeps),
+        RING_TEST(hostile_36_endless_wishes_for_acknowledgements_are_bounded_work),
+        RING_TEST(behind_the_programs_end_acknowledgements_are_told_too),
+        RING_TEST(a_reset_wakes_who_waits_for_acknowledgements),
         RING_TEST(the_end_wakes_who_waits_for_bytes),
         RING_TEST(bells_without_end_change_nothing),
         RING_TEST(the_peers_end_comes_behind_its_bytes),

@@ -313,6 +313,54 @@ TEST(the_room_for_what_arrives_holds_what_is_unread_too)
     take_all();
 }
 
+/* Once, by the next bytes that are acknowledged; not by what arrives, nor by an old ACK. */
+TEST(who_wants_acknowledgements_is_told_of_the_next_one)
+{
+    fresh_host();
+    passive();
+    assert_int_equal(share(16384, 4096), 0);
+    grant_at_first();
+    put(0, 3000);
+    commit(1000);
+    events_of(fx.s);
+    peer(ACK, 1, 501, 0);
+    assert_false(events_of(fx.s) & SOCK_EV_ACKED); /* nobody asked */
+    sock_want_acked(fx.s);
+    assert_false(events_of(fx.s) & SOCK_EV_ACKED); /* of later ones */
+    peer(ACK, 1, 501, 0);
+    peer(PSH | ACK, 1, 501, 100);
+    commit(1000);
+    assert_false(events_of(fx.s) & SOCK_EV_ACKED);
+    peer(ACK, 101, 701, 0);
+    assert_true(events_of(fx.s) & SOCK_EV_ACKED);
+    assert_int_equal(sock_acked(fx.s), 700);
+    peer(ACK, 101, 1001, 0);
+    assert_false(events_of(fx.s) & SOCK_EV_ACKED);
+    sock_want_acked(fx.s);
+    peer(ACK, 101, 2001, 0);
+    assert_true(events_of(fx.s) & SOCK_EV_ACKED);
+    assert_int_equal(sock_acked(fx.s), 2000);
+}
+
+TEST(behind_our_own_end_acknowledgements_are_told_of_too)
+{
+    fresh_host();
+    passive();
+    assert_int_equal(share(4096, 4096), 0);
+    grant_at_first();
+    put(0, 1000);
+    commit(1000);
+    assert_int_equal(sock_shutdown(fx.s, SHUT_WR, fx.now), 0);
+    events_of(fx.s);
+    sock_want_acked(fx.s);
+    peer(ACK, 1, 1001, 0);
+    assert_true(events_of(fx.s) & SOCK_EV_ACKED);
+    assert_int_equal(sock_acked(fx.s), 1000);
+    sock_want_acked(fx.s);
+    peer(ACK, 1, 1002, 0); /* the FIN is no byte */
+    assert_false(events_of(fx.s) & SOCK_EV_ACKED);
+}
+
 TEST(a_dead_connection_takes_nothing_more)
 {
     uint64_t granted;
@@ -593,6 +641,8 @@ int main(void)
         T(a_grant_is_not_taken_back_when_the_send_buffer_shrinks),
         T(growth_leaves_what_was_granted_in_its_place),
         T(who_has_no_room_is_told_when_there_is_some),
+        T(who_wants_acknowledgements_is_told_of_the_next_one),
+        T(behind_our_own_end_acknowledgements_are_told_of_too),
         T(a_dead_connection_takes_nothing_more),
         T(behind_our_own_end_nothing_is_taken),
         T(the_storage_stays_until_the_last_byte_is_acknowledged),
