@@ -20,6 +20,7 @@ static void put_in_force(struct settings *s)
 
     log_set_level((enum log_level)c->log_level);
     stack_set_limits(s->stack, c->memory, c->max_sockets);
+    rto_min_apply(s->stack, c->rto_min);
     policy_set_max_sockets(s->policy, c->max_sockets);
     s->spin->budget_us = c->busy_poll_us;
     snprintf(except, sizeof(s->control->hello.except), "%s", c->except);
