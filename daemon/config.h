@@ -111,8 +111,8 @@ int config_set(struct config *c, const char *name, const char *value, struct con
 /** The value as text that config_set() takes; "" when there is none. */
 void config_format(const struct config *c, enum config_key_id id, char out[CONFIG_VALUE]);
 
-/** Does a second line of the file add to the value, as with a list? Then `out` is both together, for
- * config_set() to judge. */
+/** Does a second line of the file add to the value, as with a list? Then `out` is both together,
+ * for config_set() to judge. */
 bool config_adds(const struct config *c, enum config_key_id id, const char *value,
                  char out[CONFIG_VALUE]);
 

@@ -84,8 +84,10 @@ int rto_min_parse(const char *list, struct metrics_rule out[METRICS_MAX_RULES], 
             return -EINVAL;
         }
         if (len >= sizeof(item) || !parse_item(item, &out[n])) {
-            snprintf(error, room, "rto-min: not of the form A/LEN TIME, ..., e.g. 10.0.0.0/8 50ms: "
-                     "%.60s", whole);
+            snprintf(error, room,
+                     "rto-min: not of the form A/LEN TIME, ..., e.g. 10.0.0.0/8 50ms: "
+                     "%.60s",
+                     whole);
             return -EINVAL;
         }
         if (judge(out, n + 1, whole, error, room) < 0)

@@ -117,9 +117,9 @@ void stack_give_back(struct stack *st);
  * it is given back; nothing more is taken meanwhile. */
 void stack_set_limits(struct stack *st, uint64_t memory_limit, uint32_t max_sockets);
 
-/** Replace the table of metrics of destinations: n rules (proto/ip/metrics.h), copied, in any order;
- * 0 empties it. Connections that exist follow, as with Linux's routes. 0, or the error of
- * metrics_check(): then nothing has changed. */
+/** Replace the table of metrics of destinations: n rules (proto/ip/metrics.h), copied, in any
+ * order; 0 empties it. Connections that exist have the new floors, too, as with Linux's routes. 0,
+ * or the error of metrics_check(): then nothing has changed. */
 int stack_set_metrics(struct stack *st, const struct metrics_rule *rules, size_t n);
 
 /**

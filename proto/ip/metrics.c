@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Metrics of destinations; see metrics.h. The rules are few and looked through in turn: a connection
- * does so at its birth and after a change of the table. */
+/* Metrics of destinations; see metrics.h. The rules are few and looked through in turn: a
+ * connection does so at its birth and after a change of the table. */
 #include "proto/ip/metrics.h"
 
 #include <errno.h>

@@ -29,13 +29,14 @@ struct metrics {
 };
 
 /**
- * May these n rules be a table? 0; or -E2BIG (more than METRICS_MAX_RULES), -EINVAL (a prefix longer
- * than its address, or with host bits), -ERANGE (rto_min_us), -EEXIST (a prefix that came before),
- * then *bad is the index of the first rule that may not stand there.
+ * May these n rules be a table? 0; or -E2BIG (more than METRICS_MAX_RULES), -EINVAL (a prefix
+ * longer than its address, or with host bits), -ERANGE (rto_min_us), -EEXIST (a prefix that came
+ * before), then *bad is the index of the first rule that may not stand there.
  */
 int metrics_check(const struct metrics_rule *rules, size_t n, size_t *bad);
 
-/** Make them the table, unless they are it already: then false. They have passed metrics_check(). */
+/** Make them the table, unless they are it already: then false. They have passed metrics_check().
+ */
 bool metrics_replace(struct metrics *m, const struct metrics_rule *rules, size_t n);
 
 /** The longest prefix with dst in it; NULL: none. */

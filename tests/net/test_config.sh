@@ -70,7 +70,7 @@ print('listening', flush=True)
 c, _ = s.accept()
 c.recv(1)" >"$TS_DIR/floor"
     ts_until 10 ts_listening "$TS_DIR/floor"
-    "$BUILD/tapstack" --socket "$TS_SOCK" run -- "$PYTHON" -c "
+    ts_run "$PYTHON" -c "
 import socket, struct
 c = socket.create_connection(('$PEER', 7003))
 print(struct.unpack_from('8xI', c.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104))[0] // 1000)"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The setting rto-min: text to rules, its bounds, lines of a file that add up, what the core gets. */
+/* The setting rto-min: text to rules, its bounds, lines of a file that add up, what the core gets.
+ */
 #include "daemon/config_file.h"
 #include "proto/stack_internal.h"
 

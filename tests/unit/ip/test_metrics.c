@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Metrics of destinations: the longest prefix holds, the table is bounded and replaced as a whole. */
+/* Metrics of destinations: the longest prefix holds, the table is bounded and replaced as a whole.
+ */
 #include "tests/unit/ip/fixture.h"
 
 #include <errno.h>
