@@ -24,7 +24,9 @@
 #define CONFIG_MTU_MIN 576
 /** What the kernel allows a TAP: 65535 with the Ethernet header. */
 #define CONFIG_MTU_MAX 65521
-#define CONFIG_ERROR   FAULT_TEXT
+/** Threads that may be asked for. */
+#define CONFIG_WORKERS_MAX 64
+#define CONFIG_ERROR       FAULT_TEXT
 /** Room for the text of any value. */
 #define CONFIG_VALUE PATH_MAX
 /** Where `--check-config` and the packages look. */
@@ -68,6 +70,7 @@ struct config {
     uint64_t memory;
     uint32_t max_sockets;
     uint32_t busy_poll_us;
+    uint32_t workers;
     char except[WIRE_EXCEPT_ROOM]; /**< for `tapstack run`, ipc/scope.h */
     char rto_min[RTO_MIN_ROOM];    /**< by destination, daemon/rto_min.h */
     uint32_t socket_mode;
