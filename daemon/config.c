@@ -228,6 +228,14 @@ static int set_except(struct config *c, const char *value, char *error)
     return copy_text(c->except, sizeof(c->except), value, "except", error);
 }
 
+static int set_rto_min(struct config *c, const char *value, char *error)
+{
+    struct metrics_rule rules[METRICS_MAX_RULES];
+    int n = rto_min_parse(value, rules, error, CONFIG_ERROR);
+
+    return n < 0 ? n : copy_text(c->rto_min, sizeof(c->rto_min), value, "rto-min", error);
+}
+
 static int set_user(struct config *c, const char *value, char *error)
 {
     uint32_t id;
@@ -283,6 +291,11 @@ int config_set(struct config *c, const char *name, const char *value, struct con
 static void format_text(const void *field, char *out)
 {
     snprintf(out, CONFIG_VALUE, "%s", (const char *)field);
+}
+
+static void format_list(const void *field, char *out)
+{
+    format_text(field, out);
 }
 
 static void format_addr(const void *field, char *out)
@@ -355,6 +368,18 @@ void config_format(const struct config *c, enum config_key_id id, char out[CONFI
 {
     out[0] = '\0';
     formatters[id]((const char *)c + config_keys[id].offset, out);
+}
+
+bool config_adds(const struct config *c, enum config_key_id id, const char *value,
+                 char out[CONFIG_VALUE])
+{
+    char have[CONFIG_VALUE];
+
+    if (formatters[id] != format_list)
+        return false;
+    config_format(c, id, have);
+    snprintf(out, CONFIG_VALUE, "%.1500s%s%.1500s", have, *have ? ", " : "", value);
+    return true;
 }
 
 /* --- life --------------------------------------------------------------------------------------

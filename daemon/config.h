@@ -11,6 +11,7 @@
 #include "daemon/names.h"
 #include "daemon/number.h"
 #include "daemon/rights.h"
+#include "daemon/rto_min.h"
 #include "ipc/wire.h"
 #include "proto/stack.h"
 
@@ -71,6 +72,7 @@ struct config {
     uint32_t busy_poll_us;
     uint32_t workers;
     char except[WIRE_EXCEPT_ROOM]; /**< for `tapstack run`, ipc/scope.h */
+    char rto_min[RTO_MIN_ROOM];    /**< by destination, daemon/rto_min.h */
     uint32_t socket_mode;
     gid_t socket_group;
     uint32_t log_level; /**< enum log_level */
@@ -111,6 +113,11 @@ int config_set(struct config *c, const char *name, const char *value, struct con
 
 /** The value as text that config_set() takes; "" when there is none. */
 void config_format(const struct config *c, enum config_key_id id, char out[CONFIG_VALUE]);
+
+/** Does a second line of the file add to the value, as with a list? Then `out` is both together,
+ * for config_set() to judge. */
+bool config_adds(const struct config *c, enum config_key_id id, const char *value,
+                 char out[CONFIG_VALUE]);
 
 /** Let the value of `from`, with its origin, be that of `to`. */
 void config_copy(struct config *to, const struct config *from, enum config_key_id id);

@@ -135,11 +135,17 @@ static struct config_origin here(const struct reading *r)
 static void set_key(struct reading *r, const char *name, const char *value)
 {
     int id = config_find(name);
-    char error[CONFIG_ERROR];
+    char error[CONFIG_ERROR], whole[CONFIG_VALUE];
+    struct config_origin from = here(r);
 
-    if (id >= 0 && !once(r, name, &r->config->from[id]))
+    if (id >= 0 && r->config->from[id].source == CONFIG_FROM_FILE &&
+        config_adds(r->config, (enum config_key_id)id, value, whole)) {
+        from = r->config->from[id];
+        value = whole;
+    } else if (id >= 0 && !once(r, name, &r->config->from[id])) {
         return;
-    if (config_set(r->config, name, value, here(r), error) < 0)
+    }
+    if (config_set(r->config, name, value, from, error) < 0)
         faults_add(r->faults, r->line, "%s", error);
 }
 

@@ -26,6 +26,7 @@ static const struct {
     {CONFIG_memory, "1G", false},
     {CONFIG_socket_group, "tapstack", false},
     {CONFIG_except, "192.0.2.0/24, :22", false},
+    {CONFIG_rto_min, "10.0.0.0/8 50ms, 192.0.2.0/24 20ms", false},
 };
 
 static void print_range(FILE *to, uint64_t least, uint64_t most, const char *unit)

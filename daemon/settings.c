@@ -30,6 +30,7 @@ static void each_worker(struct settings *s, void (*what)(struct settings *s, str
 static void set_limits(struct settings *s, struct streams *all)
 {
     stack_set_limits(all->stack, s->running.memory, s->running.max_sockets);
+    rto_min_apply(all->stack, s->running.rto_min);
     if (all->workers)
         all->workers->list[all->index]->loop.spin.budget_us = s->running.busy_poll_us;
     else

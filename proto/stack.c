@@ -231,6 +231,16 @@ void stack_set_limits(struct stack *st, uint64_t memory_limit, uint32_t max_sock
     st->config.max_sockets = max_sockets;
 }
 
+int stack_set_metrics(struct stack *st, const struct metrics_rule *rules, size_t n)
+{
+    size_t bad;
+    int err = metrics_check(rules, n, &bad);
+
+    if (!err && metrics_replace(&st->ip.metrics, rules, n))
+        tcp_rto_min_learn_all(st);
+    return err;
+}
+
 /* --- the way out
  * ------------------------------------------------------------------------------------------- */
 

@@ -19,6 +19,7 @@
 #include "proto/counters.h"
 #include "proto/frame.h"
 #include "proto/ip/addr.h"
+#include "proto/ip/metrics.h"
 #include "proto/sock/sock.h"
 #include "proto/steer.h"
 #include "proto/trace.h"
@@ -145,6 +146,11 @@ void stack_give_back(struct stack *st);
 /** Other limits from now on (struct stack_config; neither may be 0). What is above them stays until
  * it is given back; nothing more is taken meanwhile. */
 void stack_set_limits(struct stack *st, uint64_t memory_limit, uint32_t max_sockets);
+
+/** Replace the table of metrics of destinations: n rules (proto/ip/metrics.h), copied, in any
+ * order; 0 empties it. Connections that exist have the new floors, too, as with Linux's routes. 0,
+ * or the error of metrics_check(): then nothing has changed. */
+int stack_set_metrics(struct stack *st, const struct metrics_rule *rules, size_t n);
 
 /**
  * Describe every connection, listener, half-open request and TIME-WAIT record.

@@ -13,6 +13,7 @@
 #include "proto/base/siphash.h"
 #include "proto/frame.h"
 #include "proto/ip/addr.h"
+#include "proto/ip/metrics.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -108,6 +109,7 @@ struct ip_state {
     struct list pmtu_age;      /**< least recently told of first */
     uint64_t pmtu_next_expiry; /**< no entry ends before */
     uint32_t pmtu_changes;
+    struct metrics metrics;    /**< what we were told of destinations */
     uint64_t arp_defend_after; /**< the next announcement in defence of our address not before */
 };
 
@@ -130,6 +132,11 @@ int route_lookup(struct stack *st, const struct ip_addr *dst, struct route *out)
  */
 int route_lookup_path(struct stack *st, const struct ip_addr *dst, struct route *out,
                       struct path_mtu *path);
+
+/** The floor of the RTO towards dst by the table of metrics (Linux: RTAX_RTO_MIN of its route), in
+ * microseconds; 0: there is none. We ourselves are no destination: Linux's local routes come first.
+ */
+uint32_t route_rto_min(const struct stack *st, const struct ip_addr *dst);
 
 /** A number that changes with everything that is known of paths: who has seen it need not ask
  * again. */

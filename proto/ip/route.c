@@ -35,6 +35,13 @@ int route_lookup(struct stack *st, const struct ip_addr *dst, struct route *out)
     return 0;
 }
 
+uint32_t route_rto_min(const struct stack *st, const struct ip_addr *dst)
+{
+    const struct metrics_rule *rule = metrics_find(&st->ip.metrics, dst);
+
+    return rule && !ip_is_ours(st, dst) ? rule->rto_min_us : 0;
+}
+
 int route_lookup_path(struct stack *st, const struct ip_addr *dst, struct route *out,
                       struct path_mtu *path)
 {

@@ -73,7 +73,7 @@ static int get_tcp_int(const struct tcb *tp, int name, int *v)
         *v = (int)tp->user_timeout_ms;
         return 0;
     case TCP_RTO_MIN_US:
-        *v = (int)tcp_rto_min_us(tp);
+        *v = (int)tcp_rto_min_of_socket(tp);
         return 0;
     case TCP_NOTSENT_LOWAT:
         *v = (int)tp->notsent_lowat;

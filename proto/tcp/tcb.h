@@ -342,7 +342,8 @@ struct tcb {
     uint32_t undo_marker; /**< snd_una when the present reduction began */
     int32_t undo_retrans; /**< retransmissions since then that no D-SACK has answered; -1: cannot be
                              undone */
-    uint32_t tlp_high_seq; /**< snd_nxt when the loss probe went out */
+    uint32_t tlp_high_seq;     /**< snd_nxt when the loss probe went out */
+    uint32_t route_rto_min_us; /**< the RTO's floor of the destination (loss/rtt.c), 0: none */
     struct {
         uint64_t began;
         uint32_t delivered, out, recover_fs; /**< packets since the reduction began (RFC 9937) */

@@ -61,13 +61,35 @@ same "set at run time" "20 tapstack set" "$(in_force busy-poll) $(origin busy-po
 check "what needs a restart cannot be set" eval \
     '! ts_tool set mtu=1300 2>"$TS_DIR/err" && grep -q "only a restart" "$TS_DIR/err"'
 listening() { ts_tool ss -l | grep -q ':7001 '; }
+# floor NAME: what a connection to a kernel's listener, held open, has as its time-out, in ms
+floor() {
+    ts_spawn "$PYTHON" -c "
+import socket
+s = socket.create_server(('$PEER', 7003))
+print('listening', flush=True)
+c, _ = s.accept()
+c.recv(1)" >"$TS_DIR/floor"
+    ts_until 10 ts_listening "$TS_DIR/floor"
+    ts_run "$PYTHON" -c "
+import socket, struct
+c = socket.create_connection(('$PEER', 7003))
+print(struct.unpack_from('8xI', c.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104))[0] // 1000)"
+    wait "$TS_PID"
+}
+before=$(floor)
+check "the usual floor of the time-out ($before ms)" [ "$before" -ge 200 ]
 ts_spawn ts_tool listen 7001 </dev/null >/dev/null
 ts_until 10 listening
-conf '' 'busy-poll = 0' 'max-sockets = 400' 'mtu = 1200' 'socket-mode = 0600' 'except = :22' '[sysctl]' 'tcp_retries2 = 9' \
+conf '' 'busy-poll = 0' 'max-sockets = 400' 'mtu = 1200' 'socket-mode = 0600' 'except = :22' \
+    "rto-min = $PEER/32 50ms" 'rto-min = 192.0.2.0/24 2ms' '[sysctl]' 'tcp_retries2 = 9' \
     '[user *]' 'memory = 1M'
 ts_tool reload >"$TS_DIR/out" 2>&1
 same "tapstack reload" 0 $?
 same "another value from another line" "400 $CONF:7 (reload)" "$(in_force max-sockets) $(origin max-sockets)"
+same "a list of two lines" "rto-min = $PEER/32 50ms, 192.0.2.0/24 2ms ; $CONF:11 (reload)" \
+    "$(ts_tool config rto-min | grep "^rto-min")"
+after=$(floor)
+check "a new connection has that floor ($after ms)" [ "$after" -ge 50 -a "$after" -lt 150 ]
 same "what was set is gone" "0 $CONF:6 (reload)" "$(in_force busy-poll) $(origin busy-poll)"
 same "also what is not in the file" "6 default (reload)" "$(in_force tcp_syn_retries) $(origin tcp_syn_retries)"
 same "the core follows" "net.ipv4.tcp_retries2 = 9" "$(ts_tool get tcp_retries2)"

@@ -91,10 +91,13 @@ shares() { grep -c accepted "$TS_DIR/$1"; }
 same "both of it have a share, together all" "1 1 32" \
     "$(($(shares one) > 0)) $(($(shares two) > 0)) $(($(shares one) + $(shares two)))"
 
+ts_tool set "rto-min=$PEER 50ms" >/dev/null
 start holder there hold $US 7012 40
 start ours here hold $PEER 7010 40
 ours=$TS_PID
 same "ss lists what each has" 80 "$(ts_tool ss | awk '$1 == "ESTAB"' | wc -l)"
+same "a destination's floor of the time-out is everywhere" 80 \
+    "$(ts_tool ss -i | grep -o ' rto:[0-9]*' | awk -F: '$2 >= 50 && $2 < 200' | wc -l)"
 kill -KILL "$one" "$two" "$ours"
 tell holder
 ts_until 10 said ended holder

@@ -15,6 +15,7 @@ static int choose_source(struct tcb *tp, const struct ip_endpoint *remote)
 
     if (err)
         return err;
+    tcp_rto_min_learn(tp);
     if (ip_addr_is_any(&tp->conn.local.addr))
         tp->conn.local.addr = rt.source;
     tp->pmtu = (uint16_t)rt.mtu;

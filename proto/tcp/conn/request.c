@@ -297,6 +297,7 @@ static void fill_from_request(struct tcb *tp, const struct tcp_request *req,
 {
     tp->conn.local = req->conn.local;
     tp->conn.remote = req->conn.remote;
+    tcp_rto_min_learn(tp);
     tp->passive = true;
     tp->iss = req->iss;
     tp->irs = req->irs;

@@ -69,22 +69,34 @@ void tcp_ack_data_received(struct tcb *tp)
     tcp_ack_schedule(tp);
 }
 
+/* A peer of a network with a small floor has the same one, as a rule: it must have its ACK before
+ * (Linux 6.7: tcp_delack_max). */
+static uint64_t most_delay(const struct tcb *tp)
+{
+    uint32_t floor = tp->route_rto_min_us;
+
+    if (!floor || floor > TCP_DELACK_MAX)
+        return TCP_DELACK_MAX;
+    return floor > 2000 ? floor - 1000 : 1000;
+}
+
 static void arm_delack(struct tcb *tp)
 {
     uint64_t delay = tp->ato;
     uint64_t floor = (tp->srtt_us >> 3) > TCP_ATO_MIN ? (tp->srtt_us >> 3) : TCP_ATO_MIN;
-    uint64_t at;
+    uint64_t at, most;
 
     if (delay > TCP_ATO_MIN) {
-        uint64_t most = tp->pingpong || (tp->ack_flags & TCP_ACK_PUSHED) ? 200000 : 500000;
+        most = tp->pingpong || (tp->ack_flags & TCP_ACK_PUSHED) ? 200000 : 500000;
 
         if (delay > most)
             delay = most;
         if (delay > floor)
             delay = floor;
     }
-    if (delay > TCP_DELACK_MAX)
-        delay = TCP_DELACK_MAX;
+    most = most_delay(tp);
+    if (delay > most)
+        delay = most;
     at = tp->st->now + delay;
     if (tcp_timer_pending(tp, TCP_TIMER_delack) && tp->deadline[TCP_TIMER_delack] < at)
         at = tp->deadline[TCP_TIMER_delack];

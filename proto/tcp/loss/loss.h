@@ -216,8 +216,15 @@ void tcp_rtt_handshake(struct tcb *tp, uint32_t rtt_us);
 bool tcp_ack_update_rtt(struct tcb *tp, struct tcp_ack_state *as);
 void tcp_rtt_init(struct tcb *tp);
 uint32_t tcp_rto_of(const struct tcb *tp);
-/** Floor of its variance term: of this connection, else tcp_rto_min_us. */
+/** Floor of its variance term, in microseconds: of the destination, else of this connection
+ * (TCP_RTO_MIN_US), else tcp_rto_min_us; the order is Linux's (tcp_rto_min). */
 uint32_t tcp_rto_min_us(const struct tcb *tp);
+/** Look up that of the destination, for a new connection; or for all, when the table has changed.
+ * Linux's socket holds its route likewise, and takes another when that is out of date. */
+void tcp_rto_min_learn(struct tcb *tp);
+void tcp_rto_min_learn_all(struct stack *st);
+/** The same without the destination: what getsockopt(TCP_RTO_MIN_US) tells. */
+uint32_t tcp_rto_min_of_socket(const struct tcb *tp);
 
 /* loss/rto.c */
 void tcp_rearm_rto(struct tcb *tp);

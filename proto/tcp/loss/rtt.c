@@ -16,9 +16,30 @@ void tcp_rtt_init(struct tcb *tp)
     tp->backoff = 0;
 }
 
-uint32_t tcp_rto_min_us(const struct tcb *tp)
+uint32_t tcp_rto_min_of_socket(const struct tcb *tp)
 {
     return tp->rto_min_ms ? tp->rto_min_ms * 1000u : (uint32_t)tp->st->tcp.tunables.rto_min_us;
+}
+
+void tcp_rto_min_learn(struct tcb *tp)
+{
+    tp->route_rto_min_us = route_rto_min(tp->st, &tp->conn.remote.addr);
+}
+
+static void learn_again(struct hash_node *n, void *ctx)
+{
+    (void)ctx;
+    tcp_rto_min_learn(container_of(n, struct tcb, id_node));
+}
+
+void tcp_rto_min_learn_all(struct stack *st)
+{
+    hash_each(&st->tcp.by_id, learn_again, NULL);
+}
+
+uint32_t tcp_rto_min_us(const struct tcb *tp)
+{
+    return tp->route_rto_min_us ? tp->route_rto_min_us : tcp_rto_min_of_socket(tp);
 }
 
 uint32_t tcp_rto_of(const struct tcb *tp)

@@ -64,6 +64,12 @@ static void values_out_of_range_or_malformed_are_refused(void **state unused)
         {"user", "no-user-of-this-name"},
         {"log-level", "loud"},
         {"except", "10.0.0.0/33"},
+        {"rto-min", ""},
+        {"rto-min", "10.0.0.0/8 9999999999999999ms"},
+        {"rto-min", "10.0.0.0/8 50ms 60ms"},
+        {"rto-min", "10.0.0.0/8 50m"},
+        {"rto-min", "10.0.0.0/8 -5ms"},
+        {"rto-min", "10.0.0.0/8 50ms, fd00::1/64 50ms"},
         {"nonsense", "1"},
     };
 
@@ -91,6 +97,8 @@ static void good_values_are_taken(void **state unused)
         {"user", "root"},
         {"log-level", "Warning"},
         {"except", "10.0.0.0/8, :22"},
+        {"rto-min", "10.0.0.0/8 50ms"},
+        {"rto-min", "0.0.0.0/0 1s,10.0.0.7 1us , fd00::/64\t20ms"},
     };
 
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
