@@ -15,7 +15,7 @@ import pingpong  # noqa: E402
 import plot  # noqa: E402
 import report  # noqa: E402
 import requests  # noqa: E402
-from measure import Failed, measure_row  # noqa: E402
+from measure import Failed, measure_row, warm_up  # noqa: E402
 from world import World  # noqa: E402
 
 # One row of each kind, and each place.
@@ -63,6 +63,8 @@ def say(text):
 
 def measure_all(world, rows, settings):
     begin = time.monotonic()
+    if rows and not rows[0].prepare:
+        warm_up(rows[0], settings["seconds"])
     for row in rows:
         measure_row(row, settings["rounds"], settings["seconds"], say)
     say("")

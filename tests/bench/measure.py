@@ -159,6 +159,15 @@ def measure_once(contestant, seconds):
         contestant.values.setdefault(name, []).append(value)
 
 
+def warm_up(row, seconds):
+    """Once round a row without counting: a machine that has rested is slow at first, whoever's turn it is."""
+    for c in row.contestants:
+        try:
+            c.measure(c.place(), seconds * row.scale)
+        except Failed:
+            pass  # will be said when it counts
+
+
 def measure_row(row, rounds, seconds, say):
     """All contestants in turns; who fails is not asked again."""
     try:
