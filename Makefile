@@ -7,7 +7,8 @@
 #   client/preload/ -> libtapstack-preload.so      client/cli/ + client/run/ -> tapstack
 #   tests/: a .c file with a main() is a program of its own; the other ones are its room's helpers
 #
-# Variables: V=1 shows commands, SANITIZE=1 builds with ASan and UBSan, T=WORD picks tests by name.
+# Variables: V=1 shows commands, SANITIZE=1 builds with ASan and UBSan, SANITIZE=thread with TSan (build/tsan/),
+# T=WORD picks tests by name.
 
 VERSION := 0.1.0
 SOMAJOR := 0
@@ -52,6 +53,11 @@ PLAINFLAGS := -fsanitize=undefined -fsanitize-undefined-trap-on-error
 # gcc's flow analysis misfires on instrumented code; the plain build is the judge of these.
 SANFLAGS   += -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-stringop-overread
 PLAINFLAGS += -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-stringop-overread
+else ifeq ($(SANITIZE),thread)
+BUILD      := build/tsan
+CFLAGS     ?= -O1 -g
+SANFLAGS   := -fsanitize=thread -fno-omit-frame-pointer -Wno-tsan -Wno-maybe-uninitialized
+PLAINFLAGS := -fno-omit-frame-pointer
 else
 BUILD      := build
 CFLAGS     ?= -O2 -g
@@ -68,7 +74,7 @@ ifneq (,$(filter aarch64,$(MACHINE)))
 HARDEN += -mbranch-protection=standard
 endif
 # glibc's checks need an optimizer, and would hide calls from the sanitizers.
-ifneq (1,$(SANITIZE))
+ifeq (0,$(SANITIZE))
 HARDEN += $(if $(filter -O1 -O2 -O3 -Os -Og,$(CFLAGS)),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 endif
 
@@ -425,6 +431,12 @@ check-deb: deb ## Install, use, upgrade and remove them in a container
 
 check-systemd: deps all ## Boot a systemd in a container; install, run, upgrade and remove the service there
 	@tests/systemd/service
+
+# The order of two workers' locks is free: only the first one's thread ever has two (daemon/workers.h).
+.PHONY: check-threads
+check-threads: deps ## Run the test of several workers with a daemon under ThreadSanitizer
+	@$(MAKE) SANITIZE=thread all build/tsan/tests/net/peer
+	@TSAN_OPTIONS=detect_deadlocks=0 BUILD=build/tsan tests/net/test_workers.sh
 
 check-valgrind: deps tests ## Run the unit and simulator suites under valgrind
 	@$(RUN_TESTS) -w $(call quote,$(MEMCHECK)) unit daemon sim

@@ -13,7 +13,13 @@
 
 void captures_init(struct captures *c)
 {
+    pthread_mutexattr_t recursive;
+
     *c = (struct captures){.copy = NULL};
+    pthread_mutexattr_init(&recursive);
+    pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&c->lock, &recursive);
+    pthread_mutexattr_destroy(&recursive);
     TAILQ_INIT(&c->sinks);
 }
 
@@ -21,21 +27,31 @@ void captures_destroy(struct captures *c)
 {
     free(c->copy);
     c->copy = NULL;
+    pthread_mutex_destroy(&c->lock);
 }
 
 int captures_add(struct captures *c, struct capture_sink *s)
 {
+    int rc = 0;
+
+    pthread_mutex_lock(&c->lock);
     if (!c->copy)
         c->copy = malloc(CAPTURE_FRAME_MAX);
-    if (!c->copy)
-        return -ENOMEM;
-    TAILQ_INSERT_TAIL(&c->sinks, s, link);
-    return 0;
+    if (c->copy)
+        TAILQ_INSERT_TAIL(&c->sinks, s, link);
+    else
+        rc = -ENOMEM;
+    __atomic_store_n(&c->any, !TAILQ_EMPTY(&c->sinks), __ATOMIC_RELAXED);
+    pthread_mutex_unlock(&c->lock);
+    return rc;
 }
 
 void captures_remove(struct captures *c, struct capture_sink *s)
 {
+    pthread_mutex_lock(&c->lock);
     TAILQ_REMOVE(&c->sinks, s, link);
+    __atomic_store_n(&c->any, !TAILQ_EMPTY(&c->sinks), __ATOMIC_RELAXED);
+    pthread_mutex_unlock(&c->lock);
 }
 
 void capture_complete(struct capture_packet *p)
@@ -55,7 +71,7 @@ void capture_complete(struct capture_packet *p)
     frame_complete_csum(&whole, NULL);
 }
 
-void captures_frame(struct captures *c, const struct frame *f, uint32_t direction)
+static void give(struct captures *c, const struct frame *f, uint32_t direction)
 {
     struct capture_packet p = {
         .data = c->copy, .len = frame_total(f), .direction = direction, .frame = f};
@@ -71,16 +87,26 @@ void captures_frame(struct captures *c, const struct frame *f, uint32_t directio
     {
         s->packet(s, &p);
     }
-    c->news = true;
+    __atomic_store_n(&c->news, true, __ATOMIC_RELAXED);
 }
 
-void captures_round(struct captures *c)
+void captures_frame(struct captures *c, const struct frame *f, uint32_t direction)
+{
+    pthread_mutex_lock(&c->lock);
+    give(c, f, direction);
+    pthread_mutex_unlock(&c->lock);
+}
+
+bool captures_have_news(struct captures *c)
+{
+    return __atomic_load_n(&c->news, __ATOMIC_RELAXED);
+}
+
+static void end_round(struct captures *c)
 {
     struct capture_sink *s, *next;
 
-    if (!c->news)
-        return;
-    c->news = false;
+    __atomic_store_n(&c->news, false, __ATOMIC_RELAXED);
     for (s = TAILQ_FIRST(&c->sinks); s; s = next) {
         next = TAILQ_NEXT(s, link);
         if (s->round)
@@ -88,15 +114,26 @@ void captures_round(struct captures *c)
     }
 }
 
+void captures_round(struct captures *c)
+{
+    if (!captures_have_news(c))
+        return;
+    pthread_mutex_lock(&c->lock);
+    end_round(c);
+    pthread_mutex_unlock(&c->lock);
+}
+
 bool captures_flush(struct captures *c)
 {
     bool regular = false;
 
+    pthread_mutex_lock(&c->lock);
     for (struct capture_sink *s = TAILQ_FIRST(&c->sinks); s; s = TAILQ_NEXT(s, link)) {
         if (!s->flush)
             continue;
         s->flush(s);
         regular = true;
     }
+    pthread_mutex_unlock(&c->lock);
     return regular;
 }

@@ -4,13 +4,15 @@
  * given every frame in one piece with its time. Frames that carry a partial checksum are completed
  * in the capture's copy, so that no reader sees a bad one; an offloaded frame is the one large
  * frame that it is. capture_file.c is the sink of --capture, capture_ring.c that of `tapstack
- * capture`. While there is no sink, a frame costs one comparison.
+ * capture`. While there is no sink, a frame costs one comparison. All workers' frames come here,
+ * one at a time; sinks are made and ended, and rounds are, in the first worker's thread.
  */
 #ifndef TS_DAEMON_CAPTURE_H
 #define TS_DAEMON_CAPTURE_H
 
 #include "proto/stack.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -36,6 +38,8 @@ struct capture_sink {
 TAILQ_HEAD(capture_sinks, capture_sink);
 
 struct captures {
+    pthread_mutex_t lock; /**< a sink may be ended in its round: recursive */
+    bool any;             /**< atomic: there are sinks */
     struct capture_sinks sinks;
     uint8_t *copy; /**< of the frame at hand */
     bool news;     /**< there were frames in this round */
@@ -51,7 +55,7 @@ void captures_remove(struct captures *c, struct capture_sink *s);
 
 static inline bool captures_any(const struct captures *c)
 {
-    return !TAILQ_EMPTY(&c->sinks);
+    return __atomic_load_n(&c->any, __ATOMIC_RELAXED);
 }
 
 /** A frame of this direction, now; only while there are any sinks. */
@@ -60,6 +64,9 @@ void captures_frame(struct captures *c, const struct frame *f, uint32_t directio
 /** Before a sink takes bytes of it: their checksum as it is on the wire. Filters run before that
  * (as in the kernel: what a frame costs that nobody takes is one copy). */
 void capture_complete(struct capture_packet *p);
+
+/** Were there frames since the last round? */
+bool captures_have_news(struct captures *c);
 
 /** The end of a round. */
 void captures_round(struct captures *c);

@@ -185,6 +185,11 @@ static int set_busy_poll_us(struct config *c, const char *value, char *error)
     return set_u32(CONFIG_busy_poll_us, value, &c->busy_poll_us, error);
 }
 
+static int set_workers(struct config *c, const char *value, char *error)
+{
+    return set_u32(CONFIG_workers, value, &c->workers, error);
+}
+
 static int set_socket(struct config *c, const char *value, char *error)
 {
     return copy_text(c->socket, sizeof(c->socket), value, "socket", error);

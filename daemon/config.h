@@ -23,7 +23,9 @@
 #define CONFIG_MTU_MIN 576
 /** What the kernel allows a TAP: 65535 with the Ethernet header. */
 #define CONFIG_MTU_MAX 65521
-#define CONFIG_ERROR   FAULT_TEXT
+/** Threads that may be asked for. */
+#define CONFIG_WORKERS_MAX 64
+#define CONFIG_ERROR       FAULT_TEXT
 /** Room for the text of any value. */
 #define CONFIG_VALUE PATH_MAX
 /** Where `--check-config` and the packages look. */
@@ -67,6 +69,7 @@ struct config {
     uint64_t memory;
     uint32_t max_sockets;
     uint32_t busy_poll_us;
+    uint32_t workers;
     char except[WIRE_EXCEPT_ROOM]; /**< for `tapstack run`, ipc/scope.h */
     uint32_t socket_mode;
     gid_t socket_group;

@@ -5,6 +5,7 @@
 #include "daemon/log.h"
 #include "daemon/stats.h"
 #include "daemon/trace.h"
+#include "daemon/workers.h"
 #include "ipc/fdpass.h"
 #include "ipc/name.h"
 
@@ -67,7 +68,12 @@ void control_policy_changed(struct control *c)
         if (!policy_who(c->streams->policy, cl->fd, &cl->owner))
             cl->owner.rights = NULL;
     }
-    streams_policy_changed(c->streams);
+    for (unsigned i = 0; i < workers_count(c->streams); i++) {
+        struct streams *all = workers_hold(c->streams, i);
+
+        streams_policy_changed(all);
+        workers_release(all);
+    }
 }
 
 static void pause_all(struct control *c)
@@ -145,6 +151,25 @@ static void client_release(struct watch *w)
     free(w);
 }
 
+static void forget_waiter(struct control *c, struct stream_waiter *w)
+{
+    struct streams *all = workers_hold(c->streams, w->worker);
+
+    if (w->stream)
+        stream_waiter_drop(w);
+    else if (w->answered)
+        workers_forget_answer(c->streams, w);
+    workers_release(all);
+}
+
+void control_answers(struct control *c)
+{
+    struct stream_waiter *w;
+
+    while ((w = workers_answered(c->streams)) != NULL)
+        request_answer(w, w->error);
+}
+
 void control_disconnect(struct client *cl)
 {
     struct control *c = cl->control;
@@ -153,7 +178,7 @@ void control_disconnect(struct client *cl)
     if (cl->fd < 0)
         return;
     while ((w = TAILQ_FIRST(&cl->waiters)) != NULL) {
-        stream_waiter_drop(w);
+        forget_waiter(c, w);
         TAILQ_REMOVE(&cl->waiters, w, of_client);
         free(w);
     }
@@ -298,23 +323,51 @@ static void poisoned(struct client *cl, const int *fds, size_t n)
 
 /* A socket that bears our mark but is in no table: its connection, or the daemon that made it, has
  * ended. */
-static bool was_ours(struct control *c, int fd, uint64_t cookie, struct tombstone **stone)
+static bool was_ours(int fd)
 {
     int domain = 0;
     socklen_t len = sizeof(domain);
 
-    *stone = tombstone_find(&c->streams->tombs, cookie, c->streams->now);
-    if (*stone)
-        return true;
     return name_kind_of(fd) != NAME_FOREIGN &&
            getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
+}
+
+/* The worker that remembers it, held; the first one when none does. */
+static struct streams *hold_stone(struct control *c, uint64_t cookie, struct tombstone **stone)
+{
+    struct streams *all;
+
+    for (unsigned i = 0; i < workers_count(c->streams); i++) {
+        all = workers_hold(c->streams, i);
+        *stone = tombstone_find(&all->tombs, cookie, all->now);
+        if (*stone)
+            return all;
+        workers_release(all);
+    }
+    return workers_hold(c->streams, 0);
+}
+
+static void stale_descriptor(struct client *cl, const struct wire_header *h, const void *body,
+                             int fd, uint64_t cookie)
+{
+    struct tombstone *stone;
+    struct streams *all = hold_stone(cl->control, cookie, &stone);
+
+    if (stone || was_ours(fd)) {
+        stats_add(STAT_stale_descriptors, 1);
+        request_stale(cl, h, body, all, stone, name_is_v6(fd));
+        reaper_close(cl->control->streams->reaper, fd, cl->owner.uid);
+    } else {
+        poisoned(cl, &fd, 1);
+    }
+    workers_release(all);
 }
 
 static void with_descriptor(struct client *cl, const struct wire_header *h, const void *body,
                             int fd)
 {
     struct control *c = cl->control;
-    struct tombstone *stone;
+    struct streams *all;
     struct stream *s;
     uint64_t cookie;
     socklen_t len = sizeof(cookie);
@@ -323,17 +376,15 @@ static void with_descriptor(struct client *cl, const struct wire_header *h, cons
         poisoned(cl, &fd, 1);
         return;
     }
-    s = stream_find(c->streams, cookie);
+    all = workers_hold(c->streams, workers_owner(c->streams, cookie));
+    s = stream_find(all, cookie);
     if (s) {
         request_stream(cl, h, body, s, fd);
         close(fd);
-    } else if (was_ours(c, fd, cookie, &stone)) {
-        stats_add(STAT_stale_descriptors, 1);
-        request_stale(cl, h, body, stone, name_is_v6(fd));
-        reaper_close(c->streams->reaper, fd, cl->owner.uid);
-    } else {
-        poisoned(cl, &fd, 1);
     }
+    workers_release(all);
+    if (!s)
+        stale_descriptor(cl, h, body, fd, cookie);
 }
 
 /* One message. False: no more for now. */

@@ -84,6 +84,8 @@ int control_reply(struct client *cl, const struct wire_header *request, int erro
 int control_send(struct client *cl, uint16_t op, uint32_t id, uint32_t flags, const void *body,
                  size_t len);
 void control_disconnect(struct client *cl);
+/** Send what other workers had to answer. */
+void control_answers(struct control *c);
 
 /* --- requests.c --------------------------------------------------------------------------------
  */
@@ -93,9 +95,10 @@ void request_plain(struct client *cl, const struct wire_header *h, const void *b
 /** Carry out a request about a stream; fd is the program's end, which the caller closes. */
 void request_stream(struct client *cl, const struct wire_header *h, const void *body,
                     struct stream *s, int fd);
-/** A request about a connection that has ended: stone is NULL when nothing is remembered. */
+/** A request about a connection that has ended, to the worker that knows it: stone is NULL when
+ * nothing is remembered. */
 void request_stale(struct client *cl, const struct wire_header *h, const void *body,
-                   struct tombstone *stone, bool v6);
+                   struct streams *all, struct tombstone *stone, bool v6);
 /** Streams' way to answer a connect that waited. */
 void request_answer(struct stream_waiter *w, int error);
 /** Describe a connection. */

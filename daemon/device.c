@@ -3,6 +3,7 @@
 #include "daemon/device.h"
 
 #include "daemon/stats.h"
+#include "daemon/workers.h"
 #include "ipc/capture.h"
 
 #include <errno.h>
@@ -18,8 +19,8 @@ static int device_transmit(void *ctx, const struct frame *f)
     rc = d->ops->write(d->dev, f);
     if (rc == 0) {
         d->sent = true;
-        if (captures_any(&d->captures))
-            captures_frame(&d->captures, f, CAPTURE_OUT);
+        if (captures_any(d->captures))
+            captures_frame(d->captures, f, CAPTURE_OUT);
         return 0;
     }
     if (rc == -EAGAIN || rc == -ENOBUFS) {
@@ -34,7 +35,14 @@ static int device_transmit(void *ctx, const struct frame *f)
     return rc;
 }
 
-const struct stack_ops device_stack_ops = {.transmit = device_transmit};
+static bool device_taken(void *ctx, const struct sock *s, const struct ip_endpoint *local)
+{
+    struct device *d = ctx;
+
+    return d->worker && worker_taken(d->worker, s, local);
+}
+
+const struct stack_ops device_stack_ops = {.transmit = device_transmit, .taken = device_taken};
 
 bool device_input(struct device *d, struct stack *st, uint64_t now)
 {
@@ -44,10 +52,11 @@ bool device_input(struct device *d, struct stack *st, uint64_t now)
         int rc = d->ops->read(d->dev, &f);
 
         if (rc == 0) {
-            if (captures_any(&d->captures))
-                captures_frame(&d->captures, &f, CAPTURE_IN);
+            if (captures_any(d->captures))
+                captures_frame(d->captures, &f, CAPTURE_IN);
             d->frames++;
-            stack_input(st, &f, now);
+            if (!d->worker || worker_steer(d->worker, &f))
+                stack_input(st, &f, now);
         } else if (rc == -EPROTO) {
             stats_add(STAT_device_bad_offload, 1);
         } else {

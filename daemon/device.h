@@ -11,14 +11,17 @@
 
 #define DEVICE_BATCH 64
 
+struct worker;
+
 struct device {
     const struct netdev_ops *ops;
     struct netdev *dev;
-    struct captures captures;
-    bool blocked;    /**< back-pressure: wait until the device is writable */
-    uint64_t frames; /**< read */
+    struct captures *captures; /**< of all workers */
+    bool blocked;              /**< back-pressure: wait until the device is writable */
+    uint64_t frames;           /**< read */
     bool sent; /**< a frame went out since the loop last looked: an answer may already be there */
     bool gone; /**< the interface was deleted */
+    struct worker *worker; /**< one of several, whose frames may come here too; NULL: it is alone */
     struct log_limit limit;
 };
 

@@ -10,6 +10,7 @@
 #include "daemon/reload.h"
 #include "daemon/settings.h"
 #include "daemon/stats.h"
+#include "daemon/workers.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -34,6 +35,7 @@ struct dump {
     bool policy;  /* may see the policy table */
     struct wire_notice *notices;
     struct stack_usage usage;
+    struct counters core;
 };
 
 /* --- what there is to say ----------------------------------------------------------------------
@@ -93,16 +95,15 @@ static uint64_t gauge(const struct dump *d, size_t i)
 
 static void counter(const struct dump *d, size_t i, struct wire_counter *out)
 {
-    const struct counters *core = stack_counters(d->client->control->streams->stack);
     const char *name, *help;
 
     memset(out, 0, sizeof(*out));
     if (i < CNT_COUNT) {
-        out->value = core->v[i];
+        out->value = d->core.v[i];
         name = counter_name((unsigned)i);
         help = counter_help((unsigned)i);
     } else if (i < CNT_COUNT + (size_t)STAT_COUNT) {
-        out->value = stats_value[i - CNT_COUNT];
+        out->value = stats_total((enum statistic)(i - CNT_COUNT));
         name = stats_name((unsigned)(i - CNT_COUNT));
         help = stats_help((unsigned)(i - CNT_COUNT));
     } else {
@@ -208,6 +209,46 @@ static struct dump **free_slot(struct control *c)
     return oldest;
 }
 
+static void list(struct dump *d, struct streams *all)
+{
+    for (struct stream *s = TAILQ_FIRST(&all->list); s; s = TAILQ_NEXT(s, link))
+        stream_refresh(s);
+    stack_each(all->stack, collect, d, all->now);
+}
+
+/* Each worker has its part. */
+static void add_up(struct dump *d, struct streams *all)
+{
+    const struct counters *core = stack_counters(all->stack);
+    struct stack_usage u;
+
+    stack_usage(all->stack, &u);
+    for (size_t i = 0; i < CNT_COUNT; i++)
+        d->core.v[i] += core->v[i];
+    d->usage.memory_used += u.memory_used;
+    d->usage.memory_limit = u.memory_limit;
+    d->usage.memory_kept += u.memory_kept;
+    d->usage.sockets += u.sockets;
+    d->usage.connections += u.connections;
+    d->usage.orphans += u.orphans;
+    d->usage.requests += u.requests;
+    d->usage.time_wait += u.time_wait;
+    d->usage.tx_frames += u.tx_frames;
+    d->usage.rx_frames += u.rx_frames;
+}
+
+static void ask_all(struct dump *d, void (*what)(struct dump *d, struct streams *all))
+{
+    struct streams *home = d->client->control->streams;
+
+    for (unsigned k = 0; k < workers_count(home); k++) {
+        struct streams *all = workers_hold(home, k);
+
+        what(d, all);
+        workers_release(all);
+    }
+}
+
 static void count_settings(struct dump *d)
 {
     struct wire_setting s;
@@ -223,9 +264,7 @@ static int prepare(struct dump *d)
 
     switch (d->op) {
     case WIRE_OP_LIST:
-        for (struct stream *s = TAILQ_FIRST(&c->streams->list); s; s = TAILQ_NEXT(s, link))
-            stream_refresh(s);
-        stack_each(c->streams->stack, collect, d, c->streams->now);
+        ask_all(d, list);
         return d->failed ? -ENOMEM : 0;
     case WIRE_OP_CONFIG:
         count_settings(d);
@@ -236,7 +275,7 @@ static int prepare(struct dump *d)
         d->waiting = true;
         return reload_begin(c->reload);
     default:
-        stack_usage(c->streams->stack, &d->usage);
+        ask_all(d, add_up);
         d->count = CNT_COUNT + (size_t)STAT_COUNT + GAUGES;
         return 0;
     }

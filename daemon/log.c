@@ -3,6 +3,7 @@
  * cannot be written is lost, never waited for twice. */
 #include "daemon/log.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,8 @@
 #define LOG_BURST     5
 #define LOG_PERIOD_US 10000000ull
 
+/* Of all limits: who comes here is about to write a line, or one too many. */
+static pthread_mutex_t limits = PTHREAD_MUTEX_INITIALIZER;
 static enum log_level shown = LEVEL_INFO;
 
 static bool journal;
@@ -73,27 +76,40 @@ void log_at(enum log_level level, const char *format, ...)
     va_end(args);
 }
 
-void log_limited(struct log_limit *limit, enum log_level level, const char *format, ...)
+/* May one more line go out? *suppressed: how many did not, before it. */
+static bool allow(struct log_limit *limit, uint32_t *suppressed)
 {
     struct timespec t;
-    va_list args;
     uint64_t now;
+    bool may;
 
-    if (level > shown)
-        return;
     clock_gettime(CLOCK_MONOTONIC, &t);
     now = (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+    pthread_mutex_lock(&limits);
     if (limit->lines == 0 || now - limit->since > LOG_PERIOD_US) {
         limit->since = now;
         limit->lines = 0;
     }
-    if (limit->lines >= LOG_BURST) {
+    may = limit->lines < LOG_BURST;
+    if (may) {
+        limit->lines++;
+        *suppressed = limit->suppressed;
+        limit->suppressed = 0;
+    } else {
         limit->suppressed++;
-        return;
     }
-    limit->lines++;
+    pthread_mutex_unlock(&limits);
+    return may;
+}
+
+void log_limited(struct log_limit *limit, enum log_level level, const char *format, ...)
+{
+    uint32_t suppressed;
+    va_list args;
+
+    if (level > shown || !allow(limit, &suppressed))
+        return;
     va_start(args, format);
-    log_line(level, limit->suppressed, format, args);
+    log_line(level, suppressed, format, args);
     va_end(args);
-    limit->suppressed = 0;
 }

@@ -25,12 +25,15 @@
 /** How long connections may take to end after the first signal. */
 #define LOOP_STOP_US 5000000ull
 
+struct worker;
+
 struct loop {
+    struct worker *worker; /**< one of several; NULL: it is alone */
     struct stack *stack;
     struct device *device;
     struct poller *poller;
     struct streams *streams;
-    struct control *control;
+    struct control *control; /**< NULL: of the first worker only, as the signals */
     struct sockfile *sockfile;
     struct notify *notify;
     struct reload *reload;
@@ -45,14 +48,16 @@ struct loop {
     uv_timer_t watchdog; /**< runs while the service manager wants to hear from us */
     struct trim trim;
     struct spin spin;
+    uv_async_t wake; /**< from another worker */
     uv_signal_t on_term, on_int, on_usr1, on_hup;
     uv_poll_t on_reload; /**< while there is a process that can read the file again */
     int timer_fd;
     uint64_t armed; /**< when the timerfd fires; UINT64_MAX: it does not */
-    bool device_due, poller_due, timer_due;
+    bool device_due, poller_due, timer_due, poked;
     bool sign_due; /**< the service manager expects a sign of life after the next round */
     bool live;     /**< there is something to destroy */
     bool stopping, drained;
+    bool ended; /**< nothing is left of it; the others may still stop */
     uint64_t stop_at;
     int status; /**< of the process */
 };

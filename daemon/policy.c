@@ -37,6 +37,7 @@ int policy_init(struct policy *p, uint32_t max_sockets, uint64_t max_files)
         .max_user_clients = 4096,
         .own = geteuid(),
     };
+    pthread_mutex_init(&p->lock, NULL);
     policy_set_max_sockets(p, max_sockets);
     return 0;
 }
@@ -93,7 +94,8 @@ static void forget_if_empty(struct policy *p, struct policy_user *u)
     free(u);
 }
 
-static int take(struct policy *p, uid_t uid, uint32_t *(*count)(struct policy_user *), uint32_t max)
+static int take_locked(struct policy *p, uid_t uid, uint32_t *(*count)(struct policy_user *),
+                       uint32_t max)
 {
     struct policy_user *u;
     int rc = 0;
@@ -117,15 +119,28 @@ static int take(struct policy *p, uid_t uid, uint32_t *(*count)(struct policy_us
     return rc;
 }
 
+static int take(struct policy *p, uid_t uid, uint32_t *(*count)(struct policy_user *), uint32_t max)
+{
+    int rc;
+
+    pthread_mutex_lock(&p->lock);
+    rc = take_locked(p, uid, count, max);
+    pthread_mutex_unlock(&p->lock);
+    return rc;
+}
+
 static void give(struct policy *p, uid_t uid, uint32_t *(*count)(struct policy_user *))
 {
-    struct policy_user *u = find(p, uid);
+    struct policy_user *u;
 
-    if (!u || !*count(u))
-        return;
-    --*count(u);
-    p->descriptors--;
-    forget_if_empty(p, u);
+    pthread_mutex_lock(&p->lock);
+    u = find(p, uid);
+    if (u && *count(u)) {
+        --*count(u);
+        p->descriptors--;
+        forget_if_empty(p, u);
+    }
+    pthread_mutex_unlock(&p->lock);
 }
 
 static uint32_t *sockets_of(struct policy_user *u)
@@ -150,9 +165,14 @@ int policy_take_socket(struct policy *p, const struct policy_owner *o)
 
 bool policy_has_room(struct policy *p, const struct policy_owner *o)
 {
-    struct policy_user *u = find(p, o->uid);
+    struct policy_user *u;
+    bool room;
 
-    return p->descriptors < p->max_descriptors && (!u || u->sockets < most_sockets(p, o));
+    pthread_mutex_lock(&p->lock);
+    u = find(p, o->uid);
+    room = p->descriptors < p->max_descriptors && (!u || u->sockets < most_sockets(p, o));
+    pthread_mutex_unlock(&p->lock);
+    return room;
 }
 
 void policy_give_socket(struct policy *p, uid_t uid)
@@ -160,9 +180,28 @@ void policy_give_socket(struct policy *p, uid_t uid)
     give(p, uid, sockets_of);
 }
 
-int policy_take_ring(struct policy *p, uid_t uid)
+int policy_take_spare(struct policy *p, uint32_t n)
 {
-    struct policy_user *u = find(p, uid);
+    int rc = 0;
+
+    pthread_mutex_lock(&p->lock);
+    if (p->descriptors + n > p->max_descriptors)
+        rc = -ENFILE;
+    else
+        p->descriptors += n;
+    pthread_mutex_unlock(&p->lock);
+    return rc;
+}
+
+void policy_give_spare(struct policy *p, uint32_t n)
+{
+    pthread_mutex_lock(&p->lock);
+    p->descriptors -= n;
+    pthread_mutex_unlock(&p->lock);
+}
+
+static int take_ring(struct policy *p, struct policy_user *u)
+{
     int rc = 0;
 
     if (!u || u->rings >= RINGS_MAX / 2)
@@ -179,15 +218,28 @@ int policy_take_ring(struct policy *p, uid_t uid)
     return 0;
 }
 
+int policy_take_ring(struct policy *p, uid_t uid)
+{
+    int rc;
+
+    pthread_mutex_lock(&p->lock);
+    rc = take_ring(p, find(p, uid));
+    pthread_mutex_unlock(&p->lock);
+    return rc;
+}
+
 void policy_give_ring(struct policy *p, uid_t uid)
 {
-    struct policy_user *u = find(p, uid);
+    struct policy_user *u;
 
-    if (!u || !u->rings)
-        return;
-    u->rings--;
-    p->rings--;
-    p->descriptors -= RING_DESCRIPTORS;
+    pthread_mutex_lock(&p->lock);
+    u = find(p, uid);
+    if (u && u->rings) {
+        u->rings--;
+        p->rings--;
+        p->descriptors -= RING_DESCRIPTORS;
+    }
+    pthread_mutex_unlock(&p->lock);
 }
 
 int policy_take_client(struct policy *p, uid_t uid)

@@ -2,13 +2,14 @@
 /*
  * Rights and quotas: what a process, known by SO_PEERCRED, may do, and whose account pays.
  * A descriptor that the daemon cannot spare is refused here, so that there is always room for all
- * those that one control message may bring.
+ * those that one control message may bring. All threads ask the same policy: a lock for a moment.
  */
 #ifndef TS_DAEMON_POLICY_H
 #define TS_DAEMON_POLICY_H
 
 #include "daemon/rights.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -22,6 +23,7 @@ struct policy_user {
 };
 
 struct policy {
+    pthread_mutex_t lock;
     uint32_t descriptors, max_descriptors; /**< of streams and clients */
     uint32_t max_user_sockets, max_user_clients;
     uint32_t rings;
@@ -50,6 +52,10 @@ int policy_take_socket(struct policy *p, const struct policy_owner *o);
 /** Would it succeed? */
 bool policy_has_room(struct policy *p, const struct policy_owner *o);
 void policy_give_socket(struct policy *p, uid_t uid);
+/** `n` descriptors more for something that is counted already, the daemon's copies of a listener: 0
+ * or -ENFILE. */
+int policy_take_spare(struct policy *p, uint32_t n);
+void policy_give_spare(struct policy *p, uint32_t n);
 /** A ring for one of this user's sockets: two descriptors and a map more. 0, -EMFILE, -ENFILE. */
 int policy_take_ring(struct policy *p, uid_t uid);
 void policy_give_ring(struct policy *p, uid_t uid);

@@ -8,6 +8,7 @@
 #include "daemon/settings.h"
 #include "daemon/stats.h"
 #include "daemon/trace.h"
+#include "daemon/workers.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -34,9 +35,9 @@ static int check_socket(const struct wire_socket *r)
     return r->protocol == 0 || r->protocol == IPPROTO_TCP ? 0 : -EPROTONOSUPPORT;
 }
 
-static void do_socket(struct client *cl, const struct wire_header *h, const struct wire_socket *r)
+static void make_socket(struct client *cl, const struct wire_header *h, const struct wire_socket *r,
+                        struct streams *all)
 {
-    struct streams *all = cl->control->streams;
     bool v6 = r->family == AF_INET6;
     struct stream *s;
     struct sock *sock;
@@ -59,6 +60,14 @@ static void do_socket(struct client *cl, const struct wire_header *h, const stru
     /* When nobody gets this end, its closing ends the stream. */
     control_reply(cl, h, 0, NULL, 0, fd);
     close(fd);
+}
+
+static void do_socket(struct client *cl, const struct wire_header *h, const struct wire_socket *r)
+{
+    struct streams *home = cl->control->streams, *all = workers_hold(home, workers_next(home));
+
+    make_socket(cl, h, r, all);
+    workers_release(all);
 }
 
 /* --- tunables: strings of a client end where their arrays do ---------------------------------- */
@@ -90,14 +99,14 @@ static int get_tunable(struct stack *st, struct wire_tunable *t)
 
 static void do_tunable(struct client *cl, const struct wire_header *h, const void *body)
 {
-    struct stack *st = cl->control->streams->stack;
+    struct streams *home = cl->control->streams;
     struct wire_tunable t;
     int rc;
 
     memcpy(&t, body, sizeof(t));
     t.name[sizeof(t.name) - 1] = t.value[sizeof(t.value) - 1] = '\0';
     if (h->op == WIRE_OP_TUNABLE_GET)
-        rc = get_tunable(st, &t);
+        rc = get_tunable(home->stack, &t);
     else if (!policy_admin(cl->control->streams->policy, cl->owner.uid))
         rc = -EPERM;
     else
@@ -170,6 +179,23 @@ static int do_bind(struct client *cl, struct stream *s, int fd, const struct wir
     return rc < 0 ? rc : stream_bind(s, fd, &local);
 }
 
+/* A port that is chosen already, and the other end, say whose connection it will be. */
+static int connect_there(struct stream *s, int fd, const struct ip_endpoint *to,
+                         struct stream_waiter *w)
+{
+    int at = s->state == STREAM_FRESH && s->sock ? sock_connects_in(s->sock, to) : -1, rc;
+    struct streams *all;
+
+    if (at < 0 || (unsigned)at == s->all->index)
+        return stream_connect(s, fd, to, w);
+    all = workers_hold(workers_home(s->all), (unsigned)at);
+    rc = stream_move(s, all, &s);
+    if (rc == 0)
+        rc = stream_connect(s, fd, to, w);
+    workers_release(all);
+    return rc;
+}
+
 /* Returns 1 when the answer comes later. */
 static int do_connect(struct client *cl, const struct wire_header *h, struct stream *s, int fd,
                       const struct wire_addr *a)
@@ -189,7 +215,7 @@ static int do_connect(struct client *cl, const struct wire_header *h, struct str
         w->client = cl;
         w->id = h->id;
     }
-    rc = stream_connect(s, fd, &to, w);
+    rc = connect_there(s, fd, &to, w);
     if (rc == 1)
         TAILQ_INSERT_TAIL(&cl->waiters, w, of_client);
     else
@@ -233,8 +259,12 @@ static int do_getsockopt(struct stream *s, struct wire_option *o)
 
 static int do_setsockopt(struct stream *s, const struct wire_option *o)
 {
-    return s->sock ? sock_setsockopt(s->sock, o->level, o->name, o->value, o->len, s->all->now)
-                   : -EINVAL;
+    int rc = s->sock ? sock_setsockopt(s->sock, o->level, o->name, o->value, o->len, s->all->now)
+                     : -EINVAL;
+
+    if (rc == 0 && s->share)
+        stream_share_option(s, o->level, o->name, o->value, o->len);
+    return rc;
 }
 
 static void do_outq(struct stream *s, struct wire_outq *out)
@@ -338,10 +368,9 @@ static void do_option(struct client *cl, const struct wire_header *h, const void
 }
 
 /* The old descriptor, if it lives, ends by a reset. */
-static void do_renew(struct client *cl, const struct wire_header *h, struct stream *s,
-                     struct tombstone *stone, bool v6)
+static void do_renew(struct client *cl, const struct wire_header *h, struct streams *all,
+                     struct stream *s, struct tombstone *stone, bool v6)
 {
-    struct streams *all = cl->control->streams;
     int fd = -1, rc;
 
     if (all->stopping)
@@ -433,7 +462,7 @@ void request_stream(struct client *cl, const struct wire_header *h, const void *
         do_info(cl, h, s);
         return;
     case WIRE_OP_RENEW:
-        do_renew(cl, h, s, NULL, s->v6);
+        do_renew(cl, h, s->all, s, NULL, s->v6);
         return;
     case WIRE_OP_RING_ATTACH:
     case WIRE_OP_RING_BELL:
@@ -467,7 +496,7 @@ static int dead_option(struct streams *all, struct tombstone *stone, bool v6, bo
 }
 
 static void stale_option(struct client *cl, const struct wire_header *h, const void *body,
-                         struct tombstone *stone, bool v6)
+                         struct streams *all, struct tombstone *stone, bool v6)
 {
     bool set = h->op == WIRE_OP_SETSOCKOPT;
     struct wire_option o;
@@ -487,7 +516,7 @@ static void stale_option(struct client *cl, const struct wire_header *h, const v
         if (stone)
             stone->error = 0;
     } else {
-        rc = dead_option(cl->control->streams, stone, v6, set, &o);
+        rc = dead_option(all, stone, v6, set, &o);
     }
     control_reply(cl, h, rc < 0 ? -rc : 0, &o, set || rc < 0 ? 0 : WIRE_OPTION_HEAD + o.len, -1);
 }
@@ -506,20 +535,20 @@ static int stale_again(const struct wire_header *h, struct tombstone *stone)
 }
 
 void request_stale(struct client *cl, const struct wire_header *h, const void *body,
-                   struct tombstone *stone, bool v6)
+                   struct streams *all, struct tombstone *stone, bool v6)
 {
     static const struct wire_outq nothing;
 
     switch (h->op) {
     case WIRE_OP_GETSOCKOPT:
     case WIRE_OP_SETSOCKOPT:
-        stale_option(cl, h, body, stone, v6);
+        stale_option(cl, h, body, all, stone, v6);
         break;
     case WIRE_OP_OUTQ:
         control_reply(cl, h, 0, &nothing, sizeof(nothing), -1);
         break;
     case WIRE_OP_RENEW:
-        do_renew(cl, h, NULL, stone, v6);
+        do_renew(cl, h, all, NULL, stone, v6);
         break;
     case WIRE_OP_CONNECT:
     case WIRE_OP_BIND:

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#if defined(__SANITIZE_ADDRESS__) && !defined(TAPSTACK_NO_SECCOMP)
+#if (defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)) && !defined(TAPSTACK_NO_SECCOMP)
 #define TAPSTACK_NO_SECCOMP
 #endif
 

@@ -3,6 +3,7 @@
 #include "daemon/settings.h"
 
 #include "daemon/log.h"
+#include "daemon/workers.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,15 +14,41 @@
 /* --- putting in force --------------------------------------------------------------------------
  */
 
+/* In each worker's turn. */
+static void each_worker(struct settings *s, void (*what)(struct settings *s, struct streams *all))
+{
+    struct streams *home = s->control->streams;
+
+    for (unsigned i = 0; i < workers_count(home); i++) {
+        struct streams *all = workers_hold(home, i);
+
+        what(s, all);
+        workers_release(all);
+    }
+}
+
+static void set_limits(struct settings *s, struct streams *all)
+{
+    stack_set_limits(all->stack, s->running.memory, s->running.max_sockets);
+    if (all->workers)
+        all->workers->list[all->index]->loop.spin.budget_us = s->running.busy_poll_us;
+    else
+        s->spin->budget_us = s->running.busy_poll_us;
+}
+
+static void set_tunables(struct settings *s, struct streams *all)
+{
+    stack_tunables_apply(all->stack, s->running.tunables);
+}
+
 static void put_in_force(struct settings *s)
 {
     const struct config *c = &s->running;
     char *except = s->control->hello.except;
 
     log_set_level((enum log_level)c->log_level);
-    stack_set_limits(s->stack, c->memory, c->max_sockets);
+    each_worker(s, set_limits);
     policy_set_max_sockets(s->policy, c->max_sockets);
-    s->spin->budget_us = c->busy_poll_us;
     snprintf(except, sizeof(s->control->hello.except), "%s", c->except);
 }
 
@@ -29,7 +56,7 @@ void settings_start(struct settings *s)
 {
     for (int i = 0; i < CONFIG_KEYS; i++)
         config_copy(&s->wanted, &s->running, (enum config_key_id)i);
-    stack_tunables_apply(s->stack, s->running.tunables);
+    each_worker(s, set_tunables);
     s->policy->rights = s->running.rights;
     put_in_force(s);
 }
@@ -110,9 +137,9 @@ static void apply_tunables(struct settings *s, struct config *next, struct notic
         if (strcmp(was, is) != 0)
             tell_change(n, t.name, was, is, &from[i], now);
     }
-    stack_tunables_apply(s->stack, next->tunables);
     s->running.tunables = next->tunables;
     s->running.tunables_from = next->tunables_from;
+    each_worker(s, set_tunables);
     next->tunables = tunables;
     next->tunables_from = from;
 }
@@ -197,6 +224,21 @@ static int set_key(struct settings *s, enum config_key_id id, const char *value)
     return 0;
 }
 
+/* The first one says whether it can be. */
+static int set_tunable(struct settings *s, const char *name, const char *value)
+{
+    struct streams *home = s->control->streams;
+    int rc = 0;
+
+    for (unsigned i = 0; i < workers_count(home) && rc == 0; i++) {
+        struct streams *all = workers_hold(home, i);
+
+        rc = stack_tunable_set(all->stack, name, value);
+        workers_release(all);
+    }
+    return rc;
+}
+
 int settings_set(struct settings *s, const char *name, const char *value)
 {
     unsigned part[STACK_TUNABLE_PARTS], n = stack_tunable_parts(name, part);
@@ -204,7 +246,7 @@ int settings_set(struct settings *s, const char *name, const char *value)
 
     if (n == 0 && id >= 0)
         return set_key(s, (enum config_key_id)id, value);
-    rc = stack_tunable_set(s->stack, name, value);
+    rc = set_tunable(s, name, value);
     for (unsigned i = 0; rc == 0 && i < n; i++)
         s->running.tunables_from[part[i]] = (struct config_origin){.source = CONFIG_FROM_SET};
     return rc;

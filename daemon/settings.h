@@ -23,10 +23,10 @@ struct settings {
     struct config running; /**< in force */
     struct config given;   /**< by the command line */
     struct config wanted;  /**< as a restart would read it: the keys and their origins only */
-    struct stack *stack;
+    struct stack *stack;   /**< the first worker's: all have the same values */
     struct policy *policy;
     struct control *control;
-    struct spin *spin;
+    struct spin *spin; /**< with one worker */
 };
 
 /** `running` and `given` are filled, the pointers set: put the tunables and the rest in force that

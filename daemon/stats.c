@@ -4,7 +4,23 @@
 
 #include <stddef.h>
 
-uint64_t stats_value[STAT_COUNT];
+static _Alignas(64) uint64_t tables[STATS_TABLES][(STAT_COUNT + 7) / 8 * 8];
+
+__thread uint64_t *stats_value = tables[0];
+
+void stats_count_in(unsigned i)
+{
+    stats_value = tables[i];
+}
+
+uint64_t stats_total(enum statistic s)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < STATS_TABLES; i++)
+        sum += __atomic_load_n(&tables[i][s], __ATOMIC_RELAXED);
+    return sum;
+}
 
 static const char *const names[] = {
 #define STAT(name, help) #name,

@@ -13,12 +13,22 @@ enum statistic {
     STAT_COUNT
 };
 
-/** One process, one thread that counts: a plain table. */
-extern uint64_t stats_value[STAT_COUNT];
+/** As many threads count. */
+#define STATS_TABLES 64
 
+/** The calling thread's own: nobody else writes there. */
+extern __thread uint64_t *stats_value;
+
+/** From now on this thread counts in table `i`, at first in 0. One thread, one table. */
+void stats_count_in(unsigned i);
+/** The sum of all tables. */
+uint64_t stats_total(enum statistic s);
+
+/* A plain addition; others may be reading. */
 static inline void stats_add(enum statistic s, uint64_t n)
 {
-    stats_value[s] += n;
+    __atomic_store_n(&stats_value[s], __atomic_load_n(&stats_value[s], __ATOMIC_RELAXED) + n,
+                     __ATOMIC_RELAXED);
 }
 
 /** NULL when s is out of range. */

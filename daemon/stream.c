@@ -10,6 +10,7 @@
 
 #include "daemon/log.h"
 #include "daemon/stats.h"
+#include "daemon/workers.h"
 #include "ipc/name.h"
 
 #include <errno.h>
@@ -175,9 +176,13 @@ static int start(struct streams *all, struct stream *s, const int fds[2])
         rc = cookies_put(&all->cookies, s->cookie, s);
     if (rc < 0)
         return rc;
-    rc = poller_add(all->poller, s->fd, EDGES, &s->watch);
-    if (rc < 0)
+    rc = workers_note(all, s->cookie);
+    if (rc == 0)
+        rc = poller_add(all->poller, s->fd, EDGES, &s->watch);
+    if (rc < 0) {
+        workers_forget(all, s->cookie);
         cookies_remove(&all->cookies, s->cookie);
+    }
     return rc;
 }
 
@@ -214,6 +219,111 @@ static struct stream *stream_alloc(struct streams *all, struct sock *sock, bool 
     return s;
 }
 
+static int charge(struct sock *sock, const struct policy_owner *owner)
+{
+    return sock_set_quota(sock, owner->uid, rights_memory(owner->rights));
+}
+
+static void enlist(struct stream *s, const struct policy_owner *owner)
+{
+    s->owner = *owner;
+    sock_set_owner(s->sock, owner->uid);
+    sock_set_user(s->sock, s);
+    TAILQ_INSERT_TAIL(&s->all->list, s, link);
+    s->all->count++;
+}
+
+int stream_around(struct streams *all, struct sock *sock, const struct stream *like, int fd,
+                  struct stream **out)
+{
+    int rc = charge(sock, &like->owner);
+    struct stream *s = rc < 0 ? NULL : stream_alloc(all, sock, like->v6, fd);
+
+    if (rc == 0 && !s)
+        rc = -ENOMEM;
+    if (rc == 0)
+        rc = poller_add(all->poller, fd, EDGES, &s->watch);
+    if (rc < 0) {
+        free(s);
+        return rc;
+    }
+    s->skip = like->skip;
+    s->news = true;
+    enlist(s, &like->owner);
+    *out = s;
+    return 0;
+}
+
+static void leave_lists(struct stream *s)
+{
+    struct streams *all = s->all;
+
+    if (s->ready)
+        TAILQ_REMOVE(&all->ready, s, ready_link);
+    s->ready = false;
+    if (s->state == STREAM_LISTENING)
+        TAILQ_REMOVE(&all->listeners, s, listener_link);
+    TAILQ_REMOVE(&all->list, s, link);
+    all->count--;
+}
+
+static void moved_release(struct watch *w)
+{
+    free(w);
+}
+
+/* Its end, its cookie, its place among the user's sockets go along. */
+static void take_place(struct stream *old, struct stream *s)
+{
+    struct streams *from = old->all;
+
+    s->cookie = old->cookie;
+    s->marks = old->marks;
+    s->n_marks = old->n_marks;
+    s->urgent = old->urgent;
+    s->hup = old->hup;
+    s->hup_error = old->hup_error;
+    s->fin_seen = old->fin_seen;
+    old->marks = NULL;
+    cookies_remove(&from->cookies, old->cookie);
+    leave_lists(old);
+    old->state = STREAM_ENDED;
+    old->sock = NULL;
+    old->fd = -1;
+    poller_retire(from->poller, &old->watch, moved_release);
+    stream_again(s);
+}
+
+/* Only what has no connection yet moves: a socket with options and, perhaps, a port. */
+int stream_move(struct stream *s, struct streams *to, struct stream **out)
+{
+    struct stream *moved;
+    struct sock *sock;
+    int rc = s->state == STREAM_FRESH && s->sock
+                 ? sock_duplicate(s->sock, to->stack, &sock, to->now)
+                 : -EINVAL;
+
+    if (rc < 0)
+        return rc;
+    rc = cookies_put(&to->cookies, s->cookie, s);
+    poller_remove(s->all->poller, s->fd);
+    if (rc == 0)
+        rc = stream_around(to, sock, s, s->fd, &moved);
+    if (rc < 0) {
+        cookies_remove(&to->cookies, s->cookie);
+        (void)poller_add(s->all->poller, s->fd, EDGES, &s->watch);
+        sock_close(sock, to->now);
+        return rc;
+    }
+    (void)cookies_put(&to->cookies, s->cookie, moved);
+    (void)workers_note(to, s->cookie); /* there is an entry: no memory is needed */
+    sock_set_user(s->sock, NULL);
+    sock_close(s->sock, s->all->now);
+    take_place(s, moved);
+    *out = moved;
+    return 0;
+}
+
 int stream_new(struct streams *all, struct sock *sock, bool v6, struct policy_owner owner,
                struct stream **out, int *program_fd)
 {
@@ -223,7 +333,7 @@ int stream_new(struct streams *all, struct sock *sock, bool v6, struct policy_ow
     rc = policy_take_socket(all->policy, &owner);
     if (rc < 0)
         return rc;
-    rc = sock_set_quota(sock, owner.uid, rights_memory(owner.rights));
+    rc = charge(sock, &owner);
     if (rc < 0)
         goto refuse;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
@@ -237,11 +347,7 @@ int stream_new(struct streams *all, struct sock *sock, bool v6, struct policy_ow
         close(fds[1]);
         goto refuse;
     }
-    s->owner = owner;
-    sock_set_owner(sock, owner.uid);
-    sock_set_user(sock, s);
-    TAILQ_INSERT_TAIL(&all->list, s, link);
-    all->count++;
+    enlist(s, &owner);
     stats_add(STAT_streams_made, 1);
     *out = s;
     *program_fd = fds[1];
@@ -263,8 +369,12 @@ static bool both_ended(const struct stream *s)
 /* Its place among the user's sockets, when its descriptor is free again. */
 static void give_back(struct stream *s)
 {
-    policy_give_socket(s->all->policy, s->owner.uid);
+    if (s->replica)
+        policy_give_spare(s->all->policy, 1);
+    else
+        policy_give_socket(s->all->policy, s->owner.uid);
     streams_feed_starved(s->all);
+    workers_feed(s->all);
 }
 
 static void stream_release(struct watch *w)
@@ -297,24 +407,11 @@ static void close_end(struct stream *s, enum stream_end how)
     s->fd = -1;
 }
 
-static void leave_lists(struct stream *s)
-{
-    struct streams *all = s->all;
-
-    if (s->ready)
-        TAILQ_REMOVE(&all->ready, s, ready_link);
-    s->ready = false;
-    if (s->state == STREAM_LISTENING)
-        TAILQ_REMOVE(&all->listeners, s, listener_link);
-    TAILQ_REMOVE(&all->list, s, link);
-    all->count--;
-}
-
 static void bury(struct stream *s, int error)
 {
     struct sock *kept = s->anew && !s->all->stopping ? s->sock : NULL;
 
-    if (s->hup)
+    if (s->hup || s->replica)
         return;
     if (kept) {
         sock_retire(kept);
@@ -351,11 +448,16 @@ void stream_end(struct stream *s, enum stream_end how, int error)
     stream_leave_listener(s);
     if (s->state == STREAM_LISTENING)
         stream_listen_end(s);
+    if (s->share)
+        stream_share_leave(s);
     if (s->ring)
         ringport_end(s, error);
     leave_lists(s);
     s->state = STREAM_ENDED;
-    cookies_remove(&all->cookies, s->cookie);
+    if (!s->replica) {
+        cookies_remove(&all->cookies, s->cookie);
+        workers_forget(all, s->cookie);
+    }
     bury(s, error);
     close_end(s, how);
     if (s->sock) {
@@ -488,6 +590,8 @@ static void stream_ready(struct watch *w, uint32_t events)
         s->hup = true;
     if (events & EPOLLERR)
         s->hup_error = true;
+    if (s->share && s->hup)
+        s->hup_error = stream_share_error(s, s->hup_error);
     if (events & EPOLLPRI)
         s->urgent = true;
     /* with rings it was us: the program says so in a word */

@@ -47,14 +47,20 @@
 #define STREAM_WAITERS 16
 
 struct client;
+struct stream_share;
 struct streams;
+struct workers;
 
 /** A request with WIRE_WAIT that is answered when the connect has ended. */
 struct stream_waiter {
     TAILQ_ENTRY(stream_waiter) of_stream, of_client;
-    struct stream *stream;
+    struct stream *stream; /**< NULL: it has answered */
     struct client *client;
     uint32_t id;
+    struct workers *workers; /**< of several: the stream's one is `worker` */
+    unsigned worker;
+    bool answered; /**< by another worker: waits for worker 0, by of_stream */
+    int error;     /**< and what it will say */
 };
 TAILQ_HEAD(stream_waiters, stream_waiter);
 
@@ -126,7 +132,10 @@ struct stream {
     uint32_t records_queued; /**< not yet received by a program */
     int backlog;             /**< as the program asked for */
     bool remembered;         /**< our end has its memo (ipc/memo.h) */
-    struct stream *parked;   /**< a connection whose record found no room */
+    struct stream_share
+        *share;            /**< with several workers: what it has in common with its replicas */
+    bool replica;          /**< it is one: of another worker's listener */
+    struct stream *parked; /**< a connection whose record found no room */
     int parked_fd;
     /* A connection of a listener: */
     struct stream *listener; /**< of which this one is in flight, or parked */
@@ -136,6 +145,8 @@ struct stream {
 };
 
 struct streams {
+    struct workers *workers; /**< of which this is `index`; NULL: there is one worker */
+    unsigned index;
     struct stack *stack;
     struct poller *poller;
     struct reaper *reaper;
@@ -172,6 +183,13 @@ void streams_destroy(struct streams *all);
  */
 int stream_new(struct streams *all, struct sock *sock, bool v6, struct policy_owner owner,
                struct stream **out, int *program_fd);
+
+/** A stream around an end that exists already, with the listener's or the mover's owner; `sock` is
+ * its own from success on. 0 or a negative errno value. */
+int stream_around(struct streams *all, struct sock *sock, const struct stream *like, int fd,
+                  struct stream **out);
+/** The same connection-to-be with another worker: `s` is gone, *out takes its place. */
+int stream_move(struct stream *s, struct streams *to, struct stream **out);
 
 /** Options that the program's end `fd` must have as well: SO_OOBINLINE. */
 void stream_mirror_options(const struct stream *s, int fd);
@@ -297,5 +315,27 @@ void stream_leave_listener(struct stream *s);
 bool stream_never_accepted(struct stream *s);
 /** Descriptors or quota became free. */
 void streams_feed_starved(struct streams *all);
+
+/* --- stream_share.c: a listener with several workers -------------------------------------------
+ */
+
+/** It listens now: let it listen with all other workers too. 0 or a negative errno value: it does
+ * with none but its own. */
+int stream_share_begin(struct stream *s);
+/** Its backlog, or an option, is another one: tell the replicas. */
+void stream_share_backlog(struct stream *s, int backlog);
+void stream_share_option(struct stream *s, int level, int name, const void *value, size_t len);
+/** End the replicas, before it ends itself for another reason than its program's close. */
+void stream_share_recall(struct stream *s);
+/** This one, listener or replica, ends. */
+void stream_share_leave(struct stream *s);
+/** Our end was closed with an error: the others may not see it any more. Returns whether it was. */
+bool stream_share_error(struct stream *s, bool error);
+/** Records sent by all of them. */
+uint64_t stream_share_sent(const struct stream *s);
+/** How many of them wait in the pair now. */
+void stream_share_queued(struct stream *s, uint32_t n);
+/** Send one: 0 and its number, or a negative errno value. */
+int stream_share_send(struct stream *s, const struct wire_accept *record, int fd, uint64_t *number);
 
 #endif

@@ -6,6 +6,7 @@
  * anybody can see it.
  */
 #include "daemon/stream.h"
+#include "daemon/workers.h"
 
 #include "ipc/name.h"
 
@@ -36,8 +37,8 @@ void stream_from_wire(const struct wire_addr *w, struct ip_endpoint *out)
 /* Not to be guessed: anybody may bind an abstract name before us. */
 static int unguessable(uint64_t *id)
 {
-    static uint64_t store[32];
-    static size_t left;
+    static __thread uint64_t store[32];
+    static __thread size_t left;
 
     if (left == 0) {
         if (getrandom(store, sizeof(store), 0) != (ssize_t)sizeof(store))
@@ -97,12 +98,12 @@ int stream_bind(struct stream *s, int fd, const struct ip_endpoint *local)
  * A close(2) reaches us by another way than the requests that follow it, and may be later. What is
  * closed already does not hold a port.
  */
-bool stream_reclaim_port(struct streams *all, uint16_t port)
+static bool reclaim_from(struct streams *all, uint16_t port)
 {
     struct stream *s, *next;
     bool found = false;
 
-    for (s = port ? TAILQ_FIRST(&all->list) : NULL; s; s = next) {
+    for (s = TAILQ_FIRST(&all->list); s; s = next) {
         struct ip_endpoint local;
         struct pollfd p = {.fd = s->fd};
 
@@ -112,7 +113,23 @@ bool stream_reclaim_port(struct streams *all, uint16_t port)
             continue;
         s->hup = s->news = found = true;
         s->hup_error = p.revents & POLLERR;
+        if (s->share)
+            s->hup_error = stream_share_error(s, s->hup_error);
         stream_work(s);
+    }
+    return found;
+}
+
+bool stream_reclaim_port(struct streams *all, uint16_t port)
+{
+    struct streams *home = workers_home(all);
+    bool found = false;
+
+    for (unsigned i = 0; port && i < workers_count(home); i++) {
+        struct streams *one = workers_hold(home, i);
+
+        found |= reclaim_from(one, port);
+        workers_release(one);
     }
     return found;
 }
@@ -152,9 +169,11 @@ int stream_renew(struct stream *s, struct policy_owner owner, int *program_fd)
 
     if (!s->sock)
         return -EINVAL;
-    rc = sock_clone(s->sock, &sock, &local);
+    rc = sock_clone(s->sock, s->all->stack, &sock, &local);
     if (rc < 0)
         return rc;
+    if (s->share)
+        stream_share_recall(s); /* they hold the port */
     stream_reset(s);
     return start_anew(all, sock, &local, v6, owner, program_fd);
 }
@@ -168,7 +187,7 @@ int stream_renew_stale(struct streams *all, struct tombstone *stone, bool v6,
 
     if (!stone || !stone->sock)
         return -ESTALE;
-    rc = sock_clone(stone->sock, &sock, &local);
+    rc = sock_clone(stone->sock, all->stack, &sock, &local);
     return rc < 0 ? rc : start_anew(all, sock, &local, v6, owner, program_fd);
 }
 
@@ -194,6 +213,8 @@ static int join(struct stream *s, struct stream_waiter *w)
     if (s->state != STREAM_CONNECTING || s->n_waiters == STREAM_WAITERS)
         return -EALREADY;
     w->stream = s;
+    w->workers = s->all->workers;
+    w->worker = s->all->index;
     TAILQ_INSERT_TAIL(&s->waiters, w, of_stream);
     s->n_waiters++;
     return 1;
@@ -222,6 +243,7 @@ void stream_waiter_drop(struct stream_waiter *w)
 {
     TAILQ_REMOVE(&w->stream->waiters, w, of_stream);
     w->stream->n_waiters--;
+    w->stream = NULL;
 }
 
 void stream_answer(struct stream *s, int error)

@@ -10,6 +10,7 @@
 
 #include "daemon/log.h"
 #include "daemon/stats.h"
+#include "daemon/workers.h"
 #include "ipc/fdpass.h"
 #include "ipc/memo.h"
 #include "ipc/name.h"
@@ -76,10 +77,17 @@ int stream_listen(struct stream *s, int fd, int backlog)
     if (rc < 0)
         return rc;
     s->backlog = backlog;
+    if (s->share)
+        stream_share_backlog(s, backlog);
     if (s->state == STREAM_FRESH) {
         s->state = STREAM_LISTENING;
         TAILQ_INSERT_TAIL(&s->all->listeners, s, listener_link);
         stream_big_buffer(s); /* record_max counts on it */
+        rc = s->all->workers ? stream_share_begin(s) : 0;
+        if (rc < 0) {
+            stream_reset(s); /* half a listener would be worse */
+            return rc;
+        }
         /* A listener is not writable, and a write to it is EPIPE. */
         filler_fill(&s->all->filler, fd);
         (void)shutdown(fd, SHUT_WR);
@@ -139,19 +147,28 @@ void stream_listen_remember(struct stream *s)
 /* --- which records were received ---------------------------------------------------------------
  */
 
+static uint64_t records_sent(const struct stream *l)
+{
+    return l->share ? stream_share_sent(l) : l->records_sent;
+}
+
 static void refresh(struct stream *l)
 {
     struct stream *child;
+    uint64_t sent;
     uint32_t queued;
 
-    if (TAILQ_EMPTY(&l->in_flight))
+    if (TAILQ_EMPTY(&l->in_flight) && !l->share)
         return;
+    sent = records_sent(l); /* before the queue is asked: others send too */
     queued = (uint32_t)(memory_queued(l->fd) / l->all->record_cost);
-    if (queued > l->records_sent)
-        queued = (uint32_t)l->records_sent;
-    while ((child = TAILQ_FIRST(&l->in_flight)) != NULL && child->record < l->records_sent - queued)
+    if (queued > sent)
+        queued = (uint32_t)sent;
+    while ((child = TAILQ_FIRST(&l->in_flight)) != NULL && child->record < sent - queued)
         stream_leave_listener(child);
     l->records_queued = queued;
+    if (l->share)
+        stream_share_queued(l, queued);
 }
 
 void stream_leave_listener(struct stream *s)
@@ -206,20 +223,30 @@ void stream_listen_end(struct stream *l)
 /* --- handing out -------------------------------------------------------------------------------
  */
 
+static int send_alone(struct stream *l, const struct wire_accept *record, int fd, uint64_t *number)
+{
+    ssize_t n = fdpass_send(l->fd, record, sizeof(*record), fd, MSG_DONTWAIT);
+
+    if (n != (ssize_t)sizeof(*record))
+        return n < 0 ? (int)n : -EIO;
+    *number = l->records_sent++;
+    return 0;
+}
+
 static int send_record(struct stream *l, struct stream *child, int fd)
 {
     struct wire_accept record = {.magic = WIRE_MAGIC};
     struct ip_endpoint local, remote;
-    ssize_t n;
+    int rc;
 
     if (sock_getsockname(child->sock, &local) == 0)
         stream_to_wire(&local, &record.local);
     if (sock_getpeername(child->sock, &remote) == 0)
         stream_to_wire(&remote, &record.remote);
-    n = fdpass_send(l->fd, &record, sizeof(record), fd, MSG_DONTWAIT);
-    if (n != (ssize_t)sizeof(record))
-        return n < 0 ? (int)n : -EIO;
-    child->record = l->records_sent++;
+    rc = l->share ? stream_share_send(l, &record, fd, &child->record)
+                  : send_alone(l, &record, fd, &child->record);
+    if (rc < 0)
+        return rc;
     l->records_queued++;
     child->listener = l;
     TAILQ_INSERT_TAIL(&l->in_flight, child, flight_link);
@@ -289,6 +316,10 @@ static void accept_more(struct stream *l)
         l->starved = !policy_has_room(all->policy, &l->owner);
         if (l->starved) {
             all->starved = true;
+            workers_starve(all);
+            l->starved = !policy_has_room(all->policy, &l->owner); /* who gave did not see us yet */
+        }
+        if (l->starved) {
             stats_add(STAT_accept_starved, 1);
         }
         if (l->starved || sock_accept(l->sock, &sock, all->now) < 0 || !hand_out(l, sock))

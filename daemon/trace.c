@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/workers.h"
 #include "ipc/tracefile.h"
 
 #define DEFAULT_EVENTS (1u << 16)
@@ -27,7 +28,14 @@ struct trace {
     struct trace_ring ring;
     struct tracefile *file;
     size_t size;
+    unsigned worker; /**< whose core writes it */
 };
+
+/* Each worker counts its connections' ids from its own number in steps of how many there are. */
+static unsigned worker_of(const struct client *cl, uint64_t id)
+{
+    return (unsigned)((id - 1) % workers_count(cl->control->streams));
+}
 
 /* --- figures -----------------------------------------------------------------------------------
  */
@@ -55,7 +63,7 @@ static void figures_to_wire(const struct sock_info *from, struct wire_figures *o
 
 void trace_figures(struct client *cl, const struct wire_header *h, const struct wire_id *which)
 {
-    struct streams *all = cl->control->streams;
+    struct streams *all = workers_hold(cl->control->streams, worker_of(cl, which->id));
     struct wire_figures out;
     struct sock_info info;
     int rc = stack_info(all->stack, which->id, &info, all->now);
@@ -67,6 +75,7 @@ void trace_figures(struct client *cl, const struct wire_header *h, const struct 
     memset(&out, 0, sizeof(out));
     if (rc == 0)
         figures_to_wire(&info, &out);
+    workers_release(all);
     control_reply(cl, h, -rc, &out, sizeof(out), -1);
 }
 
@@ -183,9 +192,8 @@ static void destroy(struct trace *t)
 /* --- who may -----------------------------------------------------------------------------------
  */
 
-static int attach_one(struct client *cl, uint64_t id, struct trace *t)
+static int attach_one(const struct client *cl, struct streams *all, uint64_t id, struct trace *t)
 {
-    struct streams *all = cl->control->streams;
     const struct stream *s;
     struct sock_info info;
     int rc = stack_info(all->stack, id, &info, all->now);
@@ -198,6 +206,16 @@ static int attach_one(struct client *cl, uint64_t id, struct trace *t)
     return stack_trace(all->stack, id, &t->ring);
 }
 
+static int attach(const struct client *cl, uint64_t id, struct trace *t)
+{
+    struct streams *all = workers_hold(cl->control->streams, worker_of(cl, id));
+    int rc = attach_one(cl, all, id, t);
+
+    t->worker = worker_of(cl, id);
+    workers_release(all);
+    return rc;
+}
+
 static int attach_next(struct client *cl, const struct wire_trace *want, struct trace *t)
 {
     struct streams *all = cl->control->streams;
@@ -205,6 +223,9 @@ static int attach_next(struct client *cl, const struct wire_trace *want, struct 
                             .only_owner = !policy_admin(all->policy, cl->owner.uid),
                             .owner = cl->owner.uid};
 
+    /* any of them may be the one to open it, and a ring has one writer */
+    if (workers_count(all) > 1)
+        return -EOPNOTSUPP;
     stream_from_wire(&want->local, &m.local);
     stream_from_wire(&want->remote, &m.remote);
     return stack_trace_next(all->stack, &m, &t->ring);
@@ -217,7 +238,7 @@ void trace_begin(struct client *cl, const struct wire_header *h, const struct wi
 
     fd = t ? make_file(t, want->events) : -1;
     if (t)
-        rc = fd < 0 ? fd : want->id ? attach_one(cl, want->id, t) : attach_next(cl, want, t);
+        rc = fd < 0 ? fd : want->id ? attach(cl, want->id, t) : attach_next(cl, want, t);
     if (rc < 0) {
         if (t)
             destroy(t);
@@ -231,9 +252,13 @@ void trace_begin(struct client *cl, const struct wire_header *h, const struct wi
 
 void trace_drop(struct client *cl)
 {
+    struct streams *all;
+
     if (!cl->trace)
         return;
-    stack_trace_stop(cl->control->streams->stack, &cl->trace->ring);
+    all = workers_hold(cl->control->streams, cl->trace->worker);
+    stack_trace_stop(all->stack, &cl->trace->ring);
+    workers_release(all);
     destroy(cl->trace);
     cl->trace = NULL;
 }

@@ -12,9 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEFAULT_MEMORY  (256ull << 20)
-#define DEFAULT_SOCKETS 65536u
-#define EXTENT_CACHE    (8u << 20)
+#define DEFAULT_MEMORY   (256ull << 20)
+#define DEFAULT_SOCKETS  65536u
+#define EXTENT_CACHE_MIN (8u << 20)
+#define EXTENT_CACHE_MAX (128u << 20)
 #define DEVICE_RETRY_US                                                                            \
     1000u /**< how long back-pressure lasts if the host never says that it ended */
 
@@ -25,6 +26,18 @@ static int check_config(const struct stack_config *c)
     if (ip_addr_is_any(&c->address.addr) || ip_addr_is_multicast(&c->address.addr))
         return -EINVAL;
     return 0;
+}
+
+/* What is kept for speed: with many busy connections the kernel's pages would otherwise be made and
+ * cleared anew each time that a buffer runs empty. The host takes it back when it rests
+ * (stack_give_back). */
+static size_t extent_cache(uint64_t limit)
+{
+    uint64_t some = limit / 16;
+
+    if (some < EXTENT_CACHE_MIN)
+        return EXTENT_CACHE_MIN;
+    return some < EXTENT_CACHE_MAX ? (size_t)some : EXTENT_CACHE_MAX;
 }
 
 int stack_new(const struct stack_config *config, const struct stack_ops *ops, void *ctx,
@@ -46,9 +59,11 @@ int stack_new(const struct stack_config *config, const struct stack_ops *ops, vo
     st->ops = ops;
     st->ctx = ctx;
     st->now = now;
-    st->next_id = 1;
+    st->next_id = 1 + config->steer.index;
     mem_init(&st->mem, st->config.memory_limit);
-    extent_pool_init(&st->extents, &st->mem, EXTENT_CACHE);
+    if (config->common)
+        st->mem.shared = &config->common->memory;
+    extent_pool_init(&st->extents, &st->mem, stack_share_of(st, extent_cache(st->mem.limit)));
     /* idle extents must not keep a segment, or a FIN, from being allocated */
     st->mem.reclaim = extent_pool_reclaim;
     st->mem.reclaim_ctx = &st->extents;
@@ -230,9 +245,10 @@ static __attribute__((cold, noinline)) int traced_transmit(struct stack *st, con
 {
     int r;
 
-    TCP_TRACE_BELOW(st, dev_queue_xmit, TRACE_WHY_none, frame_total(f), f->gso_size);
+    TRACE_BELOW(st->tracing, dev_queue_xmit, TRACE_WHY_none, frame_total(f), f->gso_size);
     r = st->ops->transmit(st->ctx, f);
-    TCP_TRACE_BELOW(st, device_done, device_answer(r), frame_total(f), (uint32_t)(r < 0 ? -r : 0));
+    TRACE_BELOW(st->tracing, device_done, device_answer(r), frame_total(f),
+                (uint32_t)(r < 0 ? -r : 0));
     return r;
 }
 

@@ -20,6 +20,7 @@
 #include "proto/frame.h"
 #include "proto/ip/addr.h"
 #include "proto/sock/sock.h"
+#include "proto/steer.h"
 #include "proto/trace.h"
 
 #include <stdbool.h>
@@ -34,6 +35,27 @@ struct stack;
 #define STACK_TX_TSO6 (1u << 2) /**< cuts IPv6 TCP frames */
 #define STACK_TX_BIG4 (1u << 3) /**< IPv4 TCP frames to be cut may have FRAME_MAX_BURST bytes */
 
+#define STACK_OWNERS 1024
+
+/** What the sockets of one owner take of the memory (sock_set_quota). */
+struct stack_owner {
+    uint64_t name; /**< his number and one; 0: the place is free */
+    uint64_t used;
+};
+
+/**
+ * What several stacks on one address have in common; zeroed by the host, used by them without a
+ * lock. Ports are bound and chosen by one thread at a time (the host sees to it), and given back by
+ * any.
+ */
+struct stack_common {
+    uint32_t held[65536];  /**< stacks in which somebody holds the port */
+    uint32_t fixed[65536]; /**< those in which it was not chosen by connect() alone */
+    uint32_t sockets;      /**< of all */
+    size_t memory;         /**< of all, against the limit that each of them is told */
+    struct stack_owner owners[STACK_OWNERS]; /**< who has a limit of his own */
+};
+
 struct stack_config {
     uint8_t mac[6];
     uint32_t mtu;             /**< of the link, without the Ethernet header: 576..65535 */
@@ -47,6 +69,8 @@ struct stack_config {
     uint64_t window_budget; /**< bytes that all peers together may have under way beyond their
                                initial windows: what the device's input queue can hold without loss;
                                0: no limit */
+    struct steer steer;     /**< which one of several this is; all zero: it is alone */
+    struct stack_common *common; /**< of the several; NULL: it is alone. Outlives them */
 };
 
 struct stack_ops {
@@ -59,6 +83,12 @@ struct stack_ops {
      * anything else a loss.
      */
     int (*transmit)(void *ctx, const struct frame *f);
+    /**
+     * Several stacks on one address: do the others keep `s` from having this name? The host asks
+     * each by sock_conflicts(). Called while a port is bound or listened on that some other one
+     * holds; NULL when there is none.
+     */
+    bool (*taken)(void *ctx, const struct sock *s, const struct ip_endpoint *local);
 };
 
 /**

@@ -63,6 +63,14 @@ struct stack {
 #define COUNT(st, name)        ((st)->counters.v[CNT_##name]++)
 #define COUNT_ADD(st, name, n) ((st)->counters.v[CNT_##name] += (n))
 
+/** This stack's part of a limit for all on our address. */
+static inline uint64_t stack_share_of(const struct stack *st, int64_t limit)
+{
+    uint32_t n = st->config.steer.count;
+
+    return n > 1 ? ((uint64_t)limit + n - 1) / n : (uint64_t)limit;
+}
+
 /** A host's clock may be read by several hands: time never goes backwards in here. */
 static inline void stack_set_now(struct stack *st, uint64_t now)
 {

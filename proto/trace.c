@@ -19,6 +19,13 @@ void trace_emit(struct trace_ring *ring, uint64_t at_ns, uint8_t event, uint8_t 
     atomic_store_explicit(ring->head, ++ring->written, memory_order_release);
 }
 
+void trace_below(struct trace_ring *ring, enum trace_event event, unsigned why, uint32_t a,
+                 uint32_t b, uint32_t c, uint32_t d, uint32_t e, uint32_t f, uint32_t g)
+{
+    trace_emit(ring, trace_now(ring), (uint8_t)event, (uint8_t)why,
+               (const uint32_t[TRACE_VALUES]){a, b, c, d, e, f, g});
+}
+
 static bool fits(const struct ip_endpoint *wanted, const struct ip_endpoint *is)
 {
     return (!wanted->port || wanted->port == is->port) &&

@@ -13,6 +13,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /** The events of trace.def. */
@@ -76,6 +77,22 @@ struct trace_match {
 /** Add one event. */
 void trace_emit(struct trace_ring *ring, uint64_t at_ns, uint8_t event, uint8_t why,
                 const uint32_t v[TRACE_VALUES]);
+
+/* Seven values, those that are not named 0: by arguments, since an array would cost who is not
+ * traced a stack protector. */
+#define TRACE_FIRST_SEVEN(a, b, c, d, e, f, g, ...) (a), (b), (c), (d), (e), (f), (g)
+#define TRACE_SEVEN(...)                            TRACE_FIRST_SEVEN(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
+
+/** An event, now, unless ring is NULL. */
+#define TRACE_BELOW(ring, event, why, ...)                                                         \
+    do {                                                                                           \
+        if (__builtin_expect((ring) != NULL, 0))                                                   \
+            trace_below(ring, TRACE_##event, why, TRACE_SEVEN(__VA_ARGS__));                       \
+    } while (0)
+
+__attribute__((cold, noinline)) void trace_below(struct trace_ring *ring, enum trace_event event,
+                                                 unsigned why, uint32_t a, uint32_t b, uint32_t c,
+                                                 uint32_t d, uint32_t e, uint32_t f, uint32_t g);
 
 static inline uint64_t trace_now(const struct trace_ring *ring)
 {

@@ -14,6 +14,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define TCP_SYN      2u
+#define NO_THRESHOLD 0x7fffffffu /* Linux's TCP_INFINITE_SSTHRESH */
+
 /* --- opening -----------------------------------------------------------------------------------
  */
 
@@ -139,6 +142,21 @@ static const struct tracefile_slot *slot(const struct traceview *v, uint64_t n)
     return (const struct tracefile_slot *)(const void *)base + (n & (v->n_slots - 1));
 }
 
+/* Numbers are relative to these: "begin" has them, but for those that come with a SYN only then. */
+static void note_first_numbers(struct traceview *v, const struct tracefile_slot *s)
+{
+    bool syn = traceview_value(v, s, "flags", 0) & TCP_SYN;
+
+    if (traceview_is(v, s, "begin")) {
+        v->iss = s->v[0];
+        v->irs = s->v[1];
+    } else if (syn && traceview_is(v, s, "tcp_input")) {
+        v->irs = s->v[0];
+    } else if (syn && traceview_is(v, s, "tcp_transmit_segment")) {
+        v->iss = s->v[0];
+    }
+}
+
 bool traceview_next(struct traceview *v, struct tracefile_slot *out)
 {
     for (;;) {
@@ -162,10 +180,7 @@ bool traceview_next(struct traceview *v, struct tracefile_slot *out)
             continue;
         if (out->why >= v->n_reasons)
             out->why = 0;
-        if (traceview_is(v, out, "begin")) {
-            v->iss = out->v[0];
-            v->irs = out->v[1];
-        }
+        note_first_numbers(v, out);
         v->over = traceview_is(v, out, "end");
         return true;
     }
@@ -273,6 +288,9 @@ const char *traceview_text(const struct traceview *v, const struct tracefile_slo
     case 'C':
         print_name(value, congestion, sizeof(congestion) / sizeof(congestion[0]), out, room);
         break;
+    case 'H':
+        snprintf(out, room, value < NO_THRESHOLD ? "%u" : "none", value);
+        break;
     case 'U':
         snprintf(out, room, "%u us", value);
         break;
@@ -299,6 +317,8 @@ static const char *advice(int error)
         return "sixteen connections are traced already";
     case ENOENT:
         return "it has ended";
+    case EOPNOTSUPP:
+        return "the daemon has several workers: name a connection that is open";
     default:
         return strerror(error);
     }

@@ -14,7 +14,7 @@
 
 struct traceview_field {
     char name[20];
-    char kind; /**< of trace.def: S, R, F, M, T, C, U, E; 0: a plain number */
+    char kind; /**< of trace.def: S, R, F, M, T, C, H, U, E; 0: a plain number */
 };
 
 struct traceview_event {

@@ -77,20 +77,49 @@ static int set_address(struct mnl_socket *nl, unsigned index, const struct ip_pr
     return talk(nl, h);
 }
 
-/* No router solicitations and link-local chatter from the host's side: best effort, the kernel may
- * have no IPv6. */
-static void disable_ipv6(const char *name)
+static bool disable_ipv6(const char *name)
 {
     char path[64 + IFNAMSIZ];
+    bool done;
     int fd;
 
     snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", name);
     fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0)
-        return;
-    if (write(fd, "1", 1) < 0)
-        log_debug("%s: %s", path, strerror(errno));
+        return false;
+    done = write(fd, "1", 1) == 1;
     close(fd);
+    return done;
+}
+
+static int no_link_local(struct mnl_socket *nl, unsigned index)
+{
+    char buffer[LINK_MESSAGE];
+    struct nlmsghdr *h = mnl_nlmsg_put_header(buffer);
+    struct nlattr *families, *inet6;
+    struct ifinfomsg *ifi;
+
+    h->nlmsg_type = RTM_NEWLINK;
+    ifi = mnl_nlmsg_put_extra_header(h, sizeof(*ifi));
+    ifi->ifi_family = AF_UNSPEC;
+    ifi->ifi_index = (int)index;
+    families = mnl_attr_nest_start(h, IFLA_AF_SPEC);
+    inet6 = mnl_attr_nest_start(h, AF_INET6);
+    mnl_attr_put_u8(h, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+    mnl_attr_nest_end(h, inet6);
+    mnl_attr_nest_end(h, families);
+    return talk(nl, h);
+}
+
+/* No router solicitations and link-local chatter from the host's side: best effort, the kernel may
+ * have no IPv6. Where /proc/sys is read-only (a service's sandbox) it goes without an address
+ * there. */
+static void quiet_ipv6(struct mnl_socket *nl, unsigned index, const char *name)
+{
+    int rc = disable_ipv6(name) ? 0 : no_link_local(nl, index);
+
+    if (rc < 0)
+        log_debug("IPv6 stays on on %s: %s", name, strerror(-rc));
 }
 
 int link_set_up(const char *name, uint32_t mtu, const struct ip_prefix *address)
@@ -101,8 +130,6 @@ int link_set_up(const char *name, uint32_t mtu, const struct ip_prefix *address)
 
     if (!index)
         return -errno;
-    if (!address || ip_addr_is_v4(&address->addr))
-        disable_ipv6(name);
     nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
     if (!nl || mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0) {
         rc = -errno;
@@ -111,6 +138,8 @@ int link_set_up(const char *name, uint32_t mtu, const struct ip_prefix *address)
             mnl_socket_close(nl);
         return rc;
     }
+    if (!address || ip_addr_is_v4(&address->addr))
+        quiet_ipv6(nl, index, name);
     rc = set_link(nl, index, mtu);
     if (rc < 0)
         log_error("cannot bring %s up (MTU %u): %s", name, mtu, strerror(-rc));

@@ -15,7 +15,8 @@
 /** What a device, and the host's side of it, shall be. */
 struct netdev_config {
     const char *name;
-    bool offload; /**< checksums and segmentation are left to the device, both ways */
+    bool multi_queue; /**< opened several times: each is a queue of the one device */
+    bool offload;     /**< checksums and segmentation are left to the device, both ways */
     uint32_t mtu;
     bool has_host_address;
     struct ip_prefix host_address; /**< for the host's side of the device */

@@ -51,11 +51,13 @@ static int open_tun(void)
     return -error;
 }
 
-static int attach(int fd, const char *name, bool offload)
+static int attach(int fd, const char *name, bool offload, bool multi_queue)
 {
     struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI | (offload ? IFF_VNET_HDR : 0)};
     int error;
 
+    if (multi_queue)
+        ifr.ifr_flags |= IFF_MULTI_QUEUE;
     strncpy(ifr.ifr_name, name, IFNAMSIZ - 1);
     if (ioctl(fd, TUNSETIFF, &ifr) == 0)
         return 0;
@@ -65,7 +67,8 @@ static int attach(int fd, const char *name, bool offload)
     else if (error == EPERM || error == EACCES)
         log_error("no permission to use TAP interface %s: CAP_NET_ADMIN is needed", name);
     else if (error == EINVAL)
-        log_error("interface %s exists and is no TAP interface, or its name is not possible", name);
+        log_error("interface %s exists and is no TAP interface%s, or its name is not possible",
+                  name, multi_queue ? " with several queues (ip tuntap add … multi_queue)" : "");
     else
         log_error("cannot use TAP interface %s: %s", name, strerror(error));
     return -error;
@@ -96,7 +99,7 @@ static int tap_open(const struct netdev_config *config, struct netdev **out)
     strncpy(dev->name, config->name, sizeof(dev->name) - 1);
     rc = dev->fd = open_tun();
     if (rc >= 0)
-        rc = attach(dev->fd, config->name, config->offload);
+        rc = attach(dev->fd, config->name, config->offload, config->multi_queue);
     if (rc >= 0)
         rc = set_offload(dev->fd, config->offload);
     if (rc >= 0) {

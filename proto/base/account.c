@@ -15,13 +15,13 @@ struct extent account_extent_get(struct account *a, uint32_t size)
     if (size > EXTENT_MIN && !account_has_room(payer, size))
         return none;
     e = extent_get(a->extents, size);
-    payer->used += e.size;
+    account_charge(payer, e.size);
     return e;
 }
 
 void account_extent_put(struct account *a, struct extent e)
 {
     if (e.base)
-        account_payer(a)->used -= e.size;
+        account_refund(account_payer(a), e.size);
     extent_put(a->extents, e);
 }

@@ -27,12 +27,19 @@ void mem_init(struct mem *m, size_t limit)
     *m = (struct mem){.alloc = malloc_alloc, .release = malloc_release, .limit = limit};
 }
 
+static void count(struct mem *m, size_t by)
+{
+    m->used += by;
+    if (m->shared)
+        __atomic_fetch_add(m->shared, by, __ATOMIC_RELAXED);
+}
+
 static bool has_room(const struct mem *m, size_t size)
 {
-    size_t limit = m->limit ? m->limit : SIZE_MAX;
+    size_t limit = m->limit ? m->limit : SIZE_MAX, used = mem_in_use(m);
 
     /* The limit may have been lowered below what is in use. */
-    return m->used <= limit && size <= limit - m->used;
+    return used <= limit && size <= limit - used;
 }
 
 static void *within_limit(struct mem *m, size_t size)
@@ -46,13 +53,13 @@ bool mem_charge(struct mem *m, size_t size)
         m->failures++;
         return false;
     }
-    m->used += size;
+    count(m, size);
     return true;
 }
 
 void mem_uncharge(struct mem *m, size_t size)
 {
-    m->used -= size;
+    count(m, 0 - size);
 }
 
 void *mem_alloc(struct mem *m, size_t size)
@@ -65,7 +72,7 @@ void *mem_alloc(struct mem *m, size_t size)
         m->failures++;
         return NULL;
     }
-    m->used += size;
+    count(m, size);
     return ptr;
 }
 
@@ -82,6 +89,6 @@ void mem_free(struct mem *m, void *ptr, size_t size)
 {
     if (!ptr)
         return;
-    m->used -= size;
+    count(m, 0 - size);
     m->release(m->ctx, ptr, size);
 }

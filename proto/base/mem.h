@@ -27,9 +27,16 @@ struct mem {
     bool (*reclaim)(void *ctx);
     void *reclaim_ctx;
     size_t used;       /* bytes handed out now */
+    size_t *shared;    /* NULL, or the same sum of all that have one limit, each in its thread */
     size_t limit;      /* most bytes at any one time, 0 for no limit */
     uint64_t failures; /* allocations refused, by the limit or by alloc */
 };
+
+/* What counts against the limit. */
+static inline size_t mem_in_use(const struct mem *m)
+{
+    return m->shared ? __atomic_load_n(m->shared, __ATOMIC_RELAXED) : m->used;
+}
 
 /* Set m up over malloc and free. limit: bytes, 0 for no limit. alloc, release, ctx may then be
  * replaced. */

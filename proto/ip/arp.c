@@ -86,6 +86,8 @@ static bool arp_parse(const struct stack *st, const uint8_t *h, uint32_t len, st
 static void arp_conflict(struct stack *st)
 {
     COUNT(st, arp_in_conflict);
+    if (!ip_speaks(st))
+        return;
     if (st->now < st->ip.arp_defend_after)
         return;
     st->ip.arp_defend_after = st->now + ARP_DEFEND_US;
@@ -124,6 +126,7 @@ void arp_input(struct stack *st, const uint8_t *frame, uint32_t len, bool link_b
                              .gratuitous = ip_addr_equal(&a.spa, &a.tpa),
                              .create = a.op == ARP_REQUEST && for_us,
                          });
-    if (for_us && a.op == ARP_REQUEST && arp_output(st, ARP_REPLY, a.sha, a.sha, &a.spa) >= 0)
+    if (for_us && a.op == ARP_REQUEST && ip_speaks(st) &&
+        arp_output(st, ARP_REPLY, a.sha, a.sha, &a.spa) >= 0)
         COUNT(st, arp_out_replies);
 }

@@ -78,7 +78,7 @@ static void icmp_echo(struct stack *st, const struct packet *p)
                          .iov_len = p->len - ICMP_HEADER};
 
     COUNT(st, icmp_in_echo);
-    if (p->broadcast || !icmp_allow(st))
+    if (p->broadcast || !ip_speaks(st) || !icmp_allow(st))
         return; /* RFC 1122 §3.2.2.6 allows silence to broadcasts: they are for smurfs */
     memcpy(header + 4, p->payload + 4, 4);
     /* The reply has the request's DSCP, but says nothing about ECN. */
@@ -108,7 +108,7 @@ static void icmp_error_out(struct stack *st, const struct packet *p, uint8_t typ
         {.iov_base = (void *)(uintptr_t)p->payload, .iov_len = p->len < room ? p->len : room},
     };
 
-    if (!icmp_may_answer(p) || !icmp_allow(st))
+    if (!icmp_may_answer(p) || !ip_speaks(st) || !icmp_allow(st))
         return;
     if (icmp_output(st, p, 0, header, quote, 2) >= 0)
         COUNT(st, icmp_out_errors);

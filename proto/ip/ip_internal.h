@@ -25,6 +25,12 @@ int eth_output(struct stack *st, struct frame *f, const uint8_t dst[6], uint16_t
  * ------------------------------------------------------------------------------------------------
  */
 
+/** Of several stacks on one address, all of which see ARP and fragments, one answers. */
+static inline bool ip_speaks(const struct stack *st)
+{
+    return st->config.steer.index == 0;
+}
+
 /** An ARP packet; `frame` includes the Ethernet header, link_broadcast says how it was addressed.
  */
 void arp_input(struct stack *st, const uint8_t *frame, uint32_t len, bool link_broadcast);

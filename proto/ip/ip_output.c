@@ -64,8 +64,8 @@ int ip_output(struct stack *st, struct frame *f, const struct ip_flow *flow, uin
         return -EMSGSIZE;
     ip_push_header(f, flow, &r.source);
     COUNT(st, ip_out);
-    TCP_TRACE_BELOW(st, ip_output, r.local ? TRACE_WHY_local : TRACE_WHY_none, frame_total(f),
-                    flow->ttl, flow->tos, flow->id);
+    TRACE_BELOW(st->tracing, ip_output, r.local ? TRACE_WHY_local : TRACE_WHY_none, frame_total(f),
+                flow->ttl ? flow->ttl : IP_DEFAULT_TTL, flow->tos, flow->id);
     if (!r.local)
         return neigh_output(st, f, &r.next_hop, &flow->dst, sent);
     err = local_output(st, f, &flow->dst);

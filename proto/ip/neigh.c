@@ -323,13 +323,14 @@ trace_output(struct stack *st, const struct neigh_entry *e, const struct frame *
         why = TRACE_WHY_unreachable;
     else if (e->state == NEIGH_INCOMPLETE)
         why = TRACE_WHY_unresolved;
-    TCP_TRACE_BELOW(st, neigh_output, why, frame_total(f));
+    TRACE_BELOW(st->tracing, neigh_output, why, frame_total(f));
 }
 
 int neigh_output(struct stack *st, struct frame *f, const struct ip_addr *next_hop,
                  const struct ip_addr *dst, uint32_t *sent)
 {
     struct neigh_entry *e = neigh_find(st, next_hop);
+    bool ask = false;
     int r;
 
     if (!e) {
@@ -337,13 +338,15 @@ int neigh_output(struct stack *st, struct frame *f, const struct ip_addr *next_h
         if (!e)
             return -ENOBUFS;
         e->state = NEIGH_INCOMPLETE;
-        neigh_solicit(st, e);
+        ask = true;
     }
     if (__builtin_expect(st->tracing != NULL, 0))
         trace_output(st, e, f);
     if (e->state == NEIGH_FAILED)
         return -EHOSTUNREACH;
     if (e->state == NEIGH_INCOMPLETE) {
+        if (ask)
+            neigh_solicit(st, e);
         r = neigh_wait(st, e, f, dst);
         if (r == 0 && sent)
             *sent = f->span_len;

@@ -179,7 +179,7 @@ void sock_get_info(struct sock *s, struct sock_info *out, uint64_t now)
     out->dual = s->v6 && !s->v6only && ip_addr_is_any(&out->local.addr);
     if (!s->listener)
         return;
-    out->recv_queue = s->listener->n_accepted + s->listener->held;
+    out->recv_queue = listener_waiting(s->listener);
     out->send_queue = s->listener->backlog;
     out->tcp.unacked = out->recv_queue;
     out->tcp.sacked = out->send_queue;

@@ -21,6 +21,15 @@ static struct ip_addr neutral(const struct sock *s, const struct ip_addr *a)
     return ip_addr_is_any(a) && !s->v6only ? ip_addr_any(false) : *a;
 }
 
+/* By a socket of another stack on our address. */
+static bool is_taken(const struct sock *s, uint16_t port)
+{
+    struct ip_endpoint local = {s->tcb->bind.addr, port};
+
+    return s->st->ops->taken && port_held_elsewhere(s->st, port) &&
+           s->st->ops->taken(s->st->ctx, s, &local);
+}
+
 static int bind_port(struct sock *s, uint16_t port)
 {
     struct tcb *tp = s->tcb;
@@ -34,7 +43,7 @@ static int bind_port(struct sock *s, uint16_t port)
         if (!port)
             return -EADDRINUSE;
     }
-    err = port_bind(s->st, &tp->bind, port);
+    err = is_taken(s, port) ? -EADDRINUSE : port_bind(s->st, &tp->bind, port);
     if (!err)
         tp->conn.local.port = port;
     return err;
@@ -63,21 +72,24 @@ int sock_bind(struct sock *s, const struct ip_endpoint *local, uint64_t now)
     return 0;
 }
 
+bool sock_conflicts(struct stack *other, const struct sock *s, const struct ip_endpoint *local)
+{
+    struct bind_owner o = s->tcb->bind;
+
+    o.addr = local->addr;
+    return port_conflicts(other, &o, local->port);
+}
+
 /* --- listening
  * --------------------------------------------------------------------------------------------- */
 
+/* From here on SYNs to its port are answered. */
 static int listener_create(struct sock *s)
 {
     struct tcb *tp = s->tcb;
     struct listener *l;
     int err;
 
-    if (!tp->bind.bucket) {
-        tp->conn.local.addr = neutral(s, &tp->conn.local.addr);
-        err = bind_port(s, 0);
-        if (err)
-            return err;
-    }
     tp->bind.listening = true;
     err = port_bind(s->st, &tp->bind, port_of(&tp->bind));
     if (err) {
@@ -98,6 +110,20 @@ static int listener_create(struct sock *s)
     return 0;
 }
 
+static int listen_first(struct sock *s)
+{
+    struct tcb *tp = s->tcb;
+    int err;
+
+    if (!tp->bind.bucket) {
+        tp->conn.local.addr = neutral(s, &tp->conn.local.addr);
+        err = bind_port(s, 0);
+        if (err)
+            return err;
+    }
+    return is_taken(s, port_of(&tp->bind)) ? -EADDRINUSE : listener_create(s);
+}
+
 int sock_listen(struct sock *s, int backlog, uint64_t now)
 {
     struct tcb *tp = s->tcb;
@@ -108,11 +134,54 @@ int sock_listen(struct sock *s, int backlog, uint64_t now)
     if (!s->listener) {
         if (tp->conn.state != TCPS_CLOSED || s->was_connected || s->connecting)
             return -EINVAL;
-        err = listener_create(s);
+        err = listen_first(s);
         if (err)
             return err;
     }
     s->listener->backlog = (uint32_t)backlog < most ? (uint32_t)backlog : most;
+    return 0;
+}
+
+int sock_duplicate(struct sock *from, struct stack *st, struct sock **out, uint64_t now)
+{
+    const struct bind_owner *b = &from->tcb->bind;
+    struct ip_endpoint local;
+    struct sock *s;
+    int err = sock_clone(from, st, &s, &local);
+
+    stack_set_now(st, now);
+    if (err)
+        return err;
+    s->tcb->conn.local.addr = s->tcb->bind.addr = from->tcb->conn.local.addr;
+    s->tcb->bind.reuse = b->reuse;
+    s->tcb->bind.reuseport = b->reuseport;
+    s->tcb->bind.fixed = b->fixed;
+    s->bound_addr = from->bound_addr;
+    err = b->bucket ? port_bind(st, &s->tcb->bind, port_of(b)) : 0;
+    if (err) {
+        sock_close(s, now);
+        return err;
+    }
+    s->tcb->conn.local.port = port_of(&s->tcb->bind);
+    *out = s;
+    return 0;
+}
+
+int sock_replicate(struct sock *from, struct stack *st, struct sock **out, uint64_t now)
+{
+    struct sock *s;
+    int err = sock_duplicate(from, st, &s, now);
+
+    if (err)
+        return err;
+    err = listener_create(s);
+    if (err) {
+        sock_close(s, now);
+        return err;
+    }
+    s->listener->backlog = from->listener->backlog;
+    sock_uncount(s);
+    *out = s;
     return 0;
 }
 
@@ -199,7 +268,7 @@ int sock_accept(struct sock *s, struct sock **out, uint64_t now)
     n = list_pop(&s->listener->accepted);
     if (!n)
         return -EAGAIN;
-    s->listener->n_accepted--;
+    listener_count(s->listener, -1);
     child = container_of(n, struct sock, accept_link);
     child->parent = NULL;
     /* what happened while it waited */
@@ -213,6 +282,19 @@ void sock_accept_held(struct sock *s, uint32_t n)
 {
     if (s->listener)
         s->listener->held = n;
+}
+
+void sock_share_backlog(struct sock *s, struct sock_backlog *common)
+{
+    struct listener *l = s->listener;
+
+    if (!l)
+        return;
+    if (l->common)
+        __atomic_fetch_sub(&l->common->accepted, l->n_accepted, __ATOMIC_RELAXED);
+    l->common = common;
+    if (common)
+        __atomic_fetch_add(&common->accepted, l->n_accepted, __ATOMIC_RELAXED);
 }
 
 /* --- connecting
@@ -239,6 +321,24 @@ static int connect_again(struct sock *s)
 int sock_connect_result(struct sock *s)
 {
     return s->connecting ? connect_again(s) : 1;
+}
+
+int sock_connects_in(const struct sock *s, const struct ip_endpoint *remote)
+{
+    struct ip_endpoint local = s->tcb->conn.local, peer = *remote;
+    struct route rt;
+
+    if (!s->tcb->bind.bucket || s->listener || s->tcb->conn.state != TCPS_CLOSED ||
+        s->st->config.steer.count <= 1)
+        return -1;
+    if (ip_addr_is_any(&peer.addr))
+        peer.addr = s->st->config.address.addr;
+    if (ip_addr_is_any(&local.addr)) {
+        if (route_lookup(s->st, &peer.addr, &rt) != 0)
+            return -1;
+        local.addr = rt.source;
+    }
+    return (int)steer_tuple(&s->st->config.steer, &local, &peer);
 }
 
 int sock_connect(struct sock *s, const struct ip_endpoint *remote, uint64_t now)

@@ -11,7 +11,7 @@ static bool memory_is_short(const struct tcb *tp)
 
     if (!account_has_room(tcp_account(tp), tcp_account(tp)->limit / 8))
         return true;
-    return limit && st->mem.used - st->extents.cached > limit - limit / 8;
+    return limit && mem_in_use(&st->mem) - st->extents.cached > limit - limit / 8;
 }
 
 /* SO_RCVLOWAT, unless what it waits for could never come: no window, no memory (Linux:

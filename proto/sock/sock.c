@@ -8,6 +8,21 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+/* Of all stacks on this address, if there are several. */
+static void count_socket(struct stack *st, int by)
+{
+    st->n_sockets += (uint32_t)by;
+    if (st->config.common)
+        __atomic_fetch_add(&st->config.common->sockets, (uint32_t)by, __ATOMIC_RELAXED);
+}
+
+static uint32_t sockets_in_all(const struct stack *st)
+{
+    const struct stack_common *all = st->config.common;
+
+    return all ? __atomic_load_n(&all->sockets, __ATOMIC_RELAXED) : st->n_sockets;
+}
+
 struct sock *sock_wrap(struct stack *st, struct tcb *tp)
 {
     struct sock *s = pool_get(&st->tcp.sock_pool);
@@ -21,7 +36,7 @@ struct sock *sock_wrap(struct stack *st, struct tcb *tp)
     list_init(&s->event_link);
     list_init(&s->accept_link);
     list_init(&s->calls);
-    st->n_sockets++;
+    count_socket(st, 1);
     COUNT(st, sock_created);
     return s;
 }
@@ -31,7 +46,7 @@ int sock_create(struct stack *st, bool v6, struct sock **out)
     struct tcb *tp;
     struct sock *s;
 
-    if (st->n_sockets >= st->config.max_sockets)
+    if (sockets_in_all(st) >= st->config.max_sockets)
         return -ENFILE;
     tp = tcb_new(st, &st->tcp.common);
     if (!tp)
@@ -57,17 +72,18 @@ void sock_free(struct sock *s)
         listener_destroy(s);
     list_del(&s->accept_link);
     if (s->parent)
-        s->parent->listener->n_accepted--;
+        listener_count(s->parent->listener, -1);
     list_del(&s->event_link);
     sock_calls_cancel(s);
-    st->n_sockets -= !s->retired;
+    if (!s->retired)
+        count_socket(st, -1);
     pool_put(&st->tcp.sock_pool, s);
 }
 
-int sock_clone(struct sock *from, struct sock **out, struct ip_endpoint *local)
+int sock_clone(struct sock *from, struct stack *st, struct sock **out, struct ip_endpoint *local)
 {
     struct sock *s;
-    int err = sock_create(from->st, from->v6, &s);
+    int err = sock_create(st, from->v6, &s);
 
     if (err)
         return err;
@@ -95,12 +111,17 @@ int sock_clone(struct sock *from, struct sock **out, struct ip_endpoint *local)
     return 0;
 }
 
+void sock_uncount(struct sock *s)
+{
+    s->retired = true;
+    count_socket(s->st, -1);
+}
+
 void sock_retire(struct sock *s)
 {
     s->user = NULL;
     s->linger = false;
-    s->retired = true;
-    s->st->n_sockets--;
+    sock_uncount(s);
     quota_release(s->tcb);
     if (s->tcb->conn.state == TCPS_CLOSED)
         port_release(s->st, &s->tcb->bind);

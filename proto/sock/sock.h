@@ -164,11 +164,11 @@ uint64_t sock_id(const struct sock *s);
 void sock_close(struct sock *s, uint64_t now);
 
 /**
- * A fresh socket with the options of `from`, for the same owner; *local is what the program had
- * chosen of its name (sock_bind() it when `from` has given it up): the wildcard, port 0 when
+ * A fresh socket in `st` with the options of `from`, for the same owner; *local is what the program
+ * had chosen of its name (sock_bind() it when `from` has given it up): the wildcard, port 0 when
  * nothing. As sock_create().
  */
-int sock_clone(struct sock *from, struct sock **out, struct ip_endpoint *local);
+int sock_clone(struct sock *from, struct stack *st, struct sock **out, struct ip_endpoint *local);
 
 /** A dead socket of which only options and the last error will be asked: it gives up its port
  * and is not counted or listed any more. */
@@ -205,12 +205,38 @@ int sock_connect(struct sock *s, const struct ip_endpoint *remote, uint64_t now)
  */
 int sock_connect_result(struct sock *s);
 
+/**
+ * Several stacks on one address: do sockets of `other` keep `s`, which is of another stack, from
+ * having this name, or listening there?
+ */
+bool sock_conflicts(struct stack *other, const struct sock *s, const struct ip_endpoint *local);
+/** Several stacks: a socket in another one with the options, the name and the port of `from`, which
+ * is to be closed then. As sock_create(), -EADDRINUSE. */
+int sock_duplicate(struct sock *from, struct stack *st, struct sock **out, uint64_t now);
+/** Several stacks: the listener `from` in another one of them, which takes the connections there.
+ * As sock_create(), -EADDRINUSE. */
+int sock_replicate(struct sock *from, struct stack *st, struct sock **out, uint64_t now);
+/**
+ * Several stacks: in which one this socket would have to be to connect there; -1: anywhere, its
+ * port is not chosen yet, or it cannot connect.
+ */
+int sock_connects_in(const struct sock *s, const struct ip_endpoint *remote);
+
 /** accept(2): 0 and *out, -EAGAIN, -EINVAL (not listening). */
 int sock_accept(struct sock *s, struct sock **out, uint64_t now);
 
 /** Connections that were taken with sock_accept() but that no program has received yet: they count
  * as backlog. */
 void sock_accept_held(struct sock *s, uint32_t n);
+
+/** Several stacks: what waits for one program in all of them, relaxed atomics. */
+struct sock_backlog {
+    uint32_t accepted; /**< established, not yet taken with sock_accept(); the stacks count */
+    uint32_t held;     /**< taken, not yet received; the host counts */
+};
+/** From now on this listener counts there, and this is what its backlog limits; NULL: alone again.
+ */
+void sock_share_backlog(struct sock *s, struct sock_backlog *common);
 
 /** Local address: unspecified before bind. Always 0. */
 int sock_getsockname(const struct sock *s, struct ip_endpoint *out);

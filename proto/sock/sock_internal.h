@@ -12,10 +12,28 @@ struct listener {
     struct list accepted; /**< struct sock.accept_link: established, not yet taken */
     uint32_t n_requests, n_accepted, held;
     uint32_t backlog;
-    uint64_t overflow_at;  /**< the SYN queue was full and a cookie went out; 0: never */
-    struct hash_node node; /**< in tcp_table.listeners, by port */
+    struct sock_backlog *common; /**< the same of all, when several stacks accept; or NULL */
+    uint64_t overflow_at;        /**< the SYN queue was full and a cookie went out; 0: never */
+    struct hash_node node;       /**< in tcp_table.listeners, by port */
     struct sock *sock;
 };
+
+/** Connections that no program has received yet. */
+static inline uint32_t listener_waiting(const struct listener *l)
+{
+    if (!l->common)
+        return l->n_accepted + l->held;
+    return __atomic_load_n(&l->common->accepted, __ATOMIC_RELAXED) +
+           __atomic_load_n(&l->common->held, __ATOMIC_RELAXED);
+}
+
+/** One more, or one less, in the core's queue. */
+static inline void listener_count(struct listener *l, int by)
+{
+    l->n_accepted += (uint32_t)by;
+    if (l->common)
+        __atomic_fetch_add(&l->common->accepted, (uint32_t)by, __ATOMIC_RELAXED);
+}
 
 /** A negative SO_RCVTIMEO or SO_SNDTIMEO (Linux: sock_set_timeout). */
 #define SOCK_NEVER_WAITS UINT64_MAX
@@ -41,7 +59,8 @@ struct sock {
     bool reuse_addr : 1, reuse_port : 1, bound_addr : 1;
     bool oob_inline : 1; /**< SO_OOBINLINE */
     bool no_port : 1;    /**< IP_BIND_ADDRESS_NO_PORT */
-    bool retired : 1;    /**< dead, of a program that may still ask: counted and listed no more */
+    bool retired : 1;    /**< dead, of a program that may still ask, or another one's replica: not
+                            counted or listed */
 };
 
 /*
@@ -61,6 +80,8 @@ void sock_event(struct sock *s, uint32_t events);
 struct sock *sock_wrap(struct stack *st, struct tcb *tp);
 /** The options that an accepted connection has from its listener, a clone from its original. */
 void tcp_inherit_options(struct tcb *tp, const struct tcb *from);
+/** It is no socket of a program's any more, or never was. */
+void sock_uncount(struct sock *s);
 /** Free the sock (not the connection). */
 void sock_free(struct sock *s);
 /** Tell the program's side that the connection died; 0: it ended well. */

@@ -160,8 +160,14 @@ static void no_connection(struct stack *st, const struct tcp_seg *seg,
                           const struct ip_endpoint *local, uint32_t isn)
 {
     struct ip_endpoint remote = {seg->packet->src, seg->src_port};
-    struct sock *listener = listener_find(st, local, &remote);
+    struct sock *listener;
 
+    /* of a fragmented segment, which all of several stacks put together, one takes care */
+    if (!steer_is_ours(&st->config.steer, local, &remote)) {
+        COUNT(st, tcp_in_elsewhere);
+        return;
+    }
+    listener = listener_find(st, local, &remote);
     if (listener) {
         if (!is_from_afar(st, seg, listener->tcb->min_ttl))
             tcp_listen_input(st, listener, seg, isn);

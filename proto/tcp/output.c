@@ -222,7 +222,7 @@ bool tcp_may_take(const struct tcb *tp, uint64_t bytes)
     const struct stack *st = tp->st;
     uint64_t limit = st->mem.limit;
 
-    if (limit && st->mem.used - st->extents.cached + bytes > limit - limit / 4)
+    if (limit && mem_in_use(&st->mem) - st->extents.cached + bytes > limit - limit / 4)
         return false;
     return account_may_take(tcp_account(tp), bytes) ||
            (bytes <= EXTENT_MIN && !bytestream_footprint(&tp->snd));

@@ -48,6 +48,7 @@ struct tcp_conn {
 struct bind_bucket {
     struct hash_node node;
     uint16_t port;
+    bool fixed;         /**< not only for connect()'s choice, as stack_common says too */
     struct list owners; /**< struct bind_owner.link */
 };
 
@@ -470,7 +471,7 @@ static inline bool tcp_under_pressure(const struct tcb *tp)
 {
     const struct mem *m = &tp->st->mem;
 
-    return (m->limit && m->used > m->limit / 4 * 3) || account_is_short(tcp_account(tp));
+    return (m->limit && mem_in_use(m) > m->limit / 4 * 3) || account_is_short(tcp_account(tp));
 }
 
 /** Bytes that were received in order and that no program has read. */

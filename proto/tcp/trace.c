@@ -36,13 +36,6 @@ void tcp_trace_enter(const struct tcb *tp)
     tp->st->tracing = ring_of(tp);
 }
 
-void tcp_trace_below(struct stack *st, enum trace_event event, unsigned why, uint32_t a, uint32_t b,
-                     uint32_t c, uint32_t d, uint32_t e, uint32_t f, uint32_t g)
-{
-    trace_emit(st->tracing, trace_now(st->tracing), (uint8_t)event, (uint8_t)why,
-               (const uint32_t[TRACE_VALUES]){a, b, c, d, e, f, g});
-}
-
 /* --- the way in
  * -----------------------------------------------------------------------------------------------
  */

@@ -28,16 +28,11 @@ struct tcp_traces {
     } of[TCP_TRACES];
 };
 
-/* Seven values, those that are not named 0: by arguments, since an array would cost who is not
- * traced a stack protector. */
-#define TCP_TRACE_SEVEN(a, b, c, d, e, f, g, ...) (a), (b), (c), (d), (e), (f), (g)
-#define TCP_TRACE_VALUES(...)                     TCP_TRACE_SEVEN(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
-
 /** Something happens to a connection; the values are those of trace.def. */
 #define TCP_TRACE(tp, event, why, ...)                                                             \
     do {                                                                                           \
         if (__builtin_expect((tp)->traced, 0))                                                     \
-            tcp_trace(tp, TRACE_##event, why, TCP_TRACE_VALUES(__VA_ARGS__));                      \
+            tcp_trace(tp, TRACE_##event, why, TRACE_SEVEN(__VA_ARGS__));                           \
     } while (0)
 
 __attribute__((cold, noinline)) void tcp_trace(const struct tcb *tp, enum trace_event event,
@@ -47,18 +42,8 @@ __attribute__((cold, noinline)) void tcp_trace(const struct tcb *tp, enum trace_
 void tcp_trace_values(const struct tcb *tp, enum trace_event event, unsigned why,
                       const uint32_t v[TRACE_VALUES]);
 
-/** What is below TCP does not know the connection: between enter and leave it is st->tracing. */
-#define TCP_TRACE_BELOW(st, event, why, ...)                                                       \
-    do {                                                                                           \
-        if (__builtin_expect((st)->tracing != NULL, 0))                                            \
-            tcp_trace_below(st, TRACE_##event, why, TCP_TRACE_VALUES(__VA_ARGS__));                \
-    } while (0)
-
-__attribute__((cold, noinline)) void tcp_trace_below(struct stack *st, enum trace_event event,
-                                                     unsigned why, uint32_t a, uint32_t b,
-                                                     uint32_t c, uint32_t d, uint32_t e, uint32_t f,
-                                                     uint32_t g);
-/** What follows goes down for this connection. */
+/** What follows goes down for this connection: what is below TCP does not know it, and looks at
+ * st->tracing (TRACE_BELOW). */
 __attribute__((cold, noinline)) void tcp_trace_enter(const struct tcb *tp);
 
 /** A frame has come; for whom is not known yet. */

@@ -97,10 +97,11 @@ ts_ready() {
     ts_gone "$TS_DAEMON" || "$BUILD/tapstack" --socket "$TS_SOCK" stats >/dev/null 2>&1
 }
 
-# ts_start [OPTION...]: the daemon on ts0, with the usual addresses unless told otherwise.
+# ts_start [OPTION...]: the daemon on ts0, with the usual addresses unless told otherwise; with TS_WORKERS
+# workers.
 ts_start() {
     "$BUILD/tapstackd" --tap ts0 --address $US/24 --host-address $PEER/24 --socket "$TS_SOCK" \
-        "$@" 2>>"$TS_LOG" </dev/null &
+        ${TS_WORKERS:+--workers "$TS_WORKERS"} "$@" 2>>"$TS_LOG" </dev/null &
     TS_DAEMON=$!
     if ! ts_until 30 ts_ready || ts_gone "$TS_DAEMON"; then
         sed 's/^/# daemon: /' "$TS_LOG"

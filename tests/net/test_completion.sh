@@ -38,18 +38,18 @@ same "a command by its beginning" "run" "$(completes tapstack ru)"
 has "options before it" --socket --version -- tapstack -
 same "a command behind an option with its argument" "stats" "$(completes tapstack --socket x stat)"
 has "a command's own options" --only --except --seccomp -- tapstack run --
-same "a file behind --socket" file.conf "$(completes tapstack --socket fi)"
+same "a file behind --socket" file.conf "$(completes tapstack --socket file.c)"
 has "run: a program" bash -- tapstack run bas
-same "run: the program's own files" file.conf "$(completes tapstack run --only :80 -- cat fi)"
-has "get: every tunable" $(sed -n 's/^TCP_TUNABLE([^,]*, "\([^"]*\)".*/\1/p' "$ROOT/proto/tcp/tunables.def") \
-    -- tapstack get ''
+same "run: the program's own files" file.conf "$(completes tapstack run --only :80 -- cat file.c)"
+mapfile -t tunables < <(sed -n 's/^TCP_TUNABLE([^,]*, "\([^"]*\)".*/\1/p' "$ROOT/proto/tcp/tunables.def")
+has "get: every tunable" "${tunables[@]}" -- tapstack get ''
 same "get: a tunable by its beginning" tcp_congestion_control "$(completes tapstack get tcp_cong)"
 same "set: with the sign" tcp_congestion_control= "$(completes tapstack set tcp_cong)"
 
 FILE=$ROOT/daemon/completion/tapstackd
-has "every setting of the daemon" \
-    $(sed -nE 's/^(OPTION|SWITCH)\(([a-z-]*),.*/--\2/p' "$ROOT/daemon/config.def") -- tapstackd --
-same "a file behind --config" file.conf "$(completes tapstackd --config fi)"
+mapfile -t settings < <(sed -nE 's/^(OPTION|SWITCH)\(([a-z-]*),.*/--\2/p' "$ROOT/daemon/config.def")
+has "every setting of the daemon" "${settings[@]}" -- tapstackd --
+same "a file behind --config" file.conf "$(completes tapstackd --config file.c)"
 same "the values of --offload" "no yes" "$(completes tapstackd --offload '')"
 has "an interface behind --tap" lo -- tapstackd --tap ''
 ts_done

@@ -94,7 +94,7 @@ if relay_topology >"$TS_DIR/topology" 2>&1 && relay_start rate=20M,delay=15ms,qu
     rate=20M,delay=15ms && relay_daemon --capture "$TS_DIR/path.pcap"; then
     ts_spawn ts_tool plot --new --for 1.2 -o "$TS_DIR/live.svg" :9105 2>"$TS_DIR/plot.errors"
     plot=$TS_PID
-    TS_EXEC=exec far "$PYTHON" -c "
+    TS_EXEC="exec" far "$PYTHON" -c "
 import socket
 l = socket.create_server(('$FAR', 9105)); print('ready', flush=True)
 c, a = l.accept()

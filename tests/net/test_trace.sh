@@ -86,6 +86,17 @@ check "from its SYN on, in words" says 0 "i2 +tcp_input +seq [0-9]+, len 0, pack
     head -2 "$TS_DIR/in.txt"
 check "with the SYN-ACK" says 0 "15 +tcp_transmit_segment .*flags SYN\|ACK" cat "$TS_DIR/in.txt"
 
+# By shared rings: the same path, but for its ends.
+ts_spawn ts_tool trace --new --json :9005 >"$TS_DIR/ring.json"
+tracer=$TS_PID
+sleep 0.2
+check_transfer "a connection with rings is traced" kernel copy 9005 100000 100000
+ts_until 10 ts_gone "$tracer"
+check "what it commits and is shown" traced "
+follow(['ring_commit', 'tcp_sendmsg', 'tcp_write_xmit', 'tcp_transmit_segment', 'dev_queue_xmit'])
+assert sum(x['len'] for x in e if x['event'] in ('ring_commit', 'sendto')) == 100000
+assert sum(x['len'] for x in e if x['event'] in ('ring_show', 'recvfrom')) == 100000" <"$TS_DIR/ring.json"
+
 # A live one, by each of its names; its peer does not read.
 ts_spawn "$PYTHON" -c "
 import socket, time

@@ -6,6 +6,7 @@
  */
 #include "tests/platform/tap.h"
 #include <linux/if_packet.h>
+#include <sys/utsname.h>
 
 #define MSS     1460
 #define PAYLOAD (40 * MSS)
@@ -205,6 +206,48 @@ static void a_frame_of_64_kib_is_accepted(void **state unused)
     end(p);
 }
 
+/* The number behind `name` in the line of values that follows its names in /proc/net/snmp. */
+static unsigned long snmp(const char *group, const char *name)
+{
+    char names[2048], values[2048], *n, *v, *sn, *sv;
+    unsigned long found = ~0ul;
+    FILE *f = fopen("/proc/self/net/snmp", "re");
+    assert_non_null(f);
+    while (fgets(names, sizeof(names), f) && fgets(values, sizeof(values), f)) {
+        if (strncmp(names, group, strlen(group)) != 0)
+            continue;
+        for (n = strtok_r(names, " \n", &sn), v = strtok_r(values, " \n", &sv); n && v;
+             n = strtok_r(NULL, " \n", &sn), v = strtok_r(NULL, " \n", &sv))
+            if (strcmp(n, name) == 0)
+                found = strtoul(v, NULL, 10);
+    }
+    fclose(f);
+    return found;
+}
+
+/* IPv4 BIG TCP, Linux 6.3: an IP length of 0 on a frame that is to be cut. Older kernels drop it.
+ */
+static void
+a_frame_of_128_kib_with_an_ip_length_of_0_reaches_tcp_since_linux_6_3(void **state unused)
+{
+    need_network();
+    struct peer p = handshake(OFFLOADS);
+    unsigned long before = snmp("Tcp:", "InSegs");
+    size_t len = 80 * MSS, n = build(&p, TH_ACK | TH_PUSH, len, MSS, true);
+    struct utsname u;
+    int major = 0, minor = 0;
+    frame.pkt.ip.tot_len = 0;
+    frame.pkt.ip.check = 0;
+    frame.pkt.ip.check = htons((uint16_t)~sum16(&frame.pkt.ip, sizeof(frame.pkt.ip), 0));
+    assert_int_equal(write(p.tap, &frame, n), n);
+    uname(&u);
+    sscanf(u.release, "%d.%d", &major, &minor);
+    bool known = major > 6 || (major == 6 && minor >= 3);
+    note("a frame of %zu bytes: %lu more segments in", n, snmp("Tcp:", "InSegs") - before);
+    assert_int_equal(snmp("Tcp:", "InSegs") > before, known);
+    end(p);
+}
+
 static void
 a_partial_checksum_is_not_verified_and_a_full_one_is_whatever_we_claim(void **state unused)
 {
@@ -311,6 +354,7 @@ static int run(bool network)
         tap_test(a_tso_frame_with_a_partial_checksum_is_one_packet_to_the_kernels_tcp),
         tap_test(a_tso_frame_is_seen_whole_by_a_packet_socket),
         tap_test(a_frame_of_64_kib_is_accepted),
+        tap_test(a_frame_of_128_kib_with_an_ip_length_of_0_reaches_tcp_since_linux_6_3),
         tap_test(a_partial_checksum_is_not_verified_and_a_full_one_is_whatever_we_claim),
         tap_test(with_offload_the_kernel_sends_tso_frames_with_needs_csum),
         tap_test(without_offload_the_kernel_sends_mtu_sized_frames_with_full_checksums),

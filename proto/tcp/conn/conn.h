@@ -40,7 +40,7 @@ static inline struct segment *segment_new(struct tcb *tp)
     struct segment *seg = pool_get(&tp->st->tcp.segment_pool);
 
     if (seg)
-        tcp_account(tp)->used += sizeof(*seg);
+        account_charge(tcp_account(tp), sizeof(*seg));
     return seg;
 }
 
@@ -48,7 +48,7 @@ static inline void segment_free(struct tcb *tp, struct segment *seg)
 {
     if (!seg)
         return;
-    tcp_account(tp)->used -= sizeof(*seg);
+    account_refund(tcp_account(tp), sizeof(*seg));
     pool_put(&tp->st->tcp.segment_pool, seg);
 }
 
@@ -72,6 +72,10 @@ uint32_t isn_ts_offset(struct stack *st, const struct ip_endpoint *local,
 
 /* conn/ports.c: who holds which port; RFC 6056 selection */
 int port_bind(struct stack *st, struct bind_owner *o, uint16_t port);
+/** Does another stack on our address hold this port? */
+bool port_held_elsewhere(const struct stack *st, uint16_t port);
+/** Would somebody keep `o` from having this port? */
+bool port_conflicts(struct stack *st, const struct bind_owner *o, uint16_t port);
 void port_inherit(struct bind_owner *child, const struct bind_owner *parent);
 void port_release(struct stack *st, struct bind_owner *o);
 uint16_t port_of(const struct bind_owner *o);

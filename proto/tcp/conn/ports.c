@@ -4,7 +4,8 @@
  *
  * A bucket per port lists its owners. bind() conflicts as inet_csk_bind_conflict decides; connect()
  * chooses by the double-hash algorithm of RFC 6056 §3.3.4, and a port may serve many connections as
- * long as their 4-tuples differ.
+ * long as their 4-tuples differ. Of several stacks on one address each chooses ports whose tuple is
+ * its own (steer.h), and which no other one has for a program that asked for it.
  */
 #include "proto/tcp/tcp.h"
 
@@ -17,6 +18,27 @@ static struct bind_bucket *bucket_find(const struct stack *st, uint16_t port)
     return n ? container_of(n, struct bind_bucket, node) : NULL;
 }
 
+/* What the other stacks on our address need to know of a port. */
+enum told { HELD, FIXED };
+
+static uint32_t *count_of(const struct stack *st, enum told what, uint16_t port)
+{
+    struct stack_common *all = st->config.common;
+
+    return what == HELD ? &all->held[port] : &all->fixed[port];
+}
+
+static void tell(struct stack *st, enum told what, uint16_t port, int by)
+{
+    if (st->config.common)
+        __atomic_fetch_add(count_of(st, what, port), (uint32_t)by, __ATOMIC_RELAXED);
+}
+
+static uint32_t told(const struct stack *st, enum told what, uint16_t port)
+{
+    return st->config.common ? __atomic_load_n(count_of(st, what, port), __ATOMIC_RELAXED) : 0;
+}
+
 static struct bind_bucket *bucket_get(struct stack *st, uint16_t port)
 {
     struct bind_bucket *b = bucket_find(st, port);
@@ -27,9 +49,27 @@ static struct bind_bucket *bucket_get(struct stack *st, uint16_t port)
     if (!b)
         return NULL;
     b->port = port;
+    b->fixed = false;
     list_init(&b->owners);
     hash_insert(&st->tcp.binds, &b->node, port);
+    tell(st, HELD, port, 1);
     return b;
+}
+
+static void bucket_free(struct stack *st, struct bind_bucket *b)
+{
+    tell(st, HELD, b->port, -1);
+    if (b->fixed)
+        tell(st, FIXED, b->port, -1);
+    hash_remove(&st->tcp.binds, &b->node);
+    pool_put(&st->tcp.bind_pool, b);
+}
+
+static void bucket_fix(struct stack *st, struct bind_bucket *b)
+{
+    if (!b->fixed)
+        tell(st, FIXED, b->port, 1);
+    b->fixed = true;
 }
 
 static bool overlap(const struct ip_addr *a, const struct ip_addr *b)
@@ -80,6 +120,13 @@ static void attach(struct bind_bucket *b, struct bind_owner *o)
     list_add_tail(&b->owners, &o->link);
 }
 
+bool port_conflicts(struct stack *st, const struct bind_owner *o, uint16_t port)
+{
+    const struct bind_bucket *b = bucket_find(st, port);
+
+    return b && conflict(b, o);
+}
+
 int port_bind(struct stack *st, struct bind_owner *o, uint16_t port)
 {
     struct bind_bucket *b = bucket_find(st, port);
@@ -91,6 +138,7 @@ int port_bind(struct stack *st, struct bind_owner *o, uint16_t port)
     b = bucket_get(st, port);
     if (!b)
         return -ENOMEM;
+    bucket_fix(st, b);
     attach(b, o);
     return 0;
 }
@@ -112,15 +160,20 @@ void port_release(struct stack *st, struct bind_owner *o)
         return;
     o->bucket = NULL;
     list_del(&o->link);
-    if (!list_empty(&b->owners))
-        return;
-    hash_remove(&st->tcp.binds, &b->node);
-    pool_put(&st->tcp.bind_pool, b);
+    if (list_empty(&b->owners))
+        bucket_free(st, b);
 }
 
 uint16_t port_of(const struct bind_owner *o)
 {
     return o->bucket ? o->bucket->port : 0;
+}
+
+bool port_held_elsewhere(const struct stack *st, uint16_t port)
+{
+    uint32_t holders = told(st, HELD, port);
+
+    return holders > 1 || (holders == 1 && !bucket_find(st, port));
 }
 
 /* bind(0): a random start; odd ports first, since connect() takes the even ones (Linux). */
@@ -139,7 +192,7 @@ uint16_t port_pick(struct stack *st, const struct bind_owner *o)
             if ((port & 1) != (uint32_t)odd)
                 continue;
             b = bucket_find(st, (uint16_t)port);
-            if (!b || !is_taken(b, o))
+            if ((!b || !is_taken(b, o)) && !port_held_elsewhere(st, (uint16_t)port))
                 return (uint16_t)port;
         }
     }
@@ -161,6 +214,9 @@ static bool tuple_free(struct stack *st, const struct ip_addr *local, uint16_t p
     struct ip_endpoint l = {*local, port};
     struct bind_bucket *b = bucket_find(st, port);
 
+    if (st->config.common &&
+        (told(st, FIXED, port) || !steer_is_ours(&st->config.steer, &l, remote)))
+        return false;
     if (!b)
         return true;
     return only_automatic(b) && !demux_find(st, &l, remote);

@@ -30,6 +30,22 @@ static struct account *of_hash(struct hash_node *n)
     return n ? container_of(n, struct account, node) : NULL;
 }
 
+/* Of several stacks on one address: the owner's sum in all. A place is never given up; NULL: there
+ * is none left. */
+static uint64_t *shared_sum(struct stack_common *all, uint32_t owner)
+{
+    for (uint32_t i = 0; i < STACK_OWNERS; i++) {
+        struct stack_owner *o = &all->owners[(owner + i) % STACK_OWNERS];
+        uint64_t name = 0, mine = (uint64_t)owner + 1;
+
+        if (__atomic_compare_exchange_n(&o->name, &name, mine, false, __ATOMIC_RELAXED,
+                                        __ATOMIC_RELAXED) ||
+            name == mine)
+            return &o->used;
+    }
+    return NULL;
+}
+
 static struct account *find_or_add(struct stack *st, uint32_t owner)
 {
     struct account *a = of_hash(hash_first(&st->tcp.accounts, owner));
@@ -40,6 +56,10 @@ static struct account *find_or_add(struct stack *st, uint32_t owner)
     if (!a)
         return NULL;
     account_init(a, &st->extents, 0);
+    if (st->config.common && !(a->shared = shared_sum(st->config.common, owner))) {
+        pool_put(&st->tcp.account_pool, a);
+        return NULL;
+    }
     hash_insert(&st->tcp.accounts, &a->node, owner);
     return a;
 }
@@ -76,7 +96,7 @@ bool quota_join(struct tcb *tp, struct account *a)
     }
     bytestream_init(&tp->snd, a, 0, TCP_MAX_STREAM);
     bytestream_init(&tp->rcv, a, 0, TCP_MAX_STREAM);
-    a->used += CONNECTION_COST;
+    account_charge(a, CONNECTION_COST);
     a->members++;
     return true;
 }
@@ -85,7 +105,7 @@ void quota_leave(struct tcb *tp)
 {
     struct account *a = tcp_account(tp);
 
-    a->used -= CONNECTION_COST;
+    account_refund(a, CONNECTION_COST);
     a->members--;
     forget_if_empty(tp->st, a);
 }
@@ -95,9 +115,9 @@ static void move(struct tcb *tp, struct account *to)
     struct account *from = tcp_account(tp);
     uint64_t cost = quota_cost(tp);
 
-    from->used -= cost;
+    account_refund(from, cost);
     from->members--;
-    to->used += cost;
+    account_charge(to, cost);
     to->members++;
     if (tp->shared)
         tcp_share_payer(tp, to);
@@ -153,12 +173,12 @@ struct ooo_range *range_new(struct tcb *tp)
     if (account_has_room(a, sizeof(*r)))
         r = pool_get(&tp->st->tcp.range_pool);
     if (r)
-        a->used += sizeof(*r);
+        account_charge(a, sizeof(*r));
     return r;
 }
 
 void range_free(struct tcb *tp, struct ooo_range *r)
 {
-    tcp_account(tp)->used -= sizeof(*r);
+    account_refund(tcp_account(tp), sizeof(*r));
     pool_put(&tp->st->tcp.range_pool, r);
 }

@@ -117,7 +117,7 @@ static bool syn_queue_full(struct stack *st, const struct listener *l)
 
 static bool accept_queue_is_full(struct stack *st, const struct listener *l)
 {
-    if (l->n_accepted + l->held <= l->backlog)
+    if (listener_waiting(l) <= l->backlog)
         return false;
     COUNT(st, tcp_accept_queue_full);
     return true;
@@ -379,7 +379,7 @@ static struct tcb *make_child(struct stack *st, struct tcp_request *req, const s
     COUNT(st, tcp_passive_opens);
     child->parent = parent;
     list_add_tail(&parent->listener->accepted, &child->accept_link);
-    parent->listener->n_accepted++;
+    listener_count(parent->listener, 1);
     sock_event(parent, SOCK_EV_ACCEPT);
     return tp;
 }

@@ -44,7 +44,8 @@ struct tcb *tcb_new(struct stack *st, struct account *account)
     tp->pmtudisc = tun->no_pmtu_disc ? IP_PMTUDISC_DONT : IP_PMTUDISC_WANT;
     tp->ip_id = (uint16_t)rng_u32(&st->rng);
     tcp_rtt_init(tp);
-    hash_insert(&st->tcp.by_id, &tp->id_node, st->next_id++);
+    hash_insert(&st->tcp.by_id, &tp->id_node, st->next_id);
+    st->next_id += st->config.steer.count > 1 ? st->config.steer.count : 1;
     st->tcp.n_tcbs++;
     return tp;
 }
@@ -147,7 +148,7 @@ void tcp_orphan(struct tcb *tp)
     tp->orphan = true;
     st->tcp.n_orphans++;
     COUNT(st, tcp_orphans);
-    if (st->tcp.n_orphans > (uint64_t)st->tcp.tunables.max_orphans) {
+    if (st->tcp.n_orphans > stack_share_of(st, st->tcp.tunables.max_orphans)) {
         COUNT(st, tcp_orphans_killed);
         tcp_send_active_reset(tp);
         tcp_finish(tp, 0);

@@ -79,7 +79,7 @@ static void make_room(struct stack *st)
 {
     struct list *l;
 
-    while (st->tcp.n_timewait >= (uint64_t)st->tcp.tunables.max_tw_buckets &&
+    while (st->tcp.n_timewait >= stack_share_of(st, st->tcp.tunables.max_tw_buckets) &&
            (l = list_first(&st->tcp.timewaits))) {
         COUNT(st, tcp_time_wait_recycled);
         tcp_timewait_free(st, &container_of(l, struct tcp_timewait, age_link)->conn);

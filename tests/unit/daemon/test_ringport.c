@@ -1517,7 +1517,7 @@ static void many_lives_leave_nothing(void **state)
 
 static int setup(void **state)
 {
-    memset(stats_value, 0, sizeof(stats_value));
+    memset(stats_value, 0, STAT_COUNT * sizeof(*stats_value));
     rig_setup(state);
     rig_run(*state); /* the client is in */
     return 0;

@@ -42,17 +42,6 @@ void tcp_host_unreachable(struct stack *st, const struct ip_addr *dst)
     fx.unreachable[fx.n_unreachable++] = *dst;
 }
 
-/* Nothing is traced here. */
-void tcp_trace_below(struct stack *st, enum trace_event event, unsigned why, uint32_t a, uint32_t b,
-                     uint32_t c, uint32_t d, uint32_t e, uint32_t f, uint32_t g)
-{
-    const uint32_t values[] = {a, b, c, d, e, f, g};
-
-    (void)st;
-    (void)values;
-    fail_msg("a trace of event %u, why %u", event, why);
-}
-
 int stack_transmit(struct stack *st, struct frame *f, uint32_t *sent)
 {
     int r = st->ops->transmit(st->ctx, f);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Routes, the IPv4 header, sizes, and packets to ourselves. */
+#include "proto/base/checksum.h"
 #include "tests/unit/ip/fixture.h"
 
 #include <errno.h>
@@ -129,7 +130,7 @@ static void what_is_larger_than_the_mtu_is_refused(void **state)
 
 static int send_gso(const char *dst, uint32_t len, uint16_t gso_size)
 {
-    static uint8_t payload[70000];
+    static uint8_t payload[FRAME_MAX_BURST];
     struct ip_flow flow = {.dst = fx_addr(dst), .src = fx.st.config.address.addr, .proto = 6};
     struct frame f;
 
@@ -155,6 +156,27 @@ static void hostile_32_offloaded_frames_may_exceed_the_mtu_but_their_segments_no
     assert_int_equal(send_gso("10.0.0.2", 20000, 1461), -EMSGSIZE);
     assert_int_equal(send_gso("10.0.0.2", 20000, 0), -EMSGSIZE);
     assert_int_equal(fx.n_out, 1);
+}
+
+static void
+a_burst_above_64_kib_has_no_length_and_goes_only_to_a_device_that_takes_such(void **state)
+{
+    const uint8_t *ip;
+
+    (void)state;
+    know_neighbour();
+    fx.st.config.features = STACK_TX_CSUM | STACK_TX_TSO4 | STACK_TX_BIG4;
+    assert_int_equal(send_gso("10.0.0.2", FRAME_MAX_BURST - 40, 1460), 0);
+    assert_int_equal(fx.out[0].len, 14 + FRAME_MAX_BURST);
+    ip = fx.out[0].data + 14;
+    assert_int_equal(ip[2] << 8 | ip[3], 0);
+    assert_int_equal(csum_fold(csum_partial(ip, 20, 0)), 0);
+    assert_int_equal(send_gso("10.0.0.2", 65495, 1460), 0);
+    ip = fx.out[1].data + 14;
+    assert_int_equal(ip[2] << 8 | ip[3], 65535);
+    assert_int_equal(send_gso("10.0.0.2", FRAME_MAX_BURST - 39, 1460), -EMSGSIZE);
+    assert_int_equal(send_gso("10.0.0.1", 65496, 1460), -EMSGSIZE); /* ourselves */
+    assert_int_equal(fx.n_out, 2);
 }
 
 static void local_packets_arrive_unchanged_with_a_valid_checksum(void **state)
@@ -264,6 +286,7 @@ int main(void)
         T(a_source_that_is_not_ours_is_refused),
         T(what_is_larger_than_the_mtu_is_refused),
         T(hostile_32_offloaded_frames_may_exceed_the_mtu_but_their_segments_not),
+        T(a_burst_above_64_kib_has_no_length_and_goes_only_to_a_device_that_takes_such),
         T(local_packets_arrive_unchanged_with_a_valid_checksum),
         T(local_offloaded_frames_keep_their_marks),
         T(one_batch_is_what_was_queued_at_its_begin),

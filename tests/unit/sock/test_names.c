@@ -227,7 +227,7 @@ TEST(ports_that_are_chosen_late_are_shared)
     /* another socket in the place of one whose attempt failed: the address is the program's, the
      * port is not */
     sock_abort(late[2], fx.now);
-    assert_int_equal(sock_clone(late[1], &late[2], &local), 0);
+    assert_int_equal(sock_clone(late[1], fx.st, &late[2], &local), 0);
     assert_true(ip_addr_equal(&local.addr, &us.addr));
     assert_int_equal(local.port, 0);
     assert_int_equal(sock_bind(late[2], &local, fx.now), 0);

@@ -1,0 +1,105 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Four workers: every byte of many connections both ways, whoever has them; and what spans workers: a
+# listener, ports, options, tunables, lists, quotas, shared rings, a program's death.
+. "$(dirname "$0")/lib.sh"
+ts_enter workers "$@"
+N=4
+
+printf '[tapstack]\n[user 4001]\nconnections = 6\n' >"$TS_DIR/conf"
+unset TS_WORKERS
+ts_start --config "$TS_DIR/conf" --workers $N
+here() { # here ARGUMENT...: workers.py on the stack
+    ts_run "$PYTHON" "$NET/workers.py" "$@"
+}
+there() { # on the kernel's
+    ${TS_EXEC:-} "$PYTHON" "$NET/workers.py" "$@"
+}
+said() { grep -q "$1" "$TS_DIR/$2"; }
+start() { # start NAME here|there ARGUMENT...: in the background, until it is ready; its input is open
+    mkfifo "$TS_DIR/$1.in"
+    TS_EXEC="exec" "${@:2}" <>"$TS_DIR/$1.in" >"$TS_DIR/$1" 2>&1 &
+    TS_PID=$!
+    TS_PIDS+=("$TS_PID")
+    ts_until 10 said "ready\|held" "$1" || sed 's/^/# /' "$TS_DIR/$1"
+}
+tell() { echo >"$TS_DIR/$1.in"; }
+descriptors() { find "/proc/$TS_DAEMON/fd" -mindepth 1 | wc -l; }
+switches() { # of each worker's thread
+    cat "/proc/$TS_DAEMON"/task/*/comm | grep -c worker
+    for task in "/proc/$TS_DAEMON"/task/*; do
+        grep -q worker "$task/comm" && awk '/^voluntary/ { print $2 }' "$task/status"
+    done
+}
+
+mapfile -t before < <(switches)
+same "a thread for each worker but the first" $((N - 1)) "${before[0]}"
+same "the interface has as many queues" $N "$(find "/proc/$TS_DAEMON/fd" -lname /dev/net/tun | wc -l)"
+fds=$(descriptors)
+
+check_transfer "64 at once, our program connects" kernel run 7001 200K 200K -n 64 -p 64 -w 16K
+check_transfer "64 at once, the kernel connects" run kernel 7002 200K 200K -n 64 -p 64 -w 16K
+check_transfer "64 at once, among ourselves" lib lib 7003 100K 100K -n 64 -p 64 -w 16K
+check_transfer "shared rings" zero kernel 7004 1M 1M -n 8 -p 8
+mapfile -t after < <(switches)
+busy=0
+for i in $(seq 1 $((N - 1))); do [ $((after[i] - before[i])) -lt 20 ] || busy=$((busy + 1)); done
+same "each worker had its share" $((N - 1)) $busy
+handed=$(ts_stat handed_over)
+check "first frames are handed over" test "$handed" -gt 0
+same "and none is lost" 0 "$(ts_stat handover_drops)"
+
+start kernel there echo $PEER 7010
+same "fixed ports, options and all, wherever the connection belongs" "8 8" \
+    "$(here fixed $PEER 7010 $(seq 6001 6008))"
+same "a port that one has is nobody else's" "8 8" "$(here ports)"
+
+ts_tool set tcp_keepalive_time 1234 >/dev/null
+same "a tunable is set for all" 1234 "$(here options)"
+as() { setpriv --reuid=4001 --regid=4001 --clear-groups "$@"; }
+if as true 2>/dev/null; then
+    same "a user's sockets are counted together" "6 EMFILE" \
+        "$(as "$BUILD/tapstack" --socket "$TS_SOCK" run -- "$PYTHON" -c "$(cat "$NET/workers.py")" sockets)"
+fi
+
+# A listener that does not accept, with connections at all workers; then it does.
+start waiting here wait $US 7011 12
+for i in $(seq 12); do
+    ts_spawn "$PYTHON" -c "import socket, sys
+c = socket.create_connection(('$US', 7011), 10)
+c.sendall(b'hello'); c.shutdown(socket.SHUT_WR)
+sys.exit(c.recv(9) != b'hello')"
+    clients+=("$TS_PID")
+done
+listed() { ts_tool ss -l | awk '/:7011/ { n++; q = $2 } END { print n "x" q }'; }
+all_wait() { [ "$(listed)" = 1x12 ]; }
+ts_until 10 all_wait
+same "a listener is listed once, with all that waits" 1x12 "$(listed)"
+tell waiting
+bad=0
+for pid in "${clients[@]}"; do wait "$pid" || bad=$((bad + 1)); done
+same "and all are served" 0 $bad
+
+start one here echo $US 7012 reuse
+one=$TS_PID
+start two here echo $US 7012 reuse
+two=$TS_PID
+there fixed $US 7012 $(seq 6101 6132) >"$TS_DIR/group"
+same "an SO_REUSEPORT group" "32 32" "$(cat "$TS_DIR/group")"
+shares() { grep -c accepted "$TS_DIR/$1"; }
+same "both of it have a share, together all" "1 1 32" \
+    "$(($(shares one) > 0)) $(($(shares two) > 0)) $(($(shares one) + $(shares two)))"
+
+start holder there hold $US 7012 40
+start ours here hold $PEER 7010 40
+ours=$TS_PID
+same "ss lists what each has" 80 "$(ts_tool ss | awk '$1 == "ESTAB"' | wc -l)"
+kill -KILL "$one" "$two" "$ours"
+tell holder
+ts_until 10 said ended holder
+same "a program that is killed ends its connections" "ended 40" "$(tail -n 1 "$TS_DIR/holder")"
+gone() { [ "$(ts_stat usage_sockets)" = 0 ] && [ "$(ts_stat usage_orphans)" = 0 ] && [ "$(descriptors)" = "$fds" ]; }
+check "nothing is left, descriptors neither" ts_until 10 gone
+ts_stop
+ts_done
