@@ -53,12 +53,16 @@ int main(int argc, char **argv)
         perror("connect");
         return 1;
     }
-    if (copy(STDIN_FILENO, fd) < 0 || shutdown(fd, SHUT_WR) < 0 || copy(fd, STDOUT_FILENO) < 0) {
-        perror("transfer");
+    if (copy(STDIN_FILENO, fd) < 0) {
+        perror("send");
         return 1;
     }
     if (ts_info(fd, &info) == 0)
-        fprintf(stderr, "%s: %llu bytes acknowledged, round trip %u us\n", info.state_name,
+        fprintf(stderr, "%s: %llu bytes acknowledged so far, round trip %u us\n", info.state_name,
                 (unsigned long long)info.bytes_acked, info.rtt_us);
+    if (shutdown(fd, SHUT_WR) < 0 || copy(fd, STDOUT_FILENO) < 0) {
+        perror("receive");
+        return 1;
+    }
     return close(fd) < 0;
 }
