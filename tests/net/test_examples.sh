@@ -20,7 +20,7 @@ build() {
     flags=$(pkg-config --cflags --libs tapstack) &&
         (cd "$EXAMPLES" && eval "${CC:-gcc} -O1 -Wall -Wextra -Werror $1.c $flags -o $1")
 }
-library() { env "LD_LIBRARY_PATH=$(dirname "$(find "$TREE" -name libtapstack.so)")" "$@"; }
+library() { ${TS_EXEC:-} env "LD_LIBRARY_PATH=$(dirname "$(find "$TREE" -name libtapstack.so)")" "$@"; }
 as_the_file() { cmp "$TS_DIR/file" "$TS_DIR/$1"; }
 # answered NAME COMMAND...: it sends the file, and gets it back
 answered() {
