@@ -586,7 +586,7 @@ INSTALLED := 755:$(BUILD)/tapstackd:$(PREFIX)/sbin/tapstackd \
              $(foreach f,$(UNITS),644:$(f):$(unitdir)/$(notdir $(f))) \
              644:$(BUILD)/client/completion/tapstack:$(PREFIX)/share/bash-completion/completions/tapstack \
              644:daemon/completion/tapstackd:$(PREFIX)/share/bash-completion/completions/tapstackd \
-             $(foreach f,$(if $(wildcard examples),$(shell find examples -type f)),644:$(f):$(docdir)/$(f)) \
+             $(foreach f,$(wildcard client/examples/*),644:$(f):$(docdir)/examples/$(notdir $(f))) \
              $(foreach d,sysusers.d tmpfiles.d,644:systemd/$(d)/tapstack.conf:$(PREFIX)/lib/$(d)/tapstack.conf) \
              $(foreach f,$(wildcard LICENSE README.md),644:$(f):$(docdir)/$(f))
 LINKED    := $(SHARED):$(libdir)/$(SONAME) $(SONAME):$(libdir)/libtapstack.so
