@@ -36,6 +36,7 @@ struct ringport {
     uint64_t granted;  /**< the program may write below this offset */
     uint64_t shown;    /**< and read below this one */
     uint32_t answered; /**< the last ticket */
+    uint32_t room_for; /**< the last ticket that asked for room: what came before it is told */
     uint32_t acks_for; /**< the last ticket that asked for acknowledgements: the core will tell */
     /* our own words, as we have published them: the program can write there */
     struct ring_way ways[2];
@@ -113,6 +114,19 @@ static void wake(struct ringport *r, uint32_t what)
     r->answered = ticket;
     stats_add(STAT_ring_wakeups, 1);
     (void)send(r->stream->fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* More may be granted than the program has seen: it asks again for room that came before. */
+static void tell_of_room(struct ringport *r)
+{
+    uint32_t ticket = LOAD(r->words->ticket);
+    struct sock *sock = r->stream->sock;
+
+    if (!(ticket & RING_FOR_SPACE) || ticket == r->answered || ticket == r->room_for || !sock)
+        return;
+    r->room_for = ticket;
+    if (r->granted > LOAD(r->words->committed) && (sock_poll(sock) & POLLOUT))
+        wake(r, RING_FOR_SPACE);
 }
 
 /* Somebody waits for acknowledgements, and we have not looked for how many yet. */
@@ -625,6 +639,7 @@ unsigned ringports_run(struct streams *all)
             break;
         if (asks_for_acks(r))
             ringport_tell_acked(r->stream);
+        tell_of_room(r);
         if (!r->stream->sock || !has_work(r))
             continue;
         r->stream->news = true;

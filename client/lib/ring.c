@@ -254,6 +254,8 @@ void ring_ask(struct ts_ring *r, uint32_t what)
     if (ours && LOAD(r->asked))
         drain(r);
     take_ticket(r, what);
+    if (LOAD(r->wanted) & RING_FOR_SPACE & ~what)
+        ring_bell(r); /* a wish that is carried on: perhaps its answer was just taken away */
     if (ours)
         stop_watching(r);
 }

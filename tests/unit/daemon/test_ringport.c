@@ -530,6 +530,9 @@ static void a_ticket_is_answered_once_and_only_for_what_it_asks(void **state)
     rig_run(r);
     assert_int_equal(wakes(&g), 0); /* nobody asked */
     ticket(&g, RING_FOR_SPACE);
+    ring_if_asleep(&g);
+    rig_run(r);
+    assert_int_equal(wakes(&g), 1); /* there is room, and whoever asked had not seen it */
     assert_int_equal(plain_write(fds[1], 100, 100), 100);
     rig_run(r);
     assert_int_equal(wakes(&g), 0);
@@ -541,6 +544,31 @@ static void a_ticket_is_answered_once_and_only_for_what_it_asks(void **state)
     rig_run(r);
     assert_int_equal(wakes(&g), 0);
     assert_int_equal(get(&g, 1000), 400);
+    end(&g);
+    close(fds[1]);
+}
+
+/* The room came after the ticket that asked for it was answered for something else. */
+static void a_wish_for_room_that_another_ticket_carries_on_is_heard(void **state)
+{
+    struct rig *r = *state;
+    struct ring g;
+    int fds[2];
+
+    attached_pair(r, fds, &g);
+    rig_run(r);
+    ticket(&g, RING_FOR_DATA | RING_FOR_SPACE);
+    ring_if_asleep(&g);
+    assert_int_equal(plain_write(fds[1], 0, 100), 100);
+    rig_run(r);
+    assert_int_equal(wakes(&g), 1);
+    ring_it(&g);
+    poller_run(&r->poller); /* awake: nobody rings */
+    ticket(&g, RING_FOR_DATA | RING_FOR_SPACE);
+    ringports_run(&r->streams);
+    assert_int_equal(wakes(&g), 1);
+    rig_run(r);
+    assert_int_equal(wakes(&g), 0); /* each ticket once */
     end(&g);
     close(fds[1]);
 }
@@ -1693,6 +1721,7 @@ int main(void)
         RING_TEST(two_rings_talk),
         RING_TEST(the_room_and_what_is_acknowledged_are_told),
         RING_TEST(a_ticket_is_answered_once_and_only_for_what_it_asks),
+        RING_TEST(a_wish_for_room_that_another_ticket_carries_on_is_heard),
         RING_TEST(who_waits_for_room_is_told_of_it),
         RING_TEST(who_waits_for_acknowledgements_is_told_once_they_are_here),
         RING_TEST(what_is_acknowledged_is_published_while_the_ring_sleeps),
