@@ -112,7 +112,7 @@ int workers_start(struct workers *all)
         rc = pthread_create(&w->thread, NULL, worker_main, w);
         w->started = rc == 0;
         if (rc == 0) {
-            char name[16];
+            char name[24];
 
             snprintf(name, sizeof(name), "worker %u", i);
             (void)pthread_setname_np(w->thread, name); /* it may be filtered already */
