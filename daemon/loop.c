@@ -114,6 +114,7 @@ static bool one_round(struct loop *l)
 
     l->streams->now = now;
     l->device->sent = false;
+    stack_keep_bursts_short(l->stack, captures_any(l->device->captures));
     handed = input(l, now);
     if (l->control)
         control_answers(l->control);

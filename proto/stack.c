@@ -181,6 +181,11 @@ void stack_transmitted(struct stack *st, uint64_t owner, uint32_t bytes, uint64_
     tcp_transmitted(st, owner, bytes);
 }
 
+void stack_keep_bursts_short(struct stack *st, bool short_ones)
+{
+    st->short_bursts = short_ones;
+}
+
 struct sock *stack_next_event(struct stack *st, uint32_t *events)
 {
     struct list *l = list_pop(&st->events);

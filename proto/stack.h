@@ -162,6 +162,10 @@ void stack_each(struct stack *st, void (*cb)(void *ctx, const struct sock_info *
 /** The same of one. 0, -ENOENT. */
 int stack_info(struct stack *st, uint64_t id, struct sock_info *out, uint64_t now);
 
+/** No new burst above FRAME_MAX_PACKET from here on (short_ones), or again those that the device
+ * takes: tcpdump(8) cannot read a packet whose IP header does not tell its length. */
+void stack_keep_bursts_short(struct stack *st, bool short_ones);
+
 /** One tunable: Linux's sysctl name without its prefix, unit ("" for a plain number), what it does,
  * its range and default. */
 struct stack_tunable {

@@ -51,6 +51,7 @@ struct stack {
     struct tcp_table tcp;
     struct list dirty;   /**< struct tcb.dirty: connections that want output */
     struct list events;  /**< struct sock.event_link: sockets with events to report */
+    bool short_bursts;   /**< somebody looks on who could not read others */
     bool device_blocked; /**< the device refused a frame; cleared by stack_device_ready or the timer
                           */
     struct stack_timer device_timer;

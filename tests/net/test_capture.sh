@@ -53,6 +53,8 @@ one() {
 
     dissect "$file" >"$TS_DIR/dissected" 2>"$TS_DIR/tshark"
     same "$run: tshark reads it" 0 $?
+    same "$run: each IP header tells its length, so that tcpdump can read it" 0 \
+        "$(tcpdump -nr "$file" 'ip and ip[2:2] = 0' 2>/dev/null | wc -l)"
     none "$run: no malformed packet" 'malformed != ""'
     none "$run: no bad checksum" 'ipsum == 0 && ipsum != "" || tcpsum == 0 && tcpsum != "" ||
         icmpsum == 0 && icmpsum != ""'

@@ -138,8 +138,9 @@ uint32_t tcp_burst_max(const struct tcb *tp)
 {
     uint32_t most = FRAME_MAX_PACKET;
 
-    if ((tp->st->config.features & STACK_TX_BIG4) && ip_addr_is_v4(&tp->conn.remote.addr) &&
-        tp->ecn.mode != TCP_ECN_ACCURATE && !ip_is_ours(tp->st, &tp->conn.remote.addr))
+    if ((tp->st->config.features & STACK_TX_BIG4) && !tp->st->short_bursts &&
+        ip_addr_is_v4(&tp->conn.remote.addr) && tp->ecn.mode != TCP_ECN_ACCURATE &&
+        !ip_is_ours(tp->st, &tp->conn.remote.addr))
         most = FRAME_MAX_BURST;
     return most;
 }

@@ -34,6 +34,20 @@ TEST(the_smaller_of_the_peer_s_offer_and_the_path_is_used)
     assert_int_equal(take()->gso_size, 1448);
 }
 
+TEST(bursts_are_as_large_as_the_device_takes_and_whoever_looks_on_can_read)
+{
+    fx.config.features = STACK_TX_CSUM | STACK_TX_TSO4;
+    fx_restart();
+    passive();
+    assert_int_equal(tcp_burst_max(tp), FRAME_MAX_PACKET);
+    fx.st->config.features |= STACK_TX_BIG4;
+    assert_int_equal(tcp_burst_max(tp), FRAME_MAX_BURST);
+    stack_keep_bursts_short(fx.st, true);
+    assert_int_equal(tcp_burst_max(tp), FRAME_MAX_PACKET);
+    stack_keep_bursts_short(fx.st, false);
+    assert_int_equal(tcp_burst_max(tp), FRAME_MAX_BURST);
+}
+
 TEST(without_an_offer_536)
 {
     fx.c->mss = 0;
@@ -107,6 +121,7 @@ int main(void)
         T(the_offer_is_the_mtu_less_40),
         T(tcp_maxseg_lowers_it),
         T(the_smaller_of_the_peer_s_offer_and_the_path_is_used),
+        T(bursts_are_as_large_as_the_device_takes_and_whoever_looks_on_can_read),
         T(without_an_offer_536),
         T(an_offer_of_zero_counts_as_none),
         T(hostile_16_a_tiny_offer_meets_the_floor),
