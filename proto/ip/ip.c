@@ -9,6 +9,7 @@ int ip_init(struct stack *st)
 {
     int err;
 
+    memset(st->ip.dsts, 0, sizeof(st->ip.dsts));
     list_init(&st->ip.local_queue);
     st->ip.local_queued = 0;
     st->ip.local_bytes = 0;
