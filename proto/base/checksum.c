@@ -9,6 +9,7 @@
 
 #include "proto/base/checksum_blocks.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <string.h>
 
@@ -160,13 +161,6 @@ uint32_t csum_combine(uint32_t a, uint32_t b, size_t offset)
     return fold64((uint64_t)a + b);
 }
 
-uint16_t csum_fold(uint32_t sum)
-{
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)~sum;
-}
-
 uint32_t csum_iov(const struct iovec *iov, int n, uint32_t sum)
 {
     size_t offset = 0;
@@ -178,10 +172,19 @@ uint32_t csum_iov(const struct iovec *iov, int n, uint32_t sum)
     return sum;
 }
 
+/* IPv4's length has 16 bits; the upper half adds nothing. */
+static uint32_t pseudo4(const uint8_t *src, const uint8_t *dst, uint8_t proto, uint32_t len)
+{
+    uint32_t s, d;
+
+    memcpy(&s, src, 4);
+    memcpy(&d, dst, 4);
+    return fold64((uint64_t)s + d + htonl(len) + htonl(proto));
+}
+
 uint32_t csum_pseudo(const uint8_t *src, const uint8_t *dst, size_t addr_len, uint8_t proto,
                      uint32_t len)
 {
-    /* IPv4's length has 16 bits; the upper half adds nothing. */
     const uint8_t tail[8] = {(uint8_t)(len >> 24),
                              (uint8_t)(len >> 16),
                              (uint8_t)(len >> 8),
@@ -192,5 +195,7 @@ uint32_t csum_pseudo(const uint8_t *src, const uint8_t *dst, size_t addr_len, ui
                              proto};
 
     assert(addr_len == 4 || addr_len == 16);
+    if (addr_len == 4)
+        return pseudo4(src, dst, proto, len);
     return csum_partial(dst, addr_len, csum_partial(src, addr_len, csum_partial(tail, 8, 0)));
 }

@@ -12,6 +12,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/uio.h>
 
 /*
@@ -19,6 +20,18 @@
  * with an even total length).
  */
 uint32_t csum_partial(const void *p, size_t n, uint32_t sum);
+
+/* The same of an IPv4 header without options. */
+static inline uint32_t csum_ipv4_header(const uint8_t *p)
+{
+    uint32_t w[5];
+    uint64_t sum;
+
+    memcpy(w, p, sizeof(w));
+    sum = (uint64_t)w[0] + w[1] + w[2] + w[3] + w[4];
+    sum = (sum & UINT32_MAX) + (sum >> 32);
+    return (uint32_t)sum + (uint32_t)(sum >> 32);
+}
 
 /*
  * Copy n bytes from src to dst (no overlap, any alignment) and return the partial sum of what
@@ -31,7 +44,12 @@ uint32_t csum_copy(void *dst, const void *src, size_t n);
 uint32_t csum_combine(uint32_t a, uint32_t b, size_t offset);
 
 /* The checksum: the complement of the sum, in network byte order, to be stored by memcpy. */
-uint16_t csum_fold(uint32_t sum);
+static inline uint16_t csum_fold(uint32_t sum)
+{
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return (uint16_t)~sum;
+}
 
 /* As csum_partial over the n pieces of iov as one run of bytes; pieces may have odd or no length.
  */

@@ -11,14 +11,6 @@
  */
 #include "proto/ip/ip_internal.h"
 
-/* A network's hosts, which differ in one byte, all have places of their own. */
-static struct dst_entry *place_of(struct stack *st, const struct ip_addr *addr)
-{
-    return &st->ip.dsts[addr->w[3] * 0x9e3779b1u >> 24];
-}
-
-_Static_assert(DST_ENTRIES == 1u << 8, "as many as the hash has values");
-
 /* What no packet changes; the other words are added by ip_output(). */
 static void prepare_header(struct dst_entry *d)
 {
@@ -31,13 +23,11 @@ static void prepare_header(struct dst_entry *d)
         d->sum += wire_get16(d->header + i);
 }
 
-struct dst_entry *dst_lookup(struct stack *st, const struct ip_addr *addr)
+struct dst_entry *dst_find_route(struct stack *st, const struct ip_addr *addr)
 {
-    struct dst_entry *d = place_of(st, addr);
+    struct dst_entry *d = dst_place(st, addr);
     struct route r;
 
-    if (d->known && ip_addr_equal(&d->addr, addr))
-        return d;
     if (route_lookup(st, addr, &r) != 0)
         return NULL;
     *d = (struct dst_entry){.addr = *addr, .route = r, .known = true};
@@ -45,11 +35,9 @@ struct dst_entry *dst_lookup(struct stack *st, const struct ip_addr *addr)
     return d;
 }
 
-struct neigh_entry *dst_neighbour(struct stack *st, struct dst_entry *d)
+struct neigh_entry *dst_find_neighbour(struct stack *st, struct dst_entry *d)
 {
-    if (!d->neigh || d->neigh_removals != st->ip.neigh_removals) {
-        d->neigh = neigh_find(st, &d->route.next_hop);
-        d->neigh_removals = st->ip.neigh_removals;
-    }
+    d->neigh = neigh_find(st, &d->route.next_hop);
+    d->neigh_removals = st->ip.neigh_removals;
     return d->neigh;
 }

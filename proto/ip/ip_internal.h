@@ -26,11 +26,34 @@ int eth_output(struct stack *st, struct frame *f, const uint8_t header[ETH_HEADE
  * ------------------------------------------------------------------------------------------------
  */
 
+/** Look them up and remember them. */
+struct dst_entry *dst_find_route(struct stack *st, const struct ip_addr *addr);
+struct neigh_entry *dst_find_neighbour(struct stack *st, struct dst_entry *d);
+
+_Static_assert(DST_ENTRIES == 1u << 8, "as many as the hash has values");
+
+/** Hosts of one network that differ in one byte all have places of their own. */
+static inline struct dst_entry *dst_place(struct stack *st, const struct ip_addr *addr)
+{
+    return &st->ip.dsts[addr->w[3] * 0x9e3779b1u >> 24];
+}
+
 /** The way to addr; NULL: there is none. Good until the next call. */
-struct dst_entry *dst_lookup(struct stack *st, const struct ip_addr *addr);
+static inline struct dst_entry *dst_lookup(struct stack *st, const struct ip_addr *addr)
+{
+    struct dst_entry *d = dst_place(st, addr);
+
+    return d->known && ip_addr_equal(&d->addr, addr) ? d : dst_find_route(st, addr);
+}
+
 /** Who is asked to carry it there, NULL when the next hop is not in the neighbour cache. Not for a
  * route that is local. */
-struct neigh_entry *dst_neighbour(struct stack *st, struct dst_entry *d);
+static inline struct neigh_entry *dst_neighbour(struct stack *st, struct dst_entry *d)
+{
+    if (d->neigh && d->neigh_removals == st->ip.neigh_removals)
+        return d->neigh;
+    return dst_find_neighbour(st, d);
+}
 
 /* --- arp.c
  * ------------------------------------------------------------------------------------------------
