@@ -36,7 +36,8 @@ void eth_input(struct stack *st, struct frame *f)
     }
 }
 
-void eth_header(const struct stack *st, const uint8_t dst[6], uint16_t type, uint8_t out[ETH_HEADER])
+void eth_header(const struct stack *st, const uint8_t dst[6], uint16_t type,
+                uint8_t out[ETH_HEADER])
 {
     memcpy(out, dst, 6);
     memcpy(out + ETH_SOURCE, st->config.mac, 6);

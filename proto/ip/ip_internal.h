@@ -18,7 +18,8 @@
 extern const uint8_t eth_broadcast[6];
 
 /** The header of frames of ours to dst. */
-void eth_header(const struct stack *st, const uint8_t dst[6], uint16_t type, uint8_t out[ETH_HEADER]);
+void eth_header(const struct stack *st, const uint8_t dst[6], uint16_t type,
+                uint8_t out[ETH_HEADER]);
 /** Prepend it and transmit; the answer is stack_transmit's. */
 int eth_output(struct stack *st, struct frame *f, const uint8_t header[ETH_HEADER], uint32_t *sent);
 

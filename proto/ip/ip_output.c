@@ -63,8 +63,8 @@ int ip_output(struct stack *st, struct frame *f, const struct ip_flow *flow, uin
         return -EMSGSIZE;
     ip_push_header(f, flow, dst);
     COUNT(st, ip_out);
-    TRACE_BELOW(st->tracing, ip_output, dst->route.local ? TRACE_WHY_local : TRACE_WHY_none, frame_total(f),
-                flow->ttl ? flow->ttl : IP_DEFAULT_TTL, flow->tos, flow->id);
+    TRACE_BELOW(st->tracing, ip_output, dst->route.local ? TRACE_WHY_local : TRACE_WHY_none,
+                frame_total(f), flow->ttl ? flow->ttl : IP_DEFAULT_TTL, flow->tos, flow->id);
     if (!dst->route.local)
         return neigh_output(st, f, dst, sent);
     err = local_output(st, f, &flow->dst);
