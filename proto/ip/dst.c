@@ -11,10 +11,9 @@
  */
 #include "proto/ip/ip_internal.h"
 
-/* What no packet changes; the other words are added by ip_output(). */
+/* What no packet changes; the other words, 0 in a new entry, are added by ip_output(). */
 static void prepare_header(struct dst_entry *d)
 {
-    memset(d->header, 0, sizeof(d->header));
     d->header[0] = 0x45;
     memcpy(d->header + IPV4_SRC, ip_addr_v4_bytes(&d->route.source), 4);
     memcpy(d->header + IPV4_DST, ip_addr_v4_bytes(&d->addr), 4);

@@ -129,7 +129,7 @@ int tcp_send_ack(struct tcb *tp);
 int tcp_xmit_probe(struct tcb *tp, bool urgent);
 void tcp_send_active_reset(struct tcb *tp);
 int tcp_send_synack(struct stack *st, struct tcp_request *req);
-/* output/reply.c: segments without a full connection */
+/* output/transmit.c: segments without a full connection */
 struct tcp_reply {
     struct ip_endpoint local, remote;
     uint32_t seq, ack, window;
