@@ -10,6 +10,7 @@
 #ifndef TS_PROTO_BASE_CHECKSUM_H
 #define TS_PROTO_BASE_CHECKSUM_H
 
+#include <arpa/inet.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -21,16 +22,21 @@
  */
 uint32_t csum_partial(const void *p, size_t n, uint32_t sum);
 
-/* The same of an IPv4 header without options. */
+/* A sum of 64 bits as a partial one. */
+static inline uint32_t csum_fold64(uint64_t sum)
+{
+    sum = (sum & UINT32_MAX) + (sum >> 32);
+    sum = (sum & UINT32_MAX) + (sum >> 32);
+    return (uint32_t)sum;
+}
+
+/* The same as csum_partial of an IPv4 header without options. */
 static inline uint32_t csum_ipv4_header(const uint8_t *p)
 {
     uint32_t w[5];
-    uint64_t sum;
 
     memcpy(w, p, sizeof(w));
-    sum = (uint64_t)w[0] + w[1] + w[2] + w[3] + w[4];
-    sum = (sum & UINT32_MAX) + (sum >> 32);
-    return (uint32_t)sum + (uint32_t)(sum >> 32);
+    return csum_fold64((uint64_t)w[0] + w[1] + w[2] + w[3] + w[4]);
 }
 
 /*
@@ -62,5 +68,16 @@ uint32_t csum_iov(const struct iovec *iov, int n, uint32_t sum);
  */
 uint32_t csum_pseudo(const uint8_t *src, const uint8_t *dst, size_t addr_len, uint8_t proto,
                      uint32_t len);
+
+/* The same with addr_len 4. IPv4's length has 16 bits; the upper half adds nothing. */
+static inline uint32_t csum_pseudo4(const uint8_t *src, const uint8_t *dst, uint8_t proto,
+                                    uint32_t len)
+{
+    uint32_t s, d;
+
+    memcpy(&s, src, 4);
+    memcpy(&d, dst, 4);
+    return csum_fold64((uint64_t)s + d + htonl(len) + htonl(proto));
+}
 
 #endif

@@ -53,7 +53,7 @@ siphash(const struct siphash_key *key, const uint8_t *p, size_t len, int c, int 
     };
     uint64_t last = (uint64_t)len << 56;
     uint64_t m;
-    size_t i;
+    int shift = 0;
 
     for (; len >= 8; len -= 8, p += 8) {
         memcpy(&m, p, 8);
@@ -62,8 +62,14 @@ siphash(const struct siphash_key *key, const uint8_t *p, size_t len, int c, int 
         sip_rounds(&s, c);
         s.v0 ^= m;
     }
-    for (i = 0; i < len; i++)
-        last |= (uint64_t)p[i] << (8 * i);
+    if (len & 4) {
+        m = (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24;
+        last |= m;
+        shift = 32;
+        p += 4;
+    }
+    for (len &= 3; len; len--, shift += 8)
+        last |= (uint64_t)*p++ << shift;
     s.v3 ^= last;
     sip_rounds(&s, c);
     s.v0 ^= last;

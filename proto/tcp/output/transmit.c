@@ -199,6 +199,13 @@ static void note_options(struct tcb *tp, const struct options *o)
     tcp_accecn_sent(tp, o->accecn);
 }
 
+static uint32_t pseudo_sum(const struct ip_addr *src, const struct ip_addr *dst, uint32_t len)
+{
+    if (ip_addr_is_v4(src))
+        return csum_pseudo4(ip_addr_v4_bytes(src), ip_addr_v4_bytes(dst), IP_PROTO_TCP, len);
+    return csum_pseudo(src->b, dst->b, 16, IP_PROTO_TCP, len);
+}
+
 /* Put the header in front of the frame's options and leave the checksum to the device (or to
  * stack_transmit). */
 static void push_header(struct frame *f, const struct header *h, const uint8_t *options,
@@ -206,11 +213,8 @@ static void push_header(struct frame *f, const struct header *h, const uint8_t *
 {
     uint32_t len = TCP_HEADER_LEN + opt_len;
     uint8_t *p = frame_push(f, len);
-    bool v4 = ip_addr_is_v4(&h->local->addr);
-    const struct ip_addr *s = &h->local->addr, *d = &h->remote->addr;
-    uint32_t sum = csum_pseudo(v4 ? ip_addr_v4_bytes(s) : s->b, v4 ? ip_addr_v4_bytes(d) : d->b,
-                               v4 ? 4 : 16, IP_PROTO_TCP, len + f->span_len);
-    uint16_t partial = (uint16_t)~csum_fold(sum);
+    uint16_t partial =
+        (uint16_t)~csum_fold(pseudo_sum(&h->local->addr, &h->remote->addr, len + f->span_len));
 
     put16(p, h->local->port);
     put16(p + 2, h->remote->port);
@@ -221,7 +225,10 @@ static void push_header(struct frame *f, const struct header *h, const uint8_t *
     put16(p + 14, h->window);
     memcpy(p + 16, &partial, 2);
     put16(p + 18, h->urgent);
-    memcpy(p + TCP_HEADER_LEN, options, opt_len);
+    if (opt_len == TCP_TIMESTAMP_SPACE) /* mostly: no call */
+        memcpy(p + TCP_HEADER_LEN, options, TCP_TIMESTAMP_SPACE);
+    else
+        memcpy(p + TCP_HEADER_LEN, options, opt_len);
     f->csum = FRAME_CSUM_PARTIAL;
     f->csum_start = 0;
     f->csum_offset = 16;
