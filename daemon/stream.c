@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Making, watching and ending streams; see stream.h.
+ * Making, watching and ending one stream; see stream.h.
  * Our ends are always readable because of the kept byte, so they are watched edge-triggered: each
  * arrival, a shutdown and a close are edges, and each message that the program has read to its end
  * where that matters (tests/platform/kept_byte_edges.c): else a request would wake us twice, when
@@ -25,19 +25,14 @@
 #define SO_PASSRIGHTS 83 /* Linux 6.16 */
 #endif
 
-#define SCRAP_BYTES (64 * 1024)
-#define EDGES       (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET)
-
-/* --- all of them -------------------------------------------------------------------------------
- */
+#define EDGES (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET)
 
 static int set_int(int fd, int option, int value)
 {
     return setsockopt(fd, SOL_SOCKET, option, &value, sizeof(value)) < 0 ? -errno : 0;
 }
 
-/* What this kernel can do, tried on a throw-away pair. */
-static int probe(struct streams *all)
+int stream_probe(struct streams *all)
 {
     int fds[2], value = 0;
     socklen_t len = sizeof(value);
@@ -51,67 +46,6 @@ static int probe(struct streams *all)
     close(fds[0]);
     close(fds[1]);
     return stream_listen_probe(all);
-}
-
-int streams_init(struct streams *all, struct stack *stack, struct poller *poller,
-                 struct reaper *reaper, struct policy *policy)
-{
-    int rc;
-
-    *all = (struct streams){
-        .stack = stack, .poller = poller, .reaper = reaper, .policy = policy, .filler.file = -1};
-    TAILQ_INIT(&all->list);
-    TAILQ_INIT(&all->ready);
-    TAILQ_INIT(&all->listeners);
-    TAILQ_INIT(&all->awake);
-    TAILQ_INIT(&all->resting);
-    cookies_init(&all->cookies);
-    all->scrap = malloc(SCRAP_BYTES);
-    rc = all->scrap ? tombstones_init(&all->tombs) : -ENOMEM;
-    if (rc == 0)
-        rc = filler_init(&all->filler);
-    if (rc == 0)
-        rc = probe(all);
-    if (rc < 0)
-        streams_destroy(all);
-    return rc;
-}
-
-void streams_destroy(struct streams *all)
-{
-    streams_abort(all);
-    if (all->poller)
-        poller_bury(all->poller);
-    filler_destroy(&all->filler);
-    tombstones_destroy(&all->tombs, all->now);
-    cookies_destroy(&all->cookies);
-    free(all->scrap);
-    all->scrap = NULL;
-}
-
-struct stream *stream_find(struct streams *all, uint64_t cookie)
-{
-    return cookies_get(&all->cookies, cookie);
-}
-
-void stream_again(struct stream *s)
-{
-    if (s->ready || s->state == STREAM_ENDED)
-        return;
-    s->ready = true;
-    TAILQ_INSERT_TAIL(&s->all->ready, s, ready_link);
-}
-
-bool streams_run(struct streams *all)
-{
-    struct stream *s;
-
-    for (int i = 0; i < POLLER_BATCH && (s = TAILQ_FIRST(&all->ready)) != NULL; i++) {
-        TAILQ_REMOVE(&all->ready, s, ready_link);
-        s->ready = false;
-        stream_work(s);
-    }
-    return !TAILQ_EMPTY(&all->ready);
 }
 
 /* --- one of them -------------------------------------------------------------------------------
@@ -162,8 +96,6 @@ void stream_inherit_options(const struct stream *s, int fd)
     if (oob_inline(s))
         stream_mirror_options(s, fd);
 }
-
-static void stream_ready(struct watch *w, uint32_t events);
 
 static int start(struct streams *all, struct stream *s, const int fds[2])
 {
@@ -478,210 +410,4 @@ void stream_reset(struct stream *s)
         s->sock = NULL;
     }
     stream_end(s, STREAM_END_ERROR, ECONNRESET);
-}
-
-/* --- which half has work to do -----------------------------------------------------------------
- */
-
-/* The program closed, and its connection with it. */
-static void abandon(struct stream *s)
-{
-    stats_add(STAT_streams_aborted, 1);
-    stream_reset(s);
-}
-
-/* Everything that the program wrote is with the core, and more cannot come: pass on the end. */
-static void pass_end(struct stream *s)
-{
-    if (s->hup || s->closing) {
-        stream_end(s, s->hup ? STREAM_END_CLEAN : STREAM_END_ERROR, s->closing ? ECONNABORTED : 0);
-    } else if (s->fin_seen && !s->fin_done) {
-        s->fin_done = true;
-        (void)sock_shutdown(s->sock, SHUT_WR, s->all->now);
-    }
-}
-
-static bool nothing_readable(struct stream *s)
-{
-    struct iovec spans[4];
-    int n;
-
-    return !s->sock || sock_recv_spans(s->sock, spans, &n) == 0;
-}
-
-/* In the pair; with a ring an unread wake-up is no unread byte. */
-static bool left_unread(struct stream *s)
-{
-    uint32_t early = s->ring ? ringport_early(s) : 0;
-
-    return early != RING_EARLY_DONE && (early == RING_EARLY_MOVED || s->hup_error);
-}
-
-static void work_open(struct stream *s)
-{
-    /* Bytes that were left unread make closing a reset (RFC 1122 §4.2.2.13), as close(2) does. */
-    if (s->hup && !s->hup_checked && left_unread(s)) {
-        abandon(s);
-        return;
-    }
-    stream_take(s);
-    if (!s->hup || s->ring)
-        stream_push(s);
-    if (s->state == STREAM_ENDED)
-        return;
-    if (s->hup && !s->hup_checked && stream_never_accepted(s)) {
-        abandon(s);
-        return;
-    }
-    s->hup_checked = s->hup;
-    if (s->finished && (s->hup || nothing_readable(s)))
-        stream_end(s, STREAM_END_CLEAN, 0);
-    else if (!s->news)
-        pass_end(s);
-}
-
-static void work_dying(struct stream *s)
-{
-    if (!s->hup)
-        stream_push(s);
-    /* After the peer's end a reset says only that it does not read any more: EPIPE to who writes,
-     * still an end of file to who reads, as in Linux. */
-    if (s->hup || s->deaf || nothing_readable(s))
-        stream_end(s, s->eof_done && s->error == EPIPE ? STREAM_END_CLEAN : STREAM_END_ERROR,
-                   s->error);
-}
-
-void stream_work(struct stream *s)
-{
-    switch (s->state) {
-    case STREAM_FRESH:
-        if (s->hup || s->closing)
-            stream_end(s, s->hup ? STREAM_END_CLEAN : STREAM_END_ERROR, 0);
-        break;
-    case STREAM_CONNECTING:
-        if (s->hup || s->closing)
-            stream_end(s, s->hup ? STREAM_END_CLEAN : STREAM_END_ERROR,
-                       s->hup ? ECONNRESET : ECONNABORTED);
-        break;
-    case STREAM_LISTENING:
-        if (s->hup || s->closing)
-            stream_end(s, s->hup ? STREAM_END_CLEAN : STREAM_END_ERROR, 0);
-        else
-            stream_listen_work(s);
-        break;
-    case STREAM_OPEN:
-        work_open(s);
-        break;
-    case STREAM_DYING:
-        work_dying(s);
-        break;
-    default:
-        break;
-    }
-}
-
-static void stream_ready(struct watch *w, uint32_t events)
-{
-    struct stream *s = (struct stream *)w;
-
-    /* A hang-up is a close, except when both directions were shut down: then the program may still
-     * be reading, and closing with unread bytes is an error (EPOLLERR). */
-    if ((events & EPOLLERR) || ((events & EPOLLHUP) && (s->ring || !s->eof_done)))
-        s->hup = true;
-    if (events & EPOLLERR)
-        s->hup_error = true;
-    if (s->share && s->hup)
-        s->hup_error = stream_share_error(s, s->hup_error);
-    if (events & EPOLLPRI)
-        s->urgent = true;
-    /* with rings it was us: the program says so in a word */
-    if ((events & EPOLLRDHUP) && !s->ring)
-        s->fin_seen = true;
-    s->news = true;
-    s->push_blocked = false;
-    if (s->held)
-        stream_update_held(s);
-    stream_work(s);
-}
-
-/* --- events of the core ------------------------------------------------------------------------
- */
-
-static void die(struct stream *s)
-{
-    int error = sock_error(s->sock, s->state != STREAM_CONNECTING);
-
-    if (s->state == STREAM_CONNECTING) {
-        stream_connect_failed(s, error ? error : ECONNREFUSED);
-        return;
-    }
-    s->error = error ? error : ECONNRESET;
-    s->state = STREAM_DYING;
-    if (s->ring)
-        ringport_die(s, s->error);
-}
-
-void stream_event(struct streams *all, struct sock *sock, uint32_t events)
-{
-    struct stream *s = sock_user(sock);
-
-    (void)all;
-    if (!s || s->state == STREAM_ENDED)
-        return;
-    if (s->state == STREAM_LISTENING) {
-        stream_listen_work(s);
-        return;
-    }
-    if ((events & SOCK_EV_CONNECTED) && s->state == STREAM_CONNECTING)
-        stream_connected(s);
-    if ((events & SOCK_EV_ERROR) && s->state != STREAM_DYING)
-        die(s);
-    if (events & SOCK_EV_WRITABLE) {
-        s->send_blocked = false;
-        s->news |= s->ring != NULL; /* there is room to tell of */
-    }
-    if ((events & SOCK_EV_ACKED) && s->ring && s->state == STREAM_OPEN)
-        ringport_tell_acked(s);
-    if (events & SOCK_EV_CLOSED)
-        s->finished = true;
-    stream_work(s);
-}
-
-/* --- stopping ----------------------------------------------------------------------------------
- */
-
-void streams_stop(struct streams *all)
-{
-    struct stream *s, *next;
-
-    all->stopping = true;
-    tombstones_clear(&all->tombs, all->now);
-    for (s = TAILQ_FIRST(&all->list); s; s = next) {
-        next = TAILQ_NEXT(s, link);
-        if (s->state == STREAM_LISTENING)
-            stream_listen_remember(s);
-        s->closing = s->news = true;
-        stream_again(s);
-    }
-}
-
-void streams_policy_changed(struct streams *all)
-{
-    for (struct stream *s = TAILQ_FIRST(&all->list); s; s = TAILQ_NEXT(s, link)) {
-        struct policy_owner *o = &s->owner;
-
-        o->rights = rights_again(all->policy->rights, o->uid, o->rights);
-        if (s->sock)
-            (void)sock_change_quota(s->sock, o->uid, rights_memory(o->rights));
-    }
-}
-
-void streams_abort(struct streams *all)
-{
-    struct stream *s;
-
-    while ((s = TAILQ_FIRST(&all->list)) != NULL) {
-        s->closing = true;
-        stream_reset(s);
-    }
 }

@@ -2,7 +2,9 @@
 /*
  * Descriptor ⇄ sock: a connection of a program is an AF_UNIX stream pair, of which we hold one end.
  *
- *   stream.c          making, watching and ending; which half has work to do
+ *   stream.c          making, watching and ending one
+ *   stream_work.c     what moves it: edges, events, which half has work to do
+ *   streams.c         all of them
  *   stream_send.c     program → core: the kept byte, marks, closing
  *   stream_recv.c     core → program: what is outstanding in the pair, end of file
  *   stream_connect.c  connect: filling, waiting, names
@@ -32,6 +34,8 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+/** Room for what is thrown away (struct streams, scrap). */
+#define STREAM_SCRAP (64 * 1024)
 /** What one stream may move, each way, in one turn. */
 #define STREAM_TURN (512 * 1024)
 /** What has come in order is handed to the pair in the middle of a batch of input from so many
@@ -181,6 +185,24 @@ int streams_init(struct streams *all, struct stack *stack, struct poller *poller
                  struct reaper *reaper, struct policy *policy);
 void streams_destroy(struct streams *all);
 
+/** The stream whose program's end has this cookie, or NULL. */
+struct stream *stream_find(struct streams *all, uint64_t cookie);
+
+/** Have the stream's turn come again in this round. */
+void stream_again(struct stream *s);
+/** Give their turn to streams that had more to do than one turn. True when there are still some. */
+bool streams_run(struct streams *all);
+
+/** The daemon stops: no connection is accepted any more, each one is closed in order. */
+void streams_stop(struct streams *all);
+/** Reset what is left. */
+void streams_abort(struct streams *all);
+/** The policy table is another one: rights and quotas of all streams follow it. */
+void streams_policy_changed(struct streams *all);
+
+/* --- stream.c ----------------------------------------------------------------------------------
+ */
+
 /**
  * A descriptor for `sock`, which the stream owns from success on. *program_fd is the end to pass to
  * the program and then to close. 0, -EMFILE, -ENFILE, -ENOBUFS (the owner's memory), -ENOMEM.
@@ -209,26 +231,8 @@ void stream_watch_reader(struct stream *s, bool on);
 /** Give our end its large send buffer: not every connection needs it. */
 void stream_big_buffer(struct stream *s);
 
-/** An event of the core. */
-void stream_event(struct streams *all, struct sock *sock, uint32_t events);
-
-/** Give their turn to streams that had more to do than one turn. True when there are still some. */
-bool streams_run(struct streams *all);
-
-/** The daemon stops: no connection is accepted any more, each one is closed in order. */
-void streams_stop(struct streams *all);
-/** Reset what is left. */
-void streams_abort(struct streams *all);
-/** The policy table is another one: rights and quotas of all streams follow it. */
-void streams_policy_changed(struct streams *all);
-
-/** The stream whose program's end has this cookie, or NULL. */
-struct stream *stream_find(struct streams *all, uint64_t cookie);
-
-/** Have the stream's turn come again in this round. */
-void stream_again(struct stream *s);
-/** See what there is to do, both ways. The stream may be gone afterwards. */
-void stream_work(struct stream *s);
+/** What this kernel can do, tried on a throw-away pair. 0 or a negative errno value. */
+int stream_probe(struct streams *all);
 
 enum stream_end {
     STREAM_END_CLEAN, /**< the program, if it is there, reads an end of file */
@@ -239,6 +243,16 @@ enum stream_end {
 void stream_end(struct stream *s, enum stream_end how, int error);
 /** The end of a connection that nobody has seen: a reset. */
 void stream_reset(struct stream *s);
+
+/* --- stream_work.c -----------------------------------------------------------------------------
+ */
+
+/** An edge of our end of the pair (watch.ready). */
+void stream_ready(struct watch *w, uint32_t events);
+/** See what there is to do, both ways. The stream may be gone afterwards. */
+void stream_work(struct stream *s);
+/** An event of the core. */
+void stream_event(struct streams *all, struct sock *sock, uint32_t events);
 
 /* --- stream_send.c -----------------------------------------------------------------------------
  */

@@ -22,7 +22,6 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#define SCRAP_BYTES (64 * 1024)
 /* Up to so many bytes and messages may stay queued although the core has them: they count against
  * the program's send buffer by their whole messages. */
 #define PEEK_BYTES 4096
@@ -112,7 +111,7 @@ size_t stream_discard(struct stream *s, size_t n)
         size_t want = n - done, n_iov = 0;
 
         for (; n_iov < SCRAP_IOVS && want; n_iov++) {
-            size_t piece = want < SCRAP_BYTES ? want : SCRAP_BYTES;
+            size_t piece = want < STREAM_SCRAP ? want : STREAM_SCRAP;
             iov[n_iov] = (struct iovec){s->all->scrap, piece};
             want -= piece;
         }
@@ -185,7 +184,7 @@ static size_t lay_out(struct stream *s, const struct iovec *spans, int n_spans, 
     size_t count = 0, skip = s->skip;
 
     while (skip) {
-        size_t piece = skip < SCRAP_BYTES ? skip : SCRAP_BYTES;
+        size_t piece = skip < STREAM_SCRAP ? skip : STREAM_SCRAP;
         iov[count++] = (struct iovec){s->all->scrap, piece};
         skip -= piece;
     }
@@ -286,7 +285,7 @@ static size_t take_piece(struct stream *s, size_t queued, size_t budget)
         want = 1;
         flags |= MSG_OOB;
     }
-    if (s->skip > (SCRAP_IOVS - 1) * SCRAP_BYTES) {
+    if (s->skip > (SCRAP_IOVS - 1) * STREAM_SCRAP) {
         stream_discard(s, s->skip - 1);
         before = s->skip;
     }
