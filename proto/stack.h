@@ -90,6 +90,12 @@ struct stack_ops {
      * holds; NULL when there is none.
      */
     bool (*taken)(void *ctx, const struct sock *s, const struct ip_endpoint *local);
+    /**
+     * Has the program closed this listener, although the host has not come to sock_close() yet?
+     * Asked when a segment comes for it, which is answered as if it were closed then; what the
+     * program sent after its close may have brought that segment about. NULL: never.
+     */
+    bool (*abandoned)(void *ctx, const struct sock *listener);
 };
 
 /**

@@ -18,7 +18,7 @@ static int nowhere(void *ctx, const struct frame *f)
     return 0;
 }
 
-static const struct stack_ops ops = {.transmit = nowhere};
+static const struct stack_ops ops = {.transmit = nowhere, .abandoned = stream_listen_abandoned};
 
 static int control_socket(struct rig *r)
 {
