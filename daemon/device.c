@@ -42,9 +42,8 @@ static bool device_taken(void *ctx, const struct sock *s, const struct ip_endpoi
     return d->worker && worker_taken(d->worker, s, local);
 }
 
-const struct stack_ops device_stack_ops = {.transmit = device_transmit,
-                                           .taken = device_taken,
-                                           .abandoned = stream_listen_abandoned};
+const struct stack_ops device_stack_ops = {
+    .transmit = device_transmit, .taken = device_taken, .abandoned = stream_listen_abandoned};
 
 bool device_input(struct device *d, struct stack *st, uint64_t now)
 {

@@ -280,3 +280,18 @@ int rig_so_error(struct rig *r, int fd)
     memcpy(&error, o.value, sizeof(error));
     return error;
 }
+
+void rig_expect_reset(int fd)
+{
+    char byte;
+
+    assert_int_equal(read(fd, &byte, 1), -1);
+    assert_int_equal(errno, ECONNRESET);
+}
+
+void rig_expect_eof(int fd)
+{
+    char byte;
+
+    assert_int_equal(read(fd, &byte, 1), 0);
+}
