@@ -67,10 +67,4 @@ try() {
     [ "$SIDE" = server ] ||
         row send_fds selecting "a spawned child sends on its parent's connection" client clients passing
 }
-for MODE in preload seccomp; do
-    for SIDE in client server both; do try; done
-done
-
-for pid in "${TS_PIDS[@]}"; do kill "$pid" 2>/dev/null; done
-ts_stop
-programs_done
+all_sides
