@@ -3,6 +3,7 @@
 #include "daemon/device.h"
 
 #include "daemon/stats.h"
+#include "daemon/stream.h"
 #include "daemon/workers.h"
 #include "ipc/capture.h"
 
@@ -42,8 +43,18 @@ static bool device_taken(void *ctx, const struct sock *s, const struct ip_endpoi
     return d->worker && worker_taken(d->worker, s, local);
 }
 
-const struct stack_ops device_stack_ops = {
-    .transmit = device_transmit, .taken = device_taken, .abandoned = stream_listen_abandoned};
+static size_t device_deliver(void *ctx, struct sock *sock, const struct iovec *iov, int n_iov,
+                             size_t *held)
+{
+    (void)ctx;
+    return stream_deliver(sock, iov, n_iov, held);
+}
+
+const struct stack_ops device_stack_ops = {.transmit = device_transmit,
+                                           .taken = device_taken,
+                                           .abandoned = stream_listen_abandoned,
+                                           .deliver = device_deliver,
+                                           .deliver_min = STREAM_GATHER};
 
 bool device_input(struct device *d, struct stack *st, uint64_t now)
 {

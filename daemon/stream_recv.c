@@ -13,12 +13,15 @@
 #include <errno.h>
 #include <linux/sockios.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
 /* What fits into a send buffer of the usual size, and leaves it writable. */
 #define SMALL (16 * 1024)
+/* The most that a stream's unread bytes and a frame's lie in. */
+#define STREAM_PIECES 5
 
 static size_t still_held(const struct stream *s)
 {
@@ -149,6 +152,40 @@ static size_t push_piece(struct stream *s, size_t budget)
     sock_recv_consume(s->sock, (size_t)n, s->held, s->all->now);
     sock_trace(s->sock, TRACE_recvfrom, TRACE_WHY_taken, (uint32_t)n, (uint32_t)s->held,
                (uint32_t)sock_inq(s->sock));
+    stats_add(STAT_streams_pushed_bytes, (uint64_t)n);
+    return (size_t)n;
+}
+
+/* Its reader may have made room since, and the edge that tells of it wait for its turn. */
+static bool has_room_again(struct stream *s)
+{
+    if (s->held)
+        s->held = still_held(s);
+    if (s->held == 0)
+        s->written = 0;
+    return s->held <= (s->push_blocked ? STREAM_HELD_MAX / 2 : STREAM_HELD_MAX - 1);
+}
+
+size_t stream_deliver(struct sock *sock, const struct iovec *iov, int n_iov, size_t *held)
+{
+    struct stream *s = sock_user(sock);
+    struct iovec pieces[STREAM_PIECES];
+    struct msghdr msg = {.msg_iov = pieces};
+    ssize_t n;
+
+    if (!s || s->state != STREAM_OPEN || s->ring || s->eof_done || s->hup || s->deaf ||
+        n_iov > STREAM_PIECES || !has_room_again(s))
+        return 0;
+    memcpy(pieces, iov, (size_t)n_iov * sizeof(*iov));
+    msg.msg_iovlen = (size_t)limit_spans(pieces, n_iov, STREAM_HELD_MAX - s->held);
+    stream_big_buffer(s);
+    n = sendmsg(s->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n <= 0) /* the event finds out why, and does what is to be done */
+        return 0;
+    s->push_blocked = false;
+    s->written += (size_t)n;
+    s->held += (size_t)n;
+    *held = s->held;
     stats_add(STAT_streams_pushed_bytes, (uint64_t)n);
     return (size_t)n;
 }

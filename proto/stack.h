@@ -96,6 +96,17 @@ struct stack_ops {
      * program sent after its close may have brought that segment about. NULL: never.
      */
     bool (*abandoned)(void *ctx, const struct sock *listener);
+    /**
+     * All that is unread on `s` but for what the host holds, and behind it bytes that have just
+     * come in order, as n_iov pieces (at most five): take of them, from the first on, as many as
+     * you like. Returns how many bytes, and in *held what the program has not read of all that was
+     * taken so far (in: what the core knows of it; sock_recv_consume() says the same).
+     * SOCK_EV_READABLE follows when it took any. Only called for deliver_min bytes and more: each
+     * call may be one of the host's system and wake somebody, so less is worth gathering. Must not
+     * call into the stack, but for sock_user(). NULL: all bytes wait in the socket.
+     */
+    size_t (*deliver)(void *ctx, struct sock *s, const struct iovec *iov, int n_iov, size_t *held);
+    size_t deliver_min; /**< bytes */
 };
 
 /**

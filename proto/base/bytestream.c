@@ -99,6 +99,8 @@ int bytestream_spans(const struct bytestream *b, uint64_t off, size_t len, struc
             older = b->boundary - off < len ? b->boundary - off : len;
     }
     n = ring_spans(&b->ext[0], off, older, out);
+    if (older == len)
+        return n;
     return n + ring_spans(&b->ext[1], off + older, len - older, out + n);
 }
 

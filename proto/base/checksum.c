@@ -27,13 +27,6 @@ static inline uint64_t add64(uint64_t a, uint64_t b)
     return a + (a < b);
 }
 
-static inline uint32_t fold64(uint64_t sum)
-{
-    sum = (sum & UINT32_MAX) + (sum >> 32);
-    sum = (sum & UINT32_MAX) + (sum >> 32);
-    return (uint32_t)sum;
-}
-
 /* The sum of the last 0 to 7 bytes, with a zero behind an odd one. */
 static inline uint64_t sum_rest(const uint8_t *p, size_t n)
 {
@@ -139,7 +132,7 @@ uint32_t csum_partial(const void *data, size_t n, uint32_t sum)
 
     if (whole)
         total = add64(total, blocks->sum(p, whole));
-    return fold64(add64(total, sum_short(p + whole, n - whole)));
+    return csum_fold64(add64(total, sum_short(p + whole, n - whole)));
 }
 
 uint32_t csum_copy(void *dst, const void *src, size_t n)
@@ -149,7 +142,7 @@ uint32_t csum_copy(void *dst, const void *src, size_t n)
     uint64_t total = whole ? blocks->copy(dst, src, whole) : 0;
 
     memcpy(rest, (const uint8_t *)src + whole, n - whole);
-    return fold64(add64(total, sum_short(rest, n - whole)));
+    return csum_fold64(add64(total, sum_short(rest, n - whole)));
 }
 
 uint32_t csum_combine(uint32_t a, uint32_t b, size_t offset)
@@ -157,14 +150,7 @@ uint32_t csum_combine(uint32_t a, uint32_t b, size_t offset)
     /* At an odd offset the bytes of every word change places (RFC 1071 section 2 (B)). */
     if (offset & 1)
         b = b << 8 | b >> 24;
-    return fold64((uint64_t)a + b);
-}
-
-uint16_t csum_fold(uint32_t sum)
-{
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)~sum;
+    return csum_fold64((uint64_t)a + b);
 }
 
 uint32_t csum_iov(const struct iovec *iov, int n, uint32_t sum)
@@ -181,7 +167,6 @@ uint32_t csum_iov(const struct iovec *iov, int n, uint32_t sum)
 uint32_t csum_pseudo(const uint8_t *src, const uint8_t *dst, size_t addr_len, uint8_t proto,
                      uint32_t len)
 {
-    /* IPv4's length has 16 bits; the upper half adds nothing. */
     const uint8_t tail[8] = {(uint8_t)(len >> 24),
                              (uint8_t)(len >> 16),
                              (uint8_t)(len >> 8),
@@ -192,5 +177,7 @@ uint32_t csum_pseudo(const uint8_t *src, const uint8_t *dst, size_t addr_len, ui
                              proto};
 
     assert(addr_len == 4 || addr_len == 16);
+    if (addr_len == 4)
+        return csum_pseudo4(src, dst, proto, len);
     return csum_partial(dst, addr_len, csum_partial(src, addr_len, csum_partial(tail, 8, 0)));
 }

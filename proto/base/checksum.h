@@ -10,8 +10,10 @@
 #ifndef TS_PROTO_BASE_CHECKSUM_H
 #define TS_PROTO_BASE_CHECKSUM_H
 
+#include <arpa/inet.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/uio.h>
 
 /*
@@ -19,6 +21,23 @@
  * with an even total length).
  */
 uint32_t csum_partial(const void *p, size_t n, uint32_t sum);
+
+/* A sum of 64 bits as a partial one. */
+static inline uint32_t csum_fold64(uint64_t sum)
+{
+    sum = (sum & UINT32_MAX) + (sum >> 32);
+    sum = (sum & UINT32_MAX) + (sum >> 32);
+    return (uint32_t)sum;
+}
+
+/* The same as csum_partial of an IPv4 header without options. */
+static inline uint32_t csum_ipv4_header(const uint8_t *p)
+{
+    uint32_t w[5];
+
+    memcpy(w, p, sizeof(w));
+    return csum_fold64((uint64_t)w[0] + w[1] + w[2] + w[3] + w[4]);
+}
 
 /*
  * Copy n bytes from src to dst (no overlap, any alignment) and return the partial sum of what
@@ -31,7 +50,12 @@ uint32_t csum_copy(void *dst, const void *src, size_t n);
 uint32_t csum_combine(uint32_t a, uint32_t b, size_t offset);
 
 /* The checksum: the complement of the sum, in network byte order, to be stored by memcpy. */
-uint16_t csum_fold(uint32_t sum);
+static inline uint16_t csum_fold(uint32_t sum)
+{
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return (uint16_t)~sum;
+}
 
 /* As csum_partial over the n pieces of iov as one run of bytes; pieces may have odd or no length.
  */
@@ -44,5 +68,16 @@ uint32_t csum_iov(const struct iovec *iov, int n, uint32_t sum);
  */
 uint32_t csum_pseudo(const uint8_t *src, const uint8_t *dst, size_t addr_len, uint8_t proto,
                      uint32_t len);
+
+/* The same with addr_len 4. IPv4's length has 16 bits; the upper half adds nothing. */
+static inline uint32_t csum_pseudo4(const uint8_t *src, const uint8_t *dst, uint8_t proto,
+                                    uint32_t len)
+{
+    uint32_t s, d;
+
+    memcpy(&s, src, 4);
+    memcpy(&d, dst, 4);
+    return csum_fold64((uint64_t)s + d + htonl(len) + htonl(proto));
+}
 
 #endif

@@ -24,9 +24,11 @@ static inline uint64_t from_le64(uint64_t x)
 #endif
 }
 
-static inline void sip_rounds(struct sip_state *s, int n)
+/* c and d are constants, so that no round is a turn of a loop */
+static inline __attribute__((always_inline)) void sip_rounds(struct sip_state *s, int n)
 {
-    while (n--) {
+#pragma GCC unroll 4
+    for (int i = 0; i < n; i++) {
         s->v0 += s->v1;
         s->v1 = rotl(s->v1, 13) ^ s->v0;
         s->v0 = rotl(s->v0, 32);
@@ -40,8 +42,8 @@ static inline void sip_rounds(struct sip_state *s, int n)
     }
 }
 
-static inline uint64_t siphash(const struct siphash_key *key, const uint8_t *p, size_t len, int c,
-                               int d)
+static inline __attribute__((always_inline)) uint64_t
+siphash(const struct siphash_key *key, const uint8_t *p, size_t len, int c, int d)
 {
     struct sip_state s = {
         key->k[0] ^ 0x736f6d6570736575,
@@ -51,7 +53,7 @@ static inline uint64_t siphash(const struct siphash_key *key, const uint8_t *p, 
     };
     uint64_t last = (uint64_t)len << 56;
     uint64_t m;
-    size_t i;
+    int shift = 0;
 
     for (; len >= 8; len -= 8, p += 8) {
         memcpy(&m, p, 8);
@@ -60,8 +62,14 @@ static inline uint64_t siphash(const struct siphash_key *key, const uint8_t *p, 
         sip_rounds(&s, c);
         s.v0 ^= m;
     }
-    for (i = 0; i < len; i++)
-        last |= (uint64_t)p[i] << (8 * i);
+    if (len & 4) {
+        m = (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24;
+        last |= m;
+        shift = 32;
+        p += 4;
+    }
+    for (len &= 3; len; len--, shift += 8)
+        last |= (uint64_t)*p++ << shift;
     s.v3 ^= last;
     sip_rounds(&s, c);
     s.v0 ^= last;

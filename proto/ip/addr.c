@@ -11,47 +11,11 @@
 #include <stdio.h>
 #include <string.h>
 
-struct ip_addr ip_addr_v4(const uint8_t bytes[4])
-{
-    struct ip_addr a = {.b = {[10] = 0xff, [11] = 0xff}};
-
-    memcpy(a.b + 12, bytes, 4);
-    return a;
-}
-
 struct ip_addr ip_addr_any(bool v6)
 {
     if (v6)
         return (struct ip_addr){.w = {0}};
     return ip_addr_v4((const uint8_t[4]){0, 0, 0, 0});
-}
-
-bool ip_addr_is_any(const struct ip_addr *a)
-{
-    if (ip_addr_is_v4(a))
-        return a->w[3] == 0;
-    return !(a->w[0] | a->w[1] | a->w[2] | a->w[3]);
-}
-
-bool ip_addr_is_multicast(const struct ip_addr *a)
-{
-    if (ip_addr_is_v4(a))
-        return (a->b[12] & 0xf0) == 0xe0;
-    return a->b[0] == 0xff;
-}
-
-bool ip_addr_is_loopback(const struct ip_addr *a)
-{
-    static const struct ip_addr one = {.b = {[15] = 1}};
-
-    if (ip_addr_is_v4(a))
-        return a->b[12] == 127;
-    return ip_addr_equal(a, &one);
-}
-
-bool ip_addr_is_limited_broadcast(const struct ip_addr *a)
-{
-    return ip_addr_is_v4(a) && a->w[3] == UINT32_MAX;
 }
 
 bool ip_prefix_contains(const struct ip_prefix *p, const struct ip_addr *a)
@@ -61,16 +25,6 @@ bool ip_prefix_contains(const struct ip_prefix *p, const struct ip_addr *a)
     if (p->len > 128 || memcmp(p->addr.b, a->b, bytes) != 0)
         return false;
     return bits == 0 || (p->addr.b[bytes] ^ a->b[bytes]) >> (8 - bits) == 0;
-}
-
-bool ip_prefix_broadcast(const struct ip_prefix *p, struct ip_addr *out)
-{
-    /* A /31 has two hosts and no broadcast address (RFC 3021 §2.1), a /32 has one. */
-    if (!ip_addr_is_v4(&p->addr) || p->len < IP_V4_PREFIX_BASE || p->len >= 127)
-        return false;
-    *out = p->addr;
-    out->w[3] |= htonl(UINT32_MAX >> (p->len - IP_V4_PREFIX_BASE));
-    return true;
 }
 
 char *ip_addr_format(const struct ip_addr *a, char buf[IP_ADDR_TEXT])

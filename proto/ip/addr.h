@@ -9,6 +9,7 @@
 #ifndef TS_PROTO_IP_ADDR_H
 #define TS_PROTO_IP_ADDR_H
 
+#include <arpa/inet.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -42,7 +43,13 @@ struct ip_prefix {
 #define IP_ENDPOINT_TEXT (IP_ADDR_TEXT + 8)
 
 /** Make an address from four bytes in network order. */
-struct ip_addr ip_addr_v4(const uint8_t bytes[4]);
+static inline struct ip_addr ip_addr_v4(const uint8_t bytes[4])
+{
+    struct ip_addr a = {.b = {[10] = 0xff, [11] = 0xff}};
+
+    memcpy(a.b + 12, bytes, 4);
+    return a;
+}
 
 /** The unspecified address of IPv4 (::ffff:0.0.0.0) or, for v6 true, of IPv6 (::). */
 struct ip_addr ip_addr_any(bool v6);
@@ -64,20 +71,53 @@ static inline bool ip_addr_equal(const struct ip_addr *a, const struct ip_addr *
     return !memcmp(a->b, b->b, sizeof(a->b));
 }
 
+/* The kinds are asked for with each packet. */
+
 /** 0.0.0.0 or ::. */
-bool ip_addr_is_any(const struct ip_addr *a);
+static inline bool ip_addr_is_any(const struct ip_addr *a)
+{
+    if (ip_addr_is_v4(a))
+        return a->w[3] == 0;
+    return !(a->w[0] | a->w[1] | a->w[2] | a->w[3]);
+}
+
 /** 224.0.0.0/4 or ff00::/8. */
-bool ip_addr_is_multicast(const struct ip_addr *a);
+static inline bool ip_addr_is_multicast(const struct ip_addr *a)
+{
+    if (ip_addr_is_v4(a))
+        return (a->b[12] & 0xf0) == 0xe0;
+    return a->b[0] == 0xff;
+}
+
 /** 127.0.0.0/8 or ::1. */
-bool ip_addr_is_loopback(const struct ip_addr *a);
+static inline bool ip_addr_is_loopback(const struct ip_addr *a)
+{
+    static const struct ip_addr one = {.b = {[15] = 1}};
+
+    if (ip_addr_is_v4(a))
+        return a->b[12] == 127;
+    return ip_addr_equal(a, &one);
+}
+
 /** 255.255.255.255. */
-bool ip_addr_is_limited_broadcast(const struct ip_addr *a);
+static inline bool ip_addr_is_limited_broadcast(const struct ip_addr *a)
+{
+    return ip_addr_is_v4(a) && a->w[3] == UINT32_MAX;
+}
 
 /** True when `a` lies in `p`. */
 bool ip_prefix_contains(const struct ip_prefix *p, const struct ip_addr *a);
 /** The subnet-directed broadcast address of an IPv4 prefix shorter than /31; false when there is
  * none. */
-bool ip_prefix_broadcast(const struct ip_prefix *p, struct ip_addr *out);
+static inline bool ip_prefix_broadcast(const struct ip_prefix *p, struct ip_addr *out)
+{
+    /* A /31 has two hosts and no broadcast address (RFC 3021 §2.1), a /32 has one. */
+    if (!ip_addr_is_v4(&p->addr) || p->len < IP_V4_PREFIX_BASE || p->len >= 127)
+        return false;
+    *out = p->addr;
+    out->w[3] |= htonl(UINT32_MAX >> (p->len - IP_V4_PREFIX_BASE));
+    return true;
+}
 
 /** Write the address as text (RFC 5952 for IPv6, dotted quad for v4-mapped) into buf; returns buf.
  */

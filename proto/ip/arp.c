@@ -29,6 +29,7 @@ static int arp_output(struct stack *st, uint16_t op, const uint8_t *eth_dst, con
                       const struct ip_addr *tpa)
 {
     static const uint8_t fixed[6] = {0, 1, 0x08, 0x00, 6, 4};
+    uint8_t link[ETH_HEADER];
     struct frame f;
     uint8_t *h;
 
@@ -43,7 +44,8 @@ static int arp_output(struct stack *st, uint16_t op, const uint8_t *eth_dst, con
     else
         memset(h + ARP_THA, 0, 6);
     memcpy(h + ARP_TPA, ip_addr_v4_bytes(tpa), 4);
-    return eth_output(st, &f, eth_dst, ETH_TYPE_ARP, NULL);
+    eth_header(st, eth_dst, ETH_TYPE_ARP, link);
+    return eth_output(st, &f, link, NULL);
 }
 
 int arp_request(struct stack *st, const struct ip_addr *addr, const uint8_t *mac)

@@ -36,13 +36,16 @@ void eth_input(struct stack *st, struct frame *f)
     }
 }
 
-int eth_output(struct stack *st, struct frame *f, const uint8_t dst[6], uint16_t type,
-               uint32_t *sent)
+void eth_header(const struct stack *st, const uint8_t dst[6], uint16_t type,
+                uint8_t out[ETH_HEADER])
 {
-    uint8_t *h = frame_push(f, ETH_HEADER);
+    memcpy(out, dst, 6);
+    memcpy(out + ETH_SOURCE, st->config.mac, 6);
+    wire_put16(out + ETH_TYPE, type);
+}
 
-    memcpy(h, dst, 6);
-    memcpy(h + ETH_SOURCE, st->config.mac, 6);
-    wire_put16(h + ETH_TYPE, type);
+int eth_output(struct stack *st, struct frame *f, const uint8_t header[ETH_HEADER], uint32_t *sent)
+{
+    memcpy(frame_push(f, ETH_HEADER), header, ETH_HEADER);
     return stack_transmit(st, f, sent);
 }

@@ -9,6 +9,7 @@ int ip_init(struct stack *st)
 {
     int err;
 
+    memset(st->ip.dsts, 0, sizeof(st->ip.dsts));
     list_init(&st->ip.local_queue);
     st->ip.local_queued = 0;
     st->ip.local_bytes = 0;
@@ -43,5 +44,7 @@ bool ip_addr_is_bad_peer(const struct stack *st, const struct ip_addr *a)
 
     if (ip_addr_is_any(a) || ip_addr_is_multicast(a) || ip_addr_is_limited_broadcast(a))
         return true;
-    return ip_prefix_broadcast(&st->config.address, &broadcast) && ip_addr_equal(&broadcast, a);
+    /* mostly it differs in the last word */
+    return ip_prefix_broadcast(&st->config.address, &broadcast) && broadcast.w[3] == a->w[3] &&
+           ip_addr_equal(&broadcast, a);
 }

@@ -88,14 +88,29 @@ struct icmp_error {
                           number */
 };
 
+#define DST_ENTRIES 256u
+
+/** A destination, and what all packets to it have in common (dst.c). */
+struct dst_entry {
+    struct ip_addr addr;
+    struct route route;
+    struct neigh_entry *neigh; /**< of the next hop, NULL: not known; see dst_neighbour() */
+    uint64_t neigh_removals;   /**< ip_state.neigh_removals when it was looked up */
+    uint32_t sum;              /**< of the header's words, in host byte order */
+    uint8_t header[20];        /**< IPv4: version, length and addresses; the rest is 0 */
+    bool known;                /**< the place is taken */
+};
+
 /** State of the network layer inside struct stack; the fields belong to proto/ip/. */
 struct ip_state {
+    struct dst_entry dsts[DST_ENTRIES]; /**< by destination: where packets have lately gone */
     struct hash_table neighbours;
     struct siphash_key neigh_key; /**< strangers choose what is hashed; paths use it too */
     struct pool neigh_pool;
     struct neigh_entry *neigh_last; /**< found last: mostly all packets go to one */
     struct list
         neigh_lru; /**< least recently used first; entries with waiting packets are not in it */
+    uint64_t neigh_removals;     /**< who has seen this number holds no neighbour that is gone */
     uint64_t neigh_queued_bytes; /**< waiting for all neighbours together */
     struct list datagrams;       /**< incomplete ones, oldest first (reass.c) */
     uint32_t n_datagrams, reass_bytes;

@@ -17,9 +17,44 @@
 
 extern const uint8_t eth_broadcast[6];
 
-/** Prepend the Ethernet header and transmit; the answer is stack_transmit's. */
-int eth_output(struct stack *st, struct frame *f, const uint8_t dst[6], uint16_t type,
-               uint32_t *sent);
+/** The header of frames of ours to dst. */
+void eth_header(const struct stack *st, const uint8_t dst[6], uint16_t type,
+                uint8_t out[ETH_HEADER]);
+/** Prepend it and transmit; the answer is stack_transmit's. */
+int eth_output(struct stack *st, struct frame *f, const uint8_t header[ETH_HEADER], uint32_t *sent);
+
+/* --- dst.c
+ * ------------------------------------------------------------------------------------------------
+ */
+
+/** Look them up and remember them. */
+struct dst_entry *dst_find_route(struct stack *st, const struct ip_addr *addr);
+struct neigh_entry *dst_find_neighbour(struct stack *st, struct dst_entry *d);
+
+_Static_assert(DST_ENTRIES == 1u << 8, "as many as the hash has values");
+
+/** Hosts of one network that differ in one byte all have places of their own. */
+static inline struct dst_entry *dst_place(struct stack *st, const struct ip_addr *addr)
+{
+    return &st->ip.dsts[addr->w[3] * 0x9e3779b1u >> 24];
+}
+
+/** The way to addr; NULL: there is none. Good until the next call. */
+static inline struct dst_entry *dst_lookup(struct stack *st, const struct ip_addr *addr)
+{
+    struct dst_entry *d = dst_place(st, addr);
+
+    return d->known && ip_addr_equal(&d->addr, addr) ? d : dst_find_route(st, addr);
+}
+
+/** Who is asked to carry it there, NULL when the next hop is not in the neighbour cache. Not for a
+ * route that is local. */
+static inline struct neigh_entry *dst_neighbour(struct stack *st, struct dst_entry *d)
+{
+    if (d->neigh && d->neigh_removals == st->ip.neigh_removals)
+        return d->neigh;
+    return dst_find_neighbour(st, d);
+}
 
 /* --- arp.c
  * ------------------------------------------------------------------------------------------------
@@ -68,7 +103,11 @@ struct neigh_entry {
     struct list lru; /**< linked exactly while nothing waits: such an entry may be evicted */
     struct stack_timer timer;
     struct ip_addr addr;
-    uint8_t mac[6];
+    union {
+        uint8_t mac[6];
+        uint8_t link[ETH_HEADER]; /**< the whole header of packets to it (Linux: hh_cache), which
+                                     begins with its address */
+    };
     uint8_t state; /**< enum neigh_state */
     uint8_t tries;
     uint64_t reachable_time;  /**< this entry's random share of NEIGH_REACHABLE_US */
@@ -90,11 +129,10 @@ struct neigh_news {
 };
 
 /**
- * Send f, an IP packet for dst, to next_hop, or keep a copy while its address is being asked for.
- * Returns 0, -EHOSTUNREACH (failed recently), -ENOBUFS, or stack_transmit's answer.
+ * Send f, an IP packet for dst, to its next hop, or keep a copy while that one's address is being
+ * asked for. Returns 0, -EHOSTUNREACH (failed recently), -ENOBUFS, or stack_transmit's answer.
  */
-int neigh_output(struct stack *st, struct frame *f, const struct ip_addr *next_hop,
-                 const struct ip_addr *dst, uint32_t *sent);
+int neigh_output(struct stack *st, struct frame *f, struct dst_entry *dst, uint32_t *sent);
 
 /** Take in what an ARP packet says about its sender. */
 void neigh_update(struct stack *st, const struct neigh_news *news);

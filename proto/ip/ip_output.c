@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The last step of the network layer: route, source address, size, IPv4 header, and on to the
- * neighbour or to ourselves (send path, step 16). Nothing is fragmented: what does not fit is
- * refused, unless the device or frame_segment cuts it. RFC 791, RFC 1122 §3.2.1, RFC 6864 (the
- * caller chooses the identification).
+ * neighbour or to ourselves (send path, step 16). Route and header are those of the destination
+ * (dst.c). Nothing is fragmented: what does not fit is refused, unless the device or frame_segment
+ * cuts it. RFC 791, RFC 1122 §3.2.1, RFC 6864 (the caller chooses the identification).
  */
 #include "proto/base/checksum.h"
 #include "proto/ip/ip_internal.h"
@@ -13,25 +13,26 @@
 
 #define IP_DEFAULT_TTL 64
 
-/** Prepend the IPv4 header. */
-static void ip_push_header(struct frame *f, const struct ip_flow *flow, const struct ip_addr *src)
+/** Prepend the IPv4 header: the destination's, and what is this packet's own. */
+static void ip_push_header(struct frame *f, const struct ip_flow *flow, const struct dst_entry *dst)
 {
     uint8_t *h = frame_push(f, IPV4_HEADER);
-    uint16_t sum;
+    uint32_t total = frame_total(f);
+    uint32_t fragment = flow->dont_fragment ? IPV4_DF : 0;
+    uint32_t ttl = flow->ttl ? flow->ttl : IP_DEFAULT_TTL;
 
-    h[0] = 0x45;
+    if (total > FRAME_MAX_PACKET)
+        total = 0; /* does not fit: the device's to find out (FRAME_MAX_BURST) */
+    memcpy(h, dst->header, IPV4_HEADER);
     h[IPV4_TOS] = flow->tos;
-    /* what does not fit into the field is the device's to find out (FRAME_MAX_BURST) */
-    wire_put16(h + IPV4_TOTAL, frame_total(f) > FRAME_MAX_PACKET ? 0 : frame_total(f));
+    wire_put16(h + IPV4_TOTAL, total);
     wire_put16(h + IPV4_ID, flow->id);
-    wire_put16(h + IPV4_FRAGMENT, flow->dont_fragment ? IPV4_DF : 0);
-    h[IPV4_TTL] = flow->ttl ? flow->ttl : IP_DEFAULT_TTL;
+    wire_put16(h + IPV4_FRAGMENT, fragment);
+    h[IPV4_TTL] = (uint8_t)ttl;
     h[IPV4_PROTO] = flow->proto;
-    memset(h + IPV4_CHECKSUM, 0, 2);
-    memcpy(h + IPV4_SRC, ip_addr_v4_bytes(src), 4);
-    memcpy(h + IPV4_DST, ip_addr_v4_bytes(&flow->dst), 4);
-    sum = csum_fold(csum_partial(h, IPV4_HEADER, 0));
-    memcpy(h + IPV4_CHECKSUM, &sum, 2);
+    /* the sum of the words (RFC 1071), as numbers of the host */
+    wire_put16(h + IPV4_CHECKSUM, csum_fold(dst->sum + flow->tos + total + flow->id + fragment +
+                                            (ttl << 8) + flow->proto));
 }
 
 /** Whether each packet that leaves the host fits the link: the frame, or the segments it is cut
@@ -50,24 +51,22 @@ static bool ip_fits(const struct stack *st, const struct frame *f, const struct 
 
 int ip_output(struct stack *st, struct frame *f, const struct ip_flow *flow, uint32_t *sent)
 {
-    struct route r;
-    int err = route_lookup(st, &flow->dst, &r);
+    struct dst_entry *dst = dst_lookup(st, &flow->dst);
+    int err;
 
     /* RFC 1122 §3.2.1.3: the source of every datagram is an address of ours. */
-    if (err == 0 && !ip_addr_is_any(&flow->src) && !ip_is_ours(st, &flow->src))
-        err = -ENETUNREACH;
-    if (err != 0) {
+    if (!dst || (!ip_is_ours(st, &flow->src) && !ip_addr_is_any(&flow->src))) {
         COUNT(st, ip_out_no_route);
-        return err;
+        return -ENETUNREACH;
     }
-    if (!ip_fits(st, f, &r))
+    if (!ip_fits(st, f, &dst->route))
         return -EMSGSIZE;
-    ip_push_header(f, flow, &r.source);
+    ip_push_header(f, flow, dst);
     COUNT(st, ip_out);
-    TRACE_BELOW(st->tracing, ip_output, r.local ? TRACE_WHY_local : TRACE_WHY_none, frame_total(f),
-                flow->ttl ? flow->ttl : IP_DEFAULT_TTL, flow->tos, flow->id);
-    if (!r.local)
-        return neigh_output(st, f, &r.next_hop, &flow->dst, sent);
+    TRACE_BELOW(st->tracing, ip_output, dst->route.local ? TRACE_WHY_local : TRACE_WHY_none,
+                frame_total(f), flow->ttl ? flow->ttl : IP_DEFAULT_TTL, flow->tos, flow->id);
+    if (!dst->route.local)
+        return neigh_output(st, f, dst, sent);
     err = local_output(st, f, &flow->dst);
     if (err == 0 && sent)
         *sent = f->span_len;

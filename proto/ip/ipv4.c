@@ -18,7 +18,7 @@
 /** Take the fixed header apart; len is what the link brought, padding included (RFC 894). */
 static bool ipv4_parse(struct stack *st, const uint8_t *h, uint32_t len, struct packet *p)
 {
-    uint32_t header_len, total;
+    uint32_t header_len, total, sum;
 
     if (len < IPV4_HEADER || h[0] >> 4 != 4) {
         COUNT(st, ip_in_bad_header);
@@ -31,7 +31,8 @@ static bool ipv4_parse(struct stack *st, const uint8_t *h, uint32_t len, struct 
         return false;
     }
     /* No device checks this sum for us: offload speaks of the transport's. */
-    if (csum_fold(csum_partial(h, header_len, 0)) != 0) {
+    sum = header_len == IPV4_HEADER ? csum_ipv4_header(h) : csum_partial(h, header_len, 0);
+    if (csum_fold(sum) != 0) {
         COUNT(st, ip_in_bad_checksum);
         return false;
     }

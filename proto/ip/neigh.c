@@ -76,6 +76,7 @@ static void neigh_remove(struct stack *st, struct neigh_entry *e)
 
     if (st->ip.neigh_last == e)
         st->ip.neigh_last = NULL;
+    st->ip.neigh_removals++;
     while ((h = neigh_unqueue(st, e)))
         held_free(st, h);
     stack_timer_stop(st, &e->timer);
@@ -166,8 +167,10 @@ static void neigh_use(struct stack *st, struct neigh_entry *e)
 {
     if (!list_empty(&e->waiting))
         return;
-    list_del(&e->lru);
-    list_add_tail(&st->ip.neigh_lru, &e->lru);
+    if (list_last(&st->ip.neigh_lru) != &e->lru) {
+        list_del(&e->lru);
+        list_add_tail(&st->ip.neigh_lru, &e->lru);
+    }
     if (e->state == NEIGH_REACHABLE && st->now >= e->reachable_until)
         e->state = NEIGH_STALE;
     if (e->state == NEIGH_STALE) {
@@ -185,7 +188,7 @@ static void neigh_flush(struct stack *st, struct neigh_entry *e)
     while ((h = neigh_unqueue(st, e))) {
         neigh_use(st, e);
         held_frame(h, &f);
-        if (eth_output(st, &f, e->mac, ETH_TYPE_IPV4, NULL) < 0)
+        if (eth_output(st, &f, e->link, NULL) < 0)
             COUNT(st, neigh_queue_drops);
         held_free(st, h);
     }
@@ -267,7 +270,7 @@ void neigh_update(struct stack *st, const struct neigh_news *news)
     if (known && !same && !news->gratuitous && st->now - e->updated < NEIGH_LOCK_US)
         return; /* of several answers the first one wins */
     if (!same) {
-        memcpy(e->mac, news->mac, 6);
+        eth_header(st, news->mac, ETH_TYPE_IPV4, e->link);
         e->updated = st->now;
     }
     if (!known) {
@@ -326,15 +329,14 @@ trace_output(struct stack *st, const struct neigh_entry *e, const struct frame *
     TRACE_BELOW(st->tracing, neigh_output, why, frame_total(f));
 }
 
-int neigh_output(struct stack *st, struct frame *f, const struct ip_addr *next_hop,
-                 const struct ip_addr *dst, uint32_t *sent)
+int neigh_output(struct stack *st, struct frame *f, struct dst_entry *dst, uint32_t *sent)
 {
-    struct neigh_entry *e = neigh_find(st, next_hop);
+    struct neigh_entry *e = dst_neighbour(st, dst);
     bool ask = false;
     int r;
 
     if (!e) {
-        e = neigh_create(st, next_hop, true);
+        e = neigh_create(st, &dst->route.next_hop, true);
         if (!e)
             return -ENOBUFS;
         e->state = NEIGH_INCOMPLETE;
@@ -347,23 +349,21 @@ int neigh_output(struct stack *st, struct frame *f, const struct ip_addr *next_h
     if (e->state == NEIGH_INCOMPLETE) {
         if (ask)
             neigh_solicit(st, e);
-        r = neigh_wait(st, e, f, dst);
+        r = neigh_wait(st, e, f, &dst->addr);
         if (r == 0 && sent)
             *sent = f->span_len;
         return r;
     }
     neigh_use(st, e);
-    return eth_output(st, f, e->mac, ETH_TYPE_IPV4, sent);
+    return eth_output(st, f, e->link, sent);
 }
 
 /** The entry of the next hop towards dst, NULL when there is none. */
 static struct neigh_entry *neigh_towards(struct stack *st, const struct ip_addr *dst)
 {
-    struct route r;
+    struct dst_entry *d = dst_lookup(st, dst);
 
-    if (route_lookup(st, dst, &r) != 0 || r.local)
-        return NULL;
-    return neigh_find(st, &r.next_hop);
+    return d && !d->route.local ? dst_neighbour(st, d) : NULL;
 }
 
 void neigh_confirm(struct stack *st, const struct ip_addr *dst)

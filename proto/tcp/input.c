@@ -117,6 +117,8 @@ static void conn_input(struct tcb *tp, const struct tcp_seg *seg)
 {
     struct stack *st = tp->st;
     uint64_t id = tcb_id(tp);
+    /* only these may be in FIN-WAIT-2 at the end */
+    bool closing = tp->conn.state == TCPS_FIN_WAIT1 || tp->conn.state == TCPS_FIN_WAIT2;
 
     tp->segs_in += seg->n_segs;
     if (__builtin_expect(tp->traced, 0))
@@ -143,7 +145,7 @@ static void conn_input(struct tcb *tp, const struct tcp_seg *seg)
     else
         tcp_established_input(tp, seg);
     /* last, so that a FIN in the very segment that acknowledges ours is not lost */
-    if (hash_first(&st->tcp.by_id, id) && tp->conn.state == TCPS_FIN_WAIT2 && !tp->sock)
+    if (closing && hash_first(&st->tcp.by_id, id) && tp->conn.state == TCPS_FIN_WAIT2 && !tp->sock)
         tcp_fin_wait2_orphan(tp);
 }
 

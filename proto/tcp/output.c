@@ -15,27 +15,6 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-static __attribute__((noinline)) void stopped(struct tcb *tp, enum tcp_stop why)
-{
-    tcp_chrono_stopped(tp, why);
-    if (tp->traced)
-        tcp_trace_stop(tp, why);
-}
-
-void tcp_stop(struct tcb *tp, enum tcp_stop why)
-{
-    static const enum counter of[] = {
-#define TCP_STOP(name, help) CNT_tcp_stop_##name,
-#include "proto/tcp/stops.def"
-#undef TCP_STOP
-    };
-
-    tp->stops[why]++;
-    tp->st->counters.v[of[why]]++;
-    if (tcp_chrono_of[why] != tp->chrono || tp->traced)
-        stopped(tp, why);
-}
-
 /* --- pushing
  * -----------------------------------------------------------------------------------------------
  */
@@ -114,27 +93,6 @@ static void tcp_push(struct tcb *tp, int flags, uint32_t mss_now, uint8_t nonagl
 /* --- tcp_sendmsg
  * ------------------------------------------------------------------------------------------- */
 
-static uint32_t notsent_lowat(const struct tcb *tp)
-{
-    return tp->notsent_lowat ? tp->notsent_lowat : (uint32_t)tp->st->tcp.tunables.notsent_lowat;
-}
-
-/* A new segment may start only while these hold; an open one may overshoot (linux-sender §2). */
-bool tcp_stream_memory_free(const struct tcb *tp)
-{
-    return tcp_wmem_queued(tp) < tp->sndbuf && tp->write_seq - tp->snd_nxt < notsent_lowat(tp);
-}
-
-/* POLLOUT is later than the first free byte: a third of the buffer, half of the low-water mark
- * (linux-sender §2). */
-bool tcp_is_writable(const struct tcb *tp)
-{
-    uint32_t queued = tcp_wmem_queued(tp);
-
-    return tcp_stream_memory_free(tp) && tp->sndbuf - queued >= queued / 2 &&
-           2ull * (tp->write_seq - tp->snd_nxt) < notsent_lowat(tp);
-}
-
 struct send_call {
     tcp_copy_fn copy;
     void *ctx;
@@ -205,70 +163,6 @@ static ssize_t copy_bytes(struct tcb *tp, struct send_call *c, uint32_t n)
     return (ssize_t)done;
 }
 
-static void drop_empty_tail(struct tcb *tp)
-{
-    struct segment *tail = wqueue_tail(tp);
-
-    if (tail && tail->seq == tail->end_seq)
-        wqueue_unlink(tp, tail);
-}
-
-/*
- * What is to be sent may take three quarters of the memory. The rest is for what arrives: else two
- * hosts that are both full of bytes to send would wait for each other until they give up.
- */
-bool tcp_may_take(const struct tcb *tp, uint64_t bytes)
-{
-    const struct stack *st = tp->st;
-    uint64_t limit = st->mem.limit;
-
-    if (limit && mem_in_use(&st->mem) - st->extents.cached + bytes > limit - limit / 4)
-        return false;
-    return account_may_take(tcp_account(tp), bytes) ||
-           (bytes <= EXTENT_MIN && !bytestream_footprint(&tp->snd));
-}
-
-/* Less than was asked for, so that each connection can go on whatever its owner's others hold. */
-static void reserve_least(struct tcb *tp)
-{
-    if (!bytestream_footprint(&tp->snd) && tcp_may_take(tp, EXTENT_MIN))
-        (void)bytestream_reserve(&tp->snd, tp->snd_offset, tp->snd_offset + EXTENT_MIN);
-}
-
-/* Growing while bytes are live adds the second and last extent: it must then hold the whole send
- * buffer, or as much of that as may be taken. */
-int tcp_reserve_send(struct tcb *tp, size_t n)
-{
-    uint64_t tail = tp->snd.tail, end = tp->snd_offset + n, most = tail + tp->sndbuf;
-
-    if (bytestream_capacity_end(&tp->snd) >= end)
-        return 0;
-    if (!tcp_may_take(tp, bytestream_extent_size(end - tail))) {
-        reserve_least(tp);
-        return -ENOMEM;
-    }
-    if (bytestream_footprint(&tp->snd)) {
-        while (most > end && !tcp_may_take(tp, bytestream_extent_size(most - tail)))
-            most = tail + bytestream_extent_size(most - tail) / 2;
-        if (most > end && bytestream_reserve(&tp->snd, tp->snd_offset, most) == 0)
-            return 0;
-    }
-    return bytestream_reserve(&tp->snd, tp->snd_offset, end);
-}
-
-uint64_t tcp_grant_send(struct tcb *tp, uint64_t granted, uint64_t limit)
-{
-    uint64_t held = bytestream_capacity_end(&tp->snd);
-
-    if (limit <= held)
-        return limit;
-    if (tcp_may_take(tp, bytestream_extent_size(limit - tp->snd.tail)) &&
-        bytestream_reserve(&tp->snd, granted, limit) == 0)
-        return limit;
-    return held > granted ? held : granted;
-}
-
-/* Steps 7 and 8. */
 static __attribute__((cold, noinline)) void trace_append(const struct tcb *tp,
                                                          const struct segment *seg, uint32_t n)
 {
@@ -277,6 +171,7 @@ static __attribute__((cold, noinline)) void trace_append(const struct tcb *tp,
     tcp_trace_values(tp, seg_len(seg) == n ? TRACE_skb_entail : TRACE_coalesce, TRACE_WHY_none, v);
 }
 
+/* Steps 7 to 9. */
 static ssize_t append(struct tcb *tp, struct send_call *c, struct segment *seg, uint32_t room)
 {
     uint32_t n = c->len - c->copied < room ? (uint32_t)(c->len - c->copied) : room;
@@ -359,7 +254,6 @@ static void wait_for_space(struct tcb *tp, struct send_call *c, ssize_t err)
         tcp_push(tp, c->flags & ~MSG_MORE, c->mss_now, TCP_NAGLE_PUSH, c->size_goal);
 }
 
-/* Steps 3 and 5. */
 static __attribute__((cold, noinline)) void trace_sendmsg(const struct tcb *tp,
                                                           const struct send_call *c)
 {
@@ -372,6 +266,7 @@ static __attribute__((cold, noinline)) void trace_sendmsg(const struct tcb *tp,
     tcp_trace_values(tp, TRACE_tcp_send_mss, TRACE_WHY_none, mss);
 }
 
+/* Steps 3 and 5. */
 ssize_t tcp_sendmsg(struct tcb *tp, tcp_copy_fn copy, void *ctx, size_t len, int flags)
 {
     struct send_call c = {.copy = copy, .ctx = ctx, .len = len, .flags = flags};
@@ -385,7 +280,8 @@ ssize_t tcp_sendmsg(struct tcb *tp, tcp_copy_fn copy, void *ctx, size_t len, int
     if (__builtin_expect(tp->traced, 0))
         trace_sendmsg(tp, &c);
     err = send_loop(tp, &c);
-    drop_empty_tail(tp);
+    if (err)
+        wqueue_drop_empty_tail(tp);
     if (err == -EAGAIN || err == -ENOMEM) {
         wait_for_space(tp, &c, err);
         return c.copied ? (ssize_t)c.copied : -EAGAIN;
@@ -400,69 +296,6 @@ ssize_t tcp_sendmsg(struct tcb *tp, tcp_copy_fn copy, void *ctx, size_t len, int
 /* --- tcp_write_xmit
  * ---------------------------------------------------------------------------------------- */
 
-/* One burst takes at most half of the congestion window (linux-sender §5, 2). */
-static uint32_t cwnd_quota(const struct tcb *tp)
-{
-    uint32_t in_flight = tcp_in_flight(tp);
-    uint32_t window = tcp_send_window(tp);
-    uint32_t half = tp->cwnd / 2 ? tp->cwnd / 2 : 1;
-
-    if (in_flight >= window)
-        return 0;
-    return half < window - in_flight ? half : window - in_flight;
-}
-
-/* The first packet of the segment must fit whole: sender SWS avoidance (RFC 9293 §3.8.6.2.1). */
-static bool snd_wnd_test(const struct tcb *tp, const struct segment *seg, uint32_t mss)
-{
-    uint32_t end = seg->end_seq;
-
-    if (seg_len(seg) > mss)
-        end = seg->seq + mss;
-    return seq_leq(end, tcp_wnd_end(tp));
-}
-
-/* Where to cut a segment of several packets (linux-sender §5, 6). */
-static uint32_t split_point(const struct tcb *tp, const struct segment *seg, uint32_t mss,
-                            uint32_t quota, uint8_t nonagle)
-{
-    uint32_t window = tcp_wnd_end(tp) - seg->seq;
-    uint32_t most = quota * mss;
-    uint32_t needed, partial;
-    enum tcp_stop why;
-
-    if (most <= window && list_last(&((struct tcb *)(uintptr_t)tp)->sendq) != &seg->link)
-        return most;
-    needed = seg_len(seg) < window ? seg_len(seg) : window;
-    if (most <= needed)
-        return most;
-    partial = needed % mss;
-    if (partial && needed == seg_len(seg)) {
-        struct segment last = {
-            .seq = seg->end_seq - partial, .end_seq = seg->end_seq, .flags = seg->flags};
-
-        if (!tcp_nagle_test(tp, &last, mss, nonagle, &why))
-            return needed - partial;
-        return needed;
-    }
-    return partial ? needed - partial : needed;
-}
-
-/* Bytes in the device's queue are bounded so that ACK clocking stays with us (linux-sender §5,
- * small queues). */
-static bool small_queue_check(const struct tcb *tp, const struct segment *seg)
-{
-    uint64_t limit = 2ull * seg_len(seg);
-    uint64_t per_ms = tp->pacing_rate == UINT64_MAX ? UINT64_MAX : tp->pacing_rate >> 10;
-    uint64_t most = (uint64_t)tp->st->tcp.tunables.limit_output_bytes;
-
-    if (per_ms > limit)
-        limit = per_ms;
-    if (limit > most)
-        limit = most;
-    return tp->device_queued > limit && scoreboard_first(tp) != scoreboard_last(tp);
-}
-
 void tcp_event_new_data_sent(struct tcb *tp, struct segment *seg)
 {
     bool was_idle = tp->packets_out == 0;
@@ -474,13 +307,6 @@ void tcp_event_new_data_sent(struct tcb *tp, struct segment *seg)
     tcp_timer_clear(tp, TCP_TIMER_persist);
     if (was_idle || tcp_timer_pending(tp, TCP_TIMER_loss_probe))
         tcp_rearm_rto(tp);
-}
-
-/* Minshall: remember the last small segment (linux-sender §4). */
-static void minshall_update(struct tcb *tp, const struct segment *seg, uint32_t mss)
-{
-    if (seg_len(seg) % mss)
-        tp->snd_sml = seg->end_seq;
 }
 
 /* The tests of step 14, in order. Returns true when seg (cut as needed) may leave. */
@@ -495,7 +321,7 @@ static bool may_send(struct tcb *tp, struct segment *seg, uint32_t mss, uint8_t 
         return tcp_stop(tp, TCP_STOP_pacing), false;
     if (tp->ecn.hold)
         return tcp_stop(tp, TCP_STOP_cwnd), false;
-    quota = cwnd_quota(tp);
+    quota = tcp_cwnd_quota(tp);
     if (push_one == TCP_PUSH_PROBE)
         quota = 1; /* a loss probe goes whatever the window says (RFC 8985 §7.3) */
     if (!quota) {
@@ -508,7 +334,7 @@ static bool may_send(struct tcb *tp, struct segment *seg, uint32_t mss, uint8_t 
         quota = 1; /* each packet has a pointer of its own */
     if (seg_len(seg) < quota * mss)
         wqueue_pull(tp, seg, quota * mss, mss);
-    if (!snd_wnd_test(tp, seg, mss))
+    if (!tcp_snd_wnd_test(tp, seg, mss))
         return tcp_stop(tp, TCP_STOP_rwnd), false;
     wqueue_set_pcount(seg, mss);
     if (seg->pcount == 1) {
@@ -519,22 +345,11 @@ static bool may_send(struct tcb *tp, struct segment *seg, uint32_t mss, uint8_t 
     } else if (!push_one && tcp_tso_should_defer(tp, seg, mss, max_segs)) {
         return tcp_stop(tp, TCP_STOP_tso_defer), false;
     }
-    limit = seg->pcount > 1 ? split_point(tp, seg, mss, quota, nonagle) : mss;
+    limit = seg->pcount > 1 ? tcp_split_point(tp, seg, mss, quota, nonagle) : mss;
     if (seg_len(seg) > limit && tso_fragment(tp, seg, limit, mss) != 0)
         return false;
-    if (tp->st->device_blocked || small_queue_check(tp, seg))
+    if (tp->st->device_blocked || tcp_small_queue_check(tp, seg))
         return tcp_stop(tp, TCP_STOP_device), false;
-    return true;
-}
-
-/* Behind full segments: the next ones of this writer will fill it, or the next run sends it. */
-static bool holds_tail(struct tcb *tp, const struct segment *seg, uint32_t mss)
-{
-    if (!tp->hold_tail || (seg->flags & (SEG_EOR | SEG_FIN)) || tcp_urg_mode(tp) ||
-        list_last(&tp->sendq) != &seg->link || seg_len(seg) >= tcp_tso_autosize(tp, mss) * mss)
-        return false;
-    tp->hold_tail = false;
-    tcp_touch(tp, TCP_PEND_OUTPUT);
     return true;
 }
 
@@ -566,7 +381,7 @@ bool tcp_write_xmit(struct tcb *tp, uint32_t mss, uint8_t nonagle, int push_one)
     while ((seg = wqueue_send_head(tp))) {
         int err;
 
-        if (sent && holds_tail(tp, seg, mss)) {
+        if (sent && tcp_holds_tail(tp, seg, mss)) {
             tcp_stop(tp, TCP_STOP_autocork);
             break;
         }
@@ -581,7 +396,7 @@ bool tcp_write_xmit(struct tcb *tp, uint32_t mss, uint8_t nonagle, int push_one)
         }
         /* any other failure is a loss on the way: the retransmission timer takes care */
         tcp_event_new_data_sent(tp, seg);
-        minshall_update(tp, seg, mss);
+        tcp_minshall_update(tp, seg, mss);
         sent += seg->pcount;
         if (push_one)
             break;

@@ -244,6 +244,28 @@ static bool read_pair(struct program *p)
     return false;
 }
 
+/* … or out of the frames, past the stream: sometimes, and sometimes a part. */
+static size_t take_at_once(struct sim_user *u, const struct iovec *iov, int n_iov, size_t *held)
+{
+    struct program *p = (struct program *)u;
+    size_t room, done = 0;
+
+    if (!p->plan.pair || !p->connected || p->closed || prng_below(&p->prng, 3) == 0)
+        return 0;
+    room = p->plan.pair_bytes - p->held;
+    if (room && prng_below(&p->prng, 3) == 0)
+        room = prng_below(&p->prng, room);
+    for (int i = 0; i < n_iov && done < room; i++) {
+        size_t part = iov[i].iov_len < room - done ? iov[i].iov_len : room - done;
+
+        compare(p, iov[i].iov_base, part);
+        done += part;
+    }
+    p->held += (uint32_t)done;
+    *held = p->held;
+    return done;
+}
+
 static bool read_plain(struct program *p)
 {
     uint8_t buf[65536];
@@ -347,6 +369,7 @@ void program_init(struct program *p, struct sim_host *h, const struct program_pl
 {
     memset(p, 0, sizeof(*p));
     p->user.event = on_event;
+    p->user.deliver = take_at_once;
     p->host = h;
     p->plan = *plan;
     p->prng.state = seed;

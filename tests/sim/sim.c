@@ -126,9 +126,19 @@ static struct sim_host *plug_in(struct sim *sim, const struct sim_host_config *c
     return h;
 }
 
+/* stack_ops.deliver */
+static size_t deliver(void *ctx, struct sock *s, const struct iovec *iov, int n_iov, size_t *held)
+{
+    struct sim_user *u = sock_user(s);
+
+    (void)ctx;
+    return u && u->deliver ? u->deliver(u, iov, n_iov, held) : 0;
+}
+
 struct sim_host *sim_add_host(struct sim *sim, const struct sim_host_config *config)
 {
-    static const struct stack_ops ops = {.transmit = device_transmit};
+    static const struct stack_ops ops = {
+        .transmit = device_transmit, .deliver = deliver, .deliver_min = 1};
     struct sim_host *h = plug_in(sim, config);
     struct stack_config c = {0};
     int err;

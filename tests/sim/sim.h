@@ -28,6 +28,8 @@ struct sim;
 /** What sock_set_user() points at in the simulator: a program. */
 struct sim_user {
     void (*event)(struct sim_user *u, struct sock *s, uint32_t events);
+    /** stack_ops.deliver; NULL: it takes nothing that way */
+    size_t (*deliver)(struct sim_user *u, const struct iovec *iov, int n_iov, size_t *held);
 };
 
 struct sim_host_config {

@@ -122,12 +122,15 @@ void tcp_fin_acked(struct tcb *tp);
 /** FIN-WAIT-2 and no program. The tcb is gone afterwards. */
 void tcp_fin_wait2_orphan(struct tcb *tp);
 
-/* conn/request.c: half-open records; conn/synack.c: their SYN-ACKs */
-struct tcp_request;
+/* conn/listen.c */
 /** A segment for a listener. isn: the ISN that a reopened TIME-WAIT tuple must use, 0: a fresh one.
  */
 void tcp_listen_input(struct stack *st, struct sock *listener, const struct tcp_seg *seg,
                       uint32_t isn);
+
+/* conn/request.c: half-open records; conn/synack.c: their SYN-ACKs; conn/child.c: what they become
+ */
+struct tcp_request;
 void tcp_request_pool_init(struct stack *st);
 void tcp_request_input(struct stack *st, struct tcp_conn *c, const struct tcp_seg *seg);
 /** IP_MINTTL of its listener. */

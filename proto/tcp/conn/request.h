@@ -33,4 +33,22 @@ struct tcp_request {
     bool refused;     /**< the device had no room for the last SYN-ACK: that was no attempt */
 };
 
+/* request.c */
+/** It is half open from now on: into the SYN queue and the table. */
+void tcp_request_store(struct stack *st, struct tcp_request *req);
+/** Send the SYN-ACK, and wait for the answer. */
+void tcp_request_answer(struct stack *st, struct tcp_request *req);
+/** Wait for the answer, one time-out. */
+void tcp_request_wait(struct stack *st, struct tcp_request *req);
+
+/* listen.c */
+struct listener;
+/** No room for another connection that its program has not accepted; counted. */
+bool tcp_accept_queue_is_full(struct stack *st, const struct listener *l);
+
+/* child.c */
+/** The connection that req has become by seg: established, and in the accept queue; req is gone.
+ * NULL: no memory, and the record stays. */
+struct tcb *tcp_child_new(struct stack *st, struct tcp_request *req, const struct tcp_seg *seg);
+
 #endif

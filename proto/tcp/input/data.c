@@ -204,28 +204,48 @@ static bool reads_slowly(const struct tcb *tp)
     return 4 * tcp_unread(tp) > tp->rcvbuf;
 }
 
-static void in_order(struct tcb *tp, const struct tcp_seg *seg, uint32_t skip, uint32_t len)
+/* Into the stream, as far as there is memory. Returns how many. */
+static uint32_t store_in_order(struct tcb *tp, const uint8_t *data, uint32_t len)
 {
     uint32_t fits = make_room_in_order(tp, len);
 
     if (fits < len)
         refuse(tp);
     if (!fits)
-        return;
-    len = fits;
-    COUNT(tp->st, tcp_in_in_order);
+        return 0;
     if (rb_empty(&tp->ooo))
-        bytestream_write(&tp->rcv, tp->rcv_offset, seg->data + skip, len);
+        bytestream_write(&tp->rcv, tp->rcv_offset, data, fits);
     else
-        write_uncovered(tp, tp->rcv_nxt, seg->data + skip, len);
-    move_rcv_nxt(tp, tp->rcv_nxt + len);
+        write_uncovered(tp, tp->rcv_nxt, data, fits);
+    move_rcv_nxt(tp, tp->rcv_nxt + fits);
+    return fits;
+}
+
+static void in_order(struct tcb *tp, const struct tcp_seg *seg, uint32_t skip, uint32_t len)
+{
+    const uint8_t *data = seg->data + skip;
+    uint64_t unread = tcp_unread(tp) + len;
+    struct delivered given = {0};
+    uint32_t stored = 0;
+
+    if (tcp_may_deliver(tp, len)) {
+        given = tcp_deliver(tp, data, len);
+        move_rcv_nxt(tp, tp->rcv_nxt + given.fresh);
+    }
+    if (given.fresh < len)
+        stored = store_in_order(tp, data + given.fresh, len - given.fresh);
+    if (!given.taken && !stored)
+        return;
+    COUNT(tp->st, tcp_in_in_order);
     absorb_ranges(tp);
     if (reads_slowly(tp) != tp->reader_slow)
         tcp_chrono_reader(tp, !tp->reader_slow);
     tcp_urgent_passed(tp);
     tcp_ack_data_received(tp);
     tcp_ecn_check_ce(tp, seg);
-    if (tp->sock && sock_readable(tp->sock))
+    if (given.taken)
+        tcp_delivered(tp, given.taken, unread);
+    if (tp->sock && (given.taken || sock_readable(tp->sock)))
         sock_event(tp->sock, SOCK_EV_READABLE);
 }
 

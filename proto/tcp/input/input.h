@@ -56,6 +56,17 @@ uint32_t sack_blocks_list(const struct tcb *tp, uint32_t space,
                           struct sack_block out[TCP_MAX_SACKS + 1]);
 /** A segment has told them. */
 void sack_blocks_sent(struct tcb *tp);
+/* input/deliver.c: straight to the program */
+struct delivered {
+    uint32_t taken; /**< bytes that it has taken */
+    uint32_t fresh; /**< … of those at rcv_nxt: the caller moves it over them */
+};
+/** May the next `len` bytes in order go there? */
+bool tcp_may_deliver(const struct tcb *tp, uint32_t len);
+/** Hand over what is unread, and behind it the bytes at rcv_nxt. */
+struct delivered tcp_deliver(struct tcb *tp, const uint8_t *data, uint32_t len);
+/** All of that is done; if nothing had been taken, `before` bytes would be unread. */
+void tcp_delivered(struct tcb *tp, uint32_t taken, uint64_t before);
 /* input/urgent.c: RFC 9293 §3.10.7.4, sixth */
 void tcp_urgent_input(struct tcb *tp, const struct tcp_seg *seg);
 /** rcv_nxt has moved: perhaps over the urgent byte. */

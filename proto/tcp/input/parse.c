@@ -99,11 +99,24 @@ static void parse_option(struct tcp_options *o, uint8_t kind, const uint8_t *p, 
     }
 }
 
+/* Timestamps and nothing else, in the form that RFC 7323 Appendix A recommends: nearly all segments
+ * of a connection. */
+static bool is_timestamps_alone(const uint8_t *p, uint32_t n)
+{
+    static const uint8_t head[4] = {OPT_NOP, OPT_NOP, OPT_TS, 10};
+
+    return n == TCP_TIMESTAMP_SPACE && !memcmp(p, head, sizeof(head));
+}
+
 /* Returns false when the list is malformed. */
 static bool parse_options(struct tcp_options *o, const uint8_t *p, uint32_t n, bool syn)
 {
     uint32_t i = 0;
 
+    if (is_timestamps_alone(p, n)) {
+        parse_option(o, OPT_TS, p + 4, 8, syn);
+        return true;
+    }
     while (i < n) {
         uint32_t len;
 

@@ -17,7 +17,7 @@
  */
 #include "proto/tcp/tcp.h"
 
-const uint8_t tcp_chrono_of[TCP_STOP_COUNT] = {
+static const uint8_t chrono_of[TCP_STOP_COUNT] = {
     [TCP_STOP_pacing] = TCP_CHRONO_pacing,  [TCP_STOP_cwnd] = TCP_CHRONO_cwnd,
     [TCP_STOP_rwnd] = TCP_CHRONO_rwnd,      [TCP_STOP_nagle] = TCP_CHRONO_nagle,
     [TCP_STOP_cork] = TCP_CHRONO_cork,      [TCP_STOP_autocork] = TCP_CHRONO_device,
@@ -92,9 +92,9 @@ static bool repairs(const struct tcb *tp)
 }
 
 /* An rwnd that ends is the end of a pass's to say, a sndbuf the writer's. */
-void tcp_chrono_stopped(struct tcb *tp, enum tcp_stop why)
+static void chrono_stopped(struct tcb *tp, enum tcp_stop why)
 {
-    enum tcp_chrono kind = (enum tcp_chrono)tcp_chrono_of[why];
+    enum tcp_chrono kind = (enum tcp_chrono)chrono_of[why];
 
     if (!tp->chrono || tp->chrono == TCP_CHRONO_sndbuf)
         return;
@@ -107,6 +107,27 @@ void tcp_chrono_stopped(struct tcb *tp, enum tcp_stop why)
         kind = TCP_CHRONO_recovery;
     if (kind != tp->chrono)
         set(tp, kind);
+}
+
+static __attribute__((noinline)) void stopped(struct tcb *tp, enum tcp_stop why)
+{
+    chrono_stopped(tp, why);
+    if (tp->traced)
+        tcp_trace_stop(tp, why);
+}
+
+void tcp_stop(struct tcb *tp, enum tcp_stop why)
+{
+    static const enum counter of[] = {
+#define TCP_STOP(name, help) CNT_tcp_stop_##name,
+#include "proto/tcp/stops.def"
+#undef TCP_STOP
+    };
+
+    tp->stops[why]++;
+    tp->st->counters.v[of[why]]++;
+    if (chrono_of[why] != tp->chrono || tp->traced)
+        stopped(tp, why);
 }
 
 void tcp_chrono_recovery(struct tcb *tp)

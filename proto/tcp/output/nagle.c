@@ -10,6 +10,13 @@ static bool minshall_check(const struct tcb *tp)
     return seq_gt(tp->snd_sml, tp->snd_una) && seq_leq(tp->snd_sml, tp->snd_nxt);
 }
 
+/* Minshall: remember the last small segment (linux-sender §4). */
+void tcp_minshall_update(struct tcb *tp, const struct segment *seg, uint32_t mss)
+{
+    if (seg_len(seg) % mss)
+        tp->snd_sml = seg->end_seq;
+}
+
 /* True: seg (of one packet) may go. Else *why says what holds it. */
 bool tcp_nagle_test(const struct tcb *tp, const struct segment *seg, uint32_t mss, uint8_t nonagle,
                     enum tcp_stop *why)
@@ -105,4 +112,15 @@ bool tcp_tso_should_defer(struct tcb *tp, const struct segment *seg, uint32_t ms
     if (min32(cong_win, send_win) <= len)
         return true;
     return !(seg->flags & (SEG_FIN | SEG_EOR));
+}
+
+/* Behind full segments: the next ones of this writer will fill it, or the next run sends it. */
+bool tcp_holds_tail(struct tcb *tp, const struct segment *seg, uint32_t mss)
+{
+    if (!tp->hold_tail || (seg->flags & (SEG_EOR | SEG_FIN)) || tcp_urg_mode(tp) ||
+        list_last(&tp->sendq) != &seg->link || seg_len(seg) >= tcp_tso_autosize(tp, mss) * mss)
+        return false;
+    tp->hold_tail = false;
+    tcp_touch(tp, TCP_PEND_OUTPUT);
+    return true;
 }

@@ -20,6 +20,7 @@ void tcp_event_new_data_sent(struct tcb *tp, struct segment *seg);
 bool tcp_write_xmit(struct tcb *tp, uint32_t mss_now, uint8_t nonagle, int push_one);
 void tcp_push_pending_frames(struct tcb *tp);
 void tcp_output_touched(struct tcb *tp);
+/* output/sndbuf.c */
 bool tcp_stream_memory_free(const struct tcb *tp);
 bool tcp_is_writable(const struct tcb *tp);
 /** May what is to be sent take so much more memory? */
@@ -29,7 +30,7 @@ int tcp_reserve_send(struct tcb *tp, size_t n);
 /** Storage up to `limit` for who writes into the stream beyond `granted` by himself; where it
  * really ends, at least `granted`. */
 uint64_t tcp_grant_send(struct tcb *tp, uint64_t granted, uint64_t limit);
-/* output/sendmsg parts and mss.c */
+/* output/mss.c */
 uint32_t tcp_current_mss(struct tcb *tp);
 uint32_t tcp_send_mss(struct tcb *tp, uint32_t *size_goal);
 /** The largest IP packet that may leave as one burst, to be cut behind us. */
@@ -80,11 +81,23 @@ struct segment *wqueue_entail_spare(struct tcb *tp);
 struct segment *wqueue_tail(struct tcb *tp);
 struct segment *wqueue_send_head(struct tcb *tp);
 void wqueue_unlink(struct tcb *tp, struct segment *seg);
+/** A copy that failed at its first byte leaves no segment behind. */
+void wqueue_drop_empty_tail(struct tcb *tp);
 /** Cut seg at `len` payload bytes; the rest becomes a new segment behind it. 0 or -ENOMEM. */
 int tso_fragment(struct tcb *tp, struct segment *seg, uint32_t len, uint32_t mss);
 void wqueue_set_pcount(struct segment *seg, uint32_t mss);
 /** Fill seg up to `want` bytes from the unsent segments behind it (never across MSG_EOR). */
 void wqueue_pull(struct tcb *tp, struct segment *seg, uint32_t want, uint32_t mss);
+/* output/limits.c */
+/** How many packets the congestion window lets go as one burst. */
+uint32_t tcp_cwnd_quota(const struct tcb *tp);
+/** Does seg, or its first packet, fit into the peer's window? */
+bool tcp_snd_wnd_test(const struct tcb *tp, const struct segment *seg, uint32_t mss);
+/** How many bytes of seg, which has several packets, go at once. */
+uint32_t tcp_split_point(const struct tcb *tp, const struct segment *seg, uint32_t mss,
+                         uint32_t quota, uint8_t nonagle);
+/** Does enough of this connection wait in the device? */
+bool tcp_small_queue_check(const struct tcb *tp, const struct segment *seg);
 /* output/nagle.c */
 bool tcp_nagle_test(const struct tcb *tp, const struct segment *seg, uint32_t mss, uint8_t nonagle,
                     enum tcp_stop *why);
@@ -92,7 +105,10 @@ bool tcp_should_autocork(struct tcb *tp, const struct segment *seg, uint32_t siz
 bool tcp_tso_should_defer(struct tcb *tp, const struct segment *seg, uint32_t mss,
                           uint32_t max_segs);
 uint32_t tcp_tso_autosize(const struct tcb *tp, uint32_t mss);
-void tcp_stop(struct tcb *tp, enum tcp_stop why);
+/** seg leaves now. */
+void tcp_minshall_update(struct tcb *tp, const struct segment *seg, uint32_t mss);
+/** Full segments went out, and seg behind them is one that its writer may still fill: once. */
+bool tcp_holds_tail(struct tcb *tp, const struct segment *seg, uint32_t mss);
 /* output/pacing.c */
 /** Too early for the next departure? Then TCP_TIMER_pacing is armed: ask before each burst, new or
  * retransmitted. */
@@ -113,7 +129,7 @@ int tcp_send_ack(struct tcb *tp);
 int tcp_xmit_probe(struct tcb *tp, bool urgent);
 void tcp_send_active_reset(struct tcb *tp);
 int tcp_send_synack(struct stack *st, struct tcp_request *req);
-/* output/reply.c: segments without a full connection */
+/* output/transmit.c: segments without a full connection */
 struct tcp_reply {
     struct ip_endpoint local, remote;
     uint32_t seq, ack, window;
@@ -133,10 +149,8 @@ void tcp_send_reset(struct stack *st, const struct tcp_seg *seg);
 /* output/chrono.c: what held the sender back, and for how long */
 void tcp_chrono_pool_init(struct stack *st);
 void tcp_chrono_free(struct tcb *tp);
-/** Which one runs after such a stop. */
-extern const uint8_t tcp_chrono_of[TCP_STOP_COUNT];
-/** Output has stopped. */
-void tcp_chrono_stopped(struct tcb *tp, enum tcp_stop why);
+/** Output stops, and this is why: counted, timed, traced. */
+void tcp_stop(struct tcb *tp, enum tcp_stop why);
 /** The state of congestion control has changed. */
 void tcp_chrono_recovery(struct tcb *tp);
 /** What the program has not read takes half of the window, or does so no more. */

@@ -7,6 +7,7 @@
 #include "proto/base/checksum.h"
 #include "proto/sock/sock_internal.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 
 #define UTO_SPACE       4u
@@ -20,8 +21,8 @@ static void put16(uint8_t *p, uint32_t v)
 
 static void put32(uint8_t *p, uint32_t v)
 {
-    put16(p, v >> 16);
-    put16(p + 2, v);
+    v = htonl(v);
+    memcpy(p, &v, 4);
 }
 
 static uint8_t *put_timestamps(uint8_t *p, uint32_t tsval, uint32_t tsecr)
@@ -93,26 +94,23 @@ static uint32_t put_syn_options(uint8_t *start, const struct syn_options *o)
     return (uint32_t)(p - start);
 }
 
-static uint32_t build_options(const struct tcb *tp, uint8_t *p, bool syn)
+static uint32_t ts_value(const struct tcb *tp)
 {
-    uint32_t tsval = tcp_ts_now(tp->st) + tp->ts_offset;
+    return tcp_ts_now(tp->st) + tp->ts_offset;
+}
 
-    if (syn) {
-        struct syn_options o = {.mss = tp->advmss,
-                                .uto = uto_advertise(tp),
-                                .ts_ok = tp->ts_ok,
-                                .wscale_ok = tp->wscale_ok,
-                                .sack_ok = tp->sack_ok,
-                                .wscale = tp->rcv_wscale,
-                                .tsval = tsval,
-                                .tsecr = tp->ts_recent};
+static uint32_t syn_options(const struct tcb *tp, uint8_t *p)
+{
+    struct syn_options o = {.mss = tp->advmss,
+                            .uto = uto_advertise(tp),
+                            .ts_ok = tp->ts_ok,
+                            .wscale_ok = tp->wscale_ok,
+                            .sack_ok = tp->sack_ok,
+                            .wscale = tp->rcv_wscale,
+                            .tsval = ts_value(tp),
+                            .tsecr = tp->ts_recent};
 
-        return put_syn_options(p, &o);
-    }
-    if (!tp->ts_ok)
-        return 0;
-    put_timestamps(put_nops(p), tsval, tp->ts_recent);
-    return TCP_TIMESTAMP_SPACE;
+    return put_syn_options(p, &o);
 }
 
 /* As many blocks as fit into the segment (RFC 2018 §4). */
@@ -162,15 +160,29 @@ struct options {
     uint32_t len, sack, accecn;
 };
 
+/* Mostly there are the timestamps alone. */
+static bool has_more_options(const struct tcb *tp)
+{
+    return tp->rcv_sack.n || tp->rcv_sack.has_dup || tp->uto_pending ||
+           tp->ecn.mode == TCP_ECN_ACCURATE;
+}
+
 /* The options of a segment that is no SYN. `room`: bytes of the packet that timestamps and payload
  * leave; `fresh`: it goes out for the first time (what was lost may have been lost for AccECN's
  * option, RFC 9768 §3.2.3.2.2). */
 static void fill_options(struct tcb *tp, struct options *o, uint32_t room, bool fresh)
 {
-    uint32_t base = build_options(tp, o->bytes, false), left = TCP_MAX_OPTIONS - base;
+    uint32_t base = 0;
 
-    if (room > left)
-        room = left;
+    if (tp->ts_ok) {
+        put_timestamps(put_nops(o->bytes), ts_value(tp), tp->ts_recent);
+        base = TCP_TIMESTAMP_SPACE;
+    }
+    o->len = base;
+    if (!has_more_options(tp))
+        return;
+    if (room > TCP_MAX_OPTIONS - base)
+        room = TCP_MAX_OPTIONS - base;
     o->accecn = fresh ? tcp_accecn_space(tp, room) : 0;
     o->len = add_sack(tp, o->bytes, base, room - o->accecn);
     o->sack = o->len - base;
@@ -187,6 +199,13 @@ static void note_options(struct tcb *tp, const struct options *o)
     tcp_accecn_sent(tp, o->accecn);
 }
 
+static uint32_t pseudo_sum(const struct ip_addr *src, const struct ip_addr *dst, uint32_t len)
+{
+    if (ip_addr_is_v4(src))
+        return csum_pseudo4(ip_addr_v4_bytes(src), ip_addr_v4_bytes(dst), IP_PROTO_TCP, len);
+    return csum_pseudo(src->b, dst->b, 16, IP_PROTO_TCP, len);
+}
+
 /* Put the header in front of the frame's options and leave the checksum to the device (or to
  * stack_transmit). */
 static void push_header(struct frame *f, const struct header *h, const uint8_t *options,
@@ -194,11 +213,8 @@ static void push_header(struct frame *f, const struct header *h, const uint8_t *
 {
     uint32_t len = TCP_HEADER_LEN + opt_len;
     uint8_t *p = frame_push(f, len);
-    bool v4 = ip_addr_is_v4(&h->local->addr);
-    const struct ip_addr *s = &h->local->addr, *d = &h->remote->addr;
-    uint32_t sum = csum_pseudo(v4 ? ip_addr_v4_bytes(s) : s->b, v4 ? ip_addr_v4_bytes(d) : d->b,
-                               v4 ? 4 : 16, IP_PROTO_TCP, len + f->span_len);
-    uint16_t partial = (uint16_t)~csum_fold(sum);
+    uint16_t partial =
+        (uint16_t)~csum_fold(pseudo_sum(&h->local->addr, &h->remote->addr, len + f->span_len));
 
     put16(p, h->local->port);
     put16(p + 2, h->remote->port);
@@ -209,7 +225,10 @@ static void push_header(struct frame *f, const struct header *h, const uint8_t *
     put16(p + 14, h->window);
     memcpy(p + 16, &partial, 2);
     put16(p + 18, h->urgent);
-    memcpy(p + TCP_HEADER_LEN, options, opt_len);
+    if (opt_len == TCP_TIMESTAMP_SPACE) /* mostly: no call */
+        memcpy(p + TCP_HEADER_LEN, options, TCP_TIMESTAMP_SPACE);
+    else
+        memcpy(p + TCP_HEADER_LEN, options, opt_len);
     f->csum = FRAME_CSUM_PARTIAL;
     f->csum_start = 0;
     f->csum_offset = 16;
@@ -357,7 +376,7 @@ int tcp_transmit_segment(struct tcb *tp, struct segment *seg, uint32_t mss)
         h.ack = 0;
     if (syn) {
         h.flags |= tcp_ecn_syn_flags(tp, seg);
-        o.len = build_options(tp, o.bytes, true);
+        o.len = syn_options(tp, o.bytes);
         uto_schedule(tp);
     } else {
         mark_urgent(tp, &h);

@@ -75,6 +75,14 @@ void wqueue_unlink(struct tcb *tp, struct segment *seg)
     segment_free(tp, seg);
 }
 
+void wqueue_drop_empty_tail(struct tcb *tp)
+{
+    struct segment *tail = wqueue_tail(tp);
+
+    if (tail && tail->seq == tail->end_seq)
+        wqueue_unlink(tp, tail);
+}
+
 static bool in_flight(const struct tcb *tp, const struct segment *seg)
 {
     return seq_lt(seg->seq, tp->snd_nxt) && tp->packets_out;

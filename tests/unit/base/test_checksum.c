@@ -162,6 +162,22 @@ static void the_pseudo_headers_are_those_of_the_rfcs(void **state)
     }
 }
 
+static void an_ipv4_header_sums_up_as_any_twenty_bytes_do(void **state)
+{
+    static uint8_t ones[20];
+    struct rng rng;
+
+    (void)state;
+    memset(ones, 0xff, sizeof(ones));
+    assert_int_equal(csum_fold(csum_ipv4_header(ones)), naive(ones, 20));
+    randomise(&rng);
+    for (int round = 0; round < 3000; round++) {
+        size_t at = rng_below(&rng, 1000);
+
+        assert_int_equal(csum_fold(csum_ipv4_header(data + at)), naive(data + at, 20));
+    }
+}
+
 static void every_version_of_the_inner_loop_agrees(void **state)
 {
     static uint8_t copy[ROOM + 64];
@@ -230,6 +246,7 @@ int main(void)
         cmocka_unit_test(even_pieces_chain_through_the_sum),
         cmocka_unit_test(a_stored_checksum_verifies_to_zero),
         cmocka_unit_test(the_pseudo_headers_are_those_of_the_rfcs),
+        cmocka_unit_test(an_ipv4_header_sums_up_as_any_twenty_bytes_do),
         cmocka_unit_test(every_version_of_the_inner_loop_agrees),
         cmocka_unit_test(no_version_loses_a_carry),
         cmocka_unit_test(a_copy_is_the_bytes_and_their_sum),

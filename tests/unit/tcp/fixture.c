@@ -106,6 +106,7 @@ static void record(const uint8_t *b, uint32_t len, const struct frame *f)
     fx.n_segs++;
     *g = (struct fx_seg){.at = fx.now, .wscale = -1, .gso = f->gso, .gso_size = f->gso_size};
     g->owner = f->owner;
+    memcpy(g->link_dst, b, 6);
     g->tos = b[15];
     g->ip_id = wire_get16(b + 18);
     g->df = wire_get16(b + 20) == 0x4000;

@@ -69,6 +69,7 @@ struct fx_seg {
     uint16_t gso_size;
     bool csum_ok;
     uint64_t owner;
+    uint8_t link_dst[6]; /**< the frame's destination */
     uint8_t *payload;
 };
 

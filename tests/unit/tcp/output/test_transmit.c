@@ -103,6 +103,85 @@ TEST(send_path_16_a_listener_s_tos_and_ttl_are_on_its_syn_ack)
     assert_int_equal(expect(PSH | ACK, 1, 1, 1)->ttl, 7);
 }
 
+TEST(send_path_16_tos_and_ttl_set_in_mid_connection_are_on_the_next_packet_and_on_what_comes_again)
+{
+    const struct fx_seg *g;
+
+    passive();
+    assert_int_equal(w(100), 100);
+    g = expect(PSH | ACK, 1, 1, 100);
+    assert_int_equal(g->tos, 0);
+    assert_int_equal(g->ttl, 64);
+    assert_int_equal(set_int(IPPROTO_IP, IP_TOS, 0x28), 0);
+    assert_int_equal(set_int(IPPROTO_IP, IP_TTL, 9), 0);
+    advance(SEC);
+    g = take();
+    assert_int_equal(g->seq, 1);
+    assert_int_equal(g->tos, 0x28);
+    assert_int_equal(g->ttl, 9);
+    clear();
+    peer(PSH | ACK, 1, 101, 10);
+    g = expect(ACK, 101, 11, 0);
+    assert_int_equal(g->tos, 0x28);
+    assert_int_equal(g->ttl, 9);
+    assert_int_equal(set_int(IPPROTO_IP, IP_TOS, 0), 0);
+    assert_int_equal(set_int(IPPROTO_IP, IP_TTL, -1), 0);
+    assert_int_equal(w(10), 10);
+    g = expect(PSH | ACK, 101, 11, 10);
+    assert_int_equal(g->tos, 0);
+    assert_int_equal(g->ttl, 64);
+}
+
+TEST(send_path_16_df_goes_with_the_next_packet_when_path_mtu_discovery_is_turned_off)
+{
+    passive();
+    assert_int_equal(w(100), 100);
+    assert_true(expect(PSH | ACK, 1, 1, 100)->df);
+    assert_int_equal(set_int(IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT), 0);
+    peer(ACK, 1, 101, 0);
+    assert_int_equal(w(100), 100);
+    assert_false(expect(PSH | ACK, 101, 1, 100)->df);
+}
+
+TEST(send_path_16_a_smaller_path_mtu_holds_for_the_next_packet)
+{
+    passive();
+    assert_int_equal(w(1448), 1448);
+    expect(PSH | ACK, 1, 1, 1448);
+    peer_icmp(3, 4, 1000, 1);
+    assert_int_equal(expect(PSH | ACK, 1, 1, 1448)->gso_size, 948); /* two packets now */
+}
+
+/* An announcement of the peer's address at another link address (RFC 5227 §3). */
+static void peer_moves(const uint8_t mac[6])
+{
+    uint8_t f[60] = {0};
+
+    memset(f, 0xff, 6);
+    memcpy(f + 6, mac, 6);
+    memcpy(f + 12, "\x08\x06\0\1\x08\0\x06\x04\0\1", 10);
+    memcpy(f + 22, mac, 6);
+    memcpy(f + 28, fx_peer_ip, 4);
+    memcpy(f + 38, fx_peer_ip, 4);
+    fx_input_bytes(f, sizeof(f));
+}
+
+TEST(send_path_17_a_neighbour_that_moves_in_mid_connection_takes_the_connection_along)
+{
+    static const uint8_t there[6] = {2, 0, 0, 0, 0, 0x77};
+
+    passive();
+    assert_int_equal(w(100), 100);
+    assert_int_not_equal(memcmp(expect(PSH | ACK, 1, 1, 100)->link_dst, there, 6), 0);
+    peer_moves(there);
+    peer(PSH | ACK, 1, 101, 10);
+    assert_memory_equal(expect(ACK, 101, 11, 0)->link_dst, there, 6);
+    assert_int_equal(w(100), 100);
+    assert_memory_equal(expect(PSH | ACK, 101, 11, 100)->link_dst, there, 6);
+    advance(SEC);
+    assert_memory_equal(take()->link_dst, there, 6);
+}
+
 TEST(send_path_17_a_neighbour_that_never_answers_is_ehostunreach)
 {
     struct ip_endpoint e = fx_endpoint("10.0.0.77", 80);
@@ -155,6 +234,10 @@ int main(void)
         T(send_path_16_df_ttl_tos_and_an_identification_that_counts_packets),
         T(send_path_16_ip_tos_and_ip_ttl_are_on_every_packet_of_the_socket),
         T(send_path_16_a_listener_s_tos_and_ttl_are_on_its_syn_ack),
+        T(send_path_16_tos_and_ttl_set_in_mid_connection_are_on_the_next_packet_and_on_what_comes_again),
+        T(send_path_16_df_goes_with_the_next_packet_when_path_mtu_discovery_is_turned_off),
+        T(send_path_16_a_smaller_path_mtu_holds_for_the_next_packet),
+        T(send_path_17_a_neighbour_that_moves_in_mid_connection_takes_the_connection_along),
         T(send_path_17_a_neighbour_that_never_answers_is_ehostunreach),
         T(a_reset_of_ours_has_the_exact_next_sequence_number),
         T(a_segment_for_nobody_is_answered_by_its_own_ack_number),
