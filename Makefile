@@ -294,8 +294,8 @@ $(call prog,$(DAEMON_TESTS)): $(BUILD)/%: $(BUILD)/obj/%.o $$(call unit-libs,$$*
                               $(LIB_A)
 	$(call link,$(DAEMON_LIBS) -lcmocka -lpthread -lm)
 
-# The tool's verdicts are a pure function: they are tested on simulated connections.
-$(BUILD)/tests/sim/test_explain: $(call obj,client/cli/verdict.c client/cli/figures.c)
+# The tool's verdicts are a pure function of what the daemon says: they are tested on simulated connections.
+$(BUILD)/tests/sim/test_explain: $(call obj,client/cli/verdict.c client/cli/figures.c daemon/figures.c)
 $(call prog,$(SIM_MAIN)): $(BUILD)/%: $(BUILD)/obj/%.o $(SIM_A) $(PROTO_A)
 	$(call link,-lcmocka -lpcap -lm)
 

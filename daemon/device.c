@@ -52,6 +52,7 @@ static size_t device_deliver(void *ctx, struct sock *sock, const struct iovec *i
 
 const struct stack_ops device_stack_ops = {.transmit = device_transmit,
                                            .taken = device_taken,
+                                           .abandoned = stream_listen_abandoned,
                                            .deliver = device_deliver,
                                            .deliver_min = STREAM_GATHER};
 

@@ -5,6 +5,7 @@
  */
 #include "daemon/control.h"
 
+#include "daemon/figures.h"
 #include "daemon/settings.h"
 #include "daemon/stats.h"
 #include "daemon/trace.h"
@@ -281,17 +282,6 @@ static void do_outq(struct stream *s, struct wire_outq *out)
     out->unsent += info.tcp.notsent_bytes;
 }
 
-static void describe_memory(const struct sock_memory *from, struct wire_memory *out)
-{
-    *out = (struct wire_memory){.sndbuf = from->sndbuf,
-                                .rcvbuf = from->rcvbuf,
-                                .send_extents = from->send_extents,
-                                .recv_extents = from->recv_extents,
-                                .out_of_order = from->out_of_order,
-                                .account_used = from->account_used,
-                                .account_limit = from->account_limit};
-}
-
 /* The queue is asked only where something may be in it: a list has many. */
 static void describe_pair(const struct stream *s, struct wire_memory *out)
 {
@@ -305,35 +295,16 @@ static void describe_pair(const struct stream *s, struct wire_memory *out)
 void request_info(const struct sock_info *from, struct wire_info *out)
 {
     const struct stream *s = from->user;
-    const char *state = tcp_state_name(from->state);
 
-    memset(out, 0, sizeof(*out));
-    out->state = from->state;
-    out->has_handle = from->has_handle;
+    figures_info(from, out);
     stream_to_wire(&from->local, &out->local);
     stream_to_wire(&from->remote, &out->remote);
-    out->recv_queue = from->recv_queue;
-    out->send_queue = from->send_queue;
-    out->id = from->id;
-    out->timer_us = from->timer_us;
-    snprintf(out->timer, sizeof(out->timer), "%s", from->timer ? from->timer : "");
-    snprintf(out->state_name, sizeof(out->state_name), "%s", state ? state : "");
-    snprintf(out->congestion, sizeof(out->congestion), "%s",
-             from->congestion ? from->congestion : "");
-    describe_memory(&from->memory, &out->memory);
-    out->dual = from->dual;
     if (s) {
         out->pid = (uint32_t)s->owner.pid;
         out->uid = s->owner.uid;
         out->inode = s->inode;
         describe_pair(s, &out->memory);
     }
-    for (unsigned i = 0; i < WIRE_STOPS; i++) {
-        out->stops[i] = from->stops[i];
-        snprintf(out->stop_names[i], sizeof(out->stop_names[i]), "%s", tcp_stop_name(i));
-    }
-    out->tcp_info_len = sizeof(from->tcp);
-    memcpy(out->tcp_info, &from->tcp, sizeof(from->tcp));
 }
 
 static void do_info(struct client *cl, const struct wire_header *h, struct stream *s)

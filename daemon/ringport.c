@@ -1,57 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/ringport.h"
-
+/* Shared words ⇄ core: what the program has moved is taken, what the core has is shown. */
 #include "daemon/log.h"
+#include "daemon/ringport_internal.h"
 #include "daemon/stats.h"
-#include "daemon/stream.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <stdatomic.h>
-#include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
-#include <unistd.h>
-
-/** The first extents: small enough for a cache, large enough for a window. */
-#define SEND_SIZE (256u << 10)
-#define RECV_SIZE (256u << 10)
 
 static struct log_limit limit;
 
-struct ringport {
-    struct watch bell;     /**< first */
-    struct stream *stream; /**< NULL: it has ended, the core still has bytes to send */
-    struct ring_words *words;
-    uint8_t *map;
-    int file, bell_fd;
-    bool stored;       /**< the core has storage of ours */
-    bool open;         /**< what had been written to the descriptor is with the core */
-    bool shut;         /**< no more can be written to it */
-    bool awake;        /**< on the list of those that are looked at in every round */
-    bool resting;      /**< on the list of those that may be idle */
-    uint64_t granted;  /**< the program may write below this offset */
-    uint64_t shown;    /**< and read below this one */
-    uint32_t answered; /**< the last ticket */
-    uint32_t room_for; /**< the last ticket that asked for room: what came before it is told */
-    uint32_t acks_for; /**< the last ticket that asked for acknowledgements: the core will tell */
-    /* our own words, as we have published them: the program can write there */
-    struct ring_way ways[2];
-    uint32_t state;
-    uint64_t tell_at;
-    uint64_t rest_since;
-    TAILQ_ENTRY(ringport) link;
-};
-
-/* --- words -------------------------------------------------------------------------------------
+/* --- words ---------------------------------------------------------------------------------------
  */
-
-#define LOAD(word)     __atomic_load_n(&(word), __ATOMIC_ACQUIRE)
-#define STORE(word, v) __atomic_store_n(&(word), v, __ATOMIC_RELEASE)
-#define FULL_FENCE()   __atomic_thread_fence(__ATOMIC_SEQ_CST)
 
 static struct ring_way *shared_way(struct ringport *r, enum sock_way which)
 {
@@ -72,8 +31,7 @@ static void publish_layout(struct ringport *r, enum sock_way which)
     STORE(way->generation, own->generation);
 }
 
-/* What has changed about one way. The limit alone needs no new generation while it grows. */
-static void publish(struct ringport *r, enum sock_way which, uint64_t limit_now)
+void ringport_publish(struct ringport *r, enum sock_way which, uint64_t limit_now)
 {
     struct ring_way *own = &r->ways[which];
     struct sock_extents now;
@@ -94,7 +52,7 @@ static void publish(struct ringport *r, enum sock_way which, uint64_t limit_now)
     publish_layout(r, which);
 }
 
-static void set_state(struct ringport *r, uint32_t what, int error)
+void ringport_set_state(struct ringport *r, uint32_t what, int error)
 {
     r->state |= what;
     if (what & RING_ERROR)
@@ -102,8 +60,7 @@ static void set_state(struct ringport *r, uint32_t what, int error)
     STORE(r->words->state, r->state);
 }
 
-/* The program waits for one of these: a byte in its descriptor, once for each ticket. */
-static void wake(struct ringport *r, uint32_t what)
+void ringport_wake(struct ringport *r, uint32_t what)
 {
     uint32_t ticket;
 
@@ -126,11 +83,10 @@ static void tell_of_room(struct ringport *r)
         return;
     r->room_for = ticket;
     if (r->granted > LOAD(r->words->committed) && (sock_poll(sock) & POLLOUT))
-        wake(r, RING_FOR_SPACE);
+        ringport_wake(r, RING_FOR_SPACE);
 }
 
-/* Somebody waits for acknowledgements, and we have not looked for how many yet. */
-static bool asks_for_acks(const struct ringport *r)
+bool ringport_asks_for_acks(const struct ringport *r)
 {
     uint32_t ticket = LOAD(r->words->ticket);
 
@@ -152,9 +108,14 @@ void ringport_tell_acked(struct stream *s)
         return;
     r->acks_for = ticket;
     if (acked >= LOAD(r->words->ack_at))
-        wake(r, RING_FOR_ACKS);
+        ringport_wake(r, RING_FOR_ACKS);
     else if (acked < sock_position(s->sock, SOCK_SENDS))
         sock_want_acked(s->sock);
+}
+
+uint32_t ringport_early(const struct stream *s)
+{
+    return LOAD(s->ring->words->begun);
 }
 
 static void violation(struct ringport *r)
@@ -167,268 +128,7 @@ static void violation(struct ringport *r)
     stream_reset(s);
 }
 
-/* --- storage -----------------------------------------------------------------------------------
- */
-
-static void *area(struct ringport *r, enum sock_way way)
-{
-    return r->map + (way == SOCK_SENDS ? RING_SEND_AREA : RING_RECV_AREA);
-}
-
-static void *get(void *ctx, enum sock_way way, uint32_t size)
-{
-    return (uint8_t *)area(ctx, way) + size;
-}
-
-static void put(void *ctx, enum sock_way way, void *base, uint32_t size)
-{
-    (void)ctx;
-    (void)way;
-    (void)madvise(base, size, MADV_REMOVE);
-}
-
-static void destroy(struct ringport *r)
-{
-    munmap(r->map, RING_FILE_SIZE);
-    free(r);
-}
-
-static void done(void *ctx)
-{
-    struct ringport *r = ctx;
-
-    r->stored = false;
-    if (!r->stream)
-        destroy(r);
-}
-
-/* --- life --------------------------------------------------------------------------------------
- */
-
-static void rest(struct ringport *r, bool resting)
-{
-    struct ringport_list *list = &r->stream->all->resting;
-
-    if (resting == r->resting)
-        return;
-    r->resting = resting;
-    if (resting) {
-        r->rest_since = r->stream->all->now;
-        TAILQ_INSERT_TAIL(list, r, link);
-    } else {
-        TAILQ_REMOVE(list, r, link);
-    }
-}
-
-static void awaken(struct ringport *r)
-{
-    if (r->awake)
-        return;
-    rest(r, false);
-    r->awake = true;
-    STORE(r->words->sleeps, 0);
-    TAILQ_INSERT_TAIL(&r->stream->all->awake, r, link);
-}
-
-static void fall_asleep(struct ringport *r)
-{
-    r->awake = false;
-    TAILQ_REMOVE(&r->stream->all->awake, r, link);
-    rest(r, true);
-}
-
-static void rung(struct watch *w, uint32_t events)
-{
-    struct ringport *r = (struct ringport *)w;
-
-    (void)events;
-    awaken(r);
-    if (asks_for_acks(r))
-        ringport_tell_acked(r->stream);
-    r->stream->news = true;
-    stream_work(r->stream);
-}
-
-/* A file of its final size, for ever. */
-static int make_file(void)
-{
-    int fd = memfd_create("tapstack-ring", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-    if (fd < 0)
-        return -errno;
-    if (ftruncate(fd, RING_FILE_SIZE) < 0 ||
-        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
-        int error = errno;
-
-        close(fd);
-        return -error;
-    }
-    return fd;
-}
-
-static struct ringport *make(struct stream *s, int *error)
-{
-    struct ringport *r = calloc(1, sizeof(*r));
-
-    *error = -ENOMEM;
-    if (!r)
-        return NULL;
-    r->stream = s;
-    r->bell.ready = rung;
-    r->file = make_file();
-    if (r->file < 0) {
-        *error = r->file;
-        free(r);
-        return NULL;
-    }
-    r->map =
-        mmap(NULL, RING_FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, r->file, 0);
-    if (r->map == MAP_FAILED) {
-        close(r->file);
-        free(r);
-        return NULL;
-    }
-    r->words = (struct ring_words *)r->map;
-    r->bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    *error = r->bell_fd < 0 ? -errno
-                            : poller_add(s->all->poller, r->bell_fd, EPOLLIN | EPOLLET, &r->bell);
-    if (*error == 0)
-        return r;
-    if (r->bell_fd >= 0)
-        close(r->bell_fd);
-    close(r->file);
-    destroy(r);
-    return NULL;
-}
-
-static void release(struct watch *w)
-{
-    struct ringport *r = (struct ringport *)w;
-
-    r->stream = NULL;
-    if (!r->stored)
-        destroy(r);
-}
-
-static void detach(struct ringport *r)
-{
-    struct streams *all = r->stream->all;
-
-    if (r->awake)
-        TAILQ_REMOVE(&all->awake, r, link);
-    if (r->resting)
-        TAILQ_REMOVE(&all->resting, r, link);
-    r->awake = r->resting = false;
-    poller_remove(all->poller, r->bell_fd);
-    close(r->bell_fd);
-    close(r->file); /* nobody can ask for it any more; the map stays */
-    policy_give_ring(all->policy, r->stream->owner.uid);
-    poller_retire(all->poller, &r->bell, release);
-}
-
-/* The rings begin where the streams are. */
-static void begin(struct ringport *r)
-{
-    struct stream *s = r->stream;
-    struct ring_words *w = r->words;
-
-    r->granted = sock_position(s->sock, SOCK_SENDS) + stream_queued(s);
-    r->shown = sock_position(s->sock, SOCK_RECEIVES);
-    w->magic = RING_MAGIC;
-    w->first_send = w->committed = w->held = r->granted;
-    w->first_recv = w->consumed = r->shown;
-    publish(r, SOCK_SENDS, r->granted);
-    publish(r, SOCK_RECEIVES, r->shown);
-    STORE(w->send.acked, r->granted);
-}
-
-static uint32_t size_for(uint32_t want, uint32_t otherwise)
-{
-    uint32_t size = RING_EXTENT_MIN;
-
-    if (!want)
-        want = otherwise;
-    while (size < want && size < RING_EXTENT_MAX)
-        size *= 2;
-    return size;
-}
-
-/* The program has shut down its writing, or closed; the event of that may still be under way. */
-static bool is_shut(const struct stream *s)
-{
-    struct pollfd p = {.fd = s->fd, .events = POLLRDHUP};
-
-    return s->hup || s->fin_seen || poll(&p, 1, 0) != 0;
-}
-
-int ringport_attach(struct stream *s, const struct wire_ring *want)
-{
-    const uint32_t least[2] = {size_for(want->send_size, SEND_SIZE),
-                               size_for(want->recv_size, RECV_SIZE)};
-    struct sock_storage storage = {.get = get, .put = put, .done = done};
-    struct ringport *r;
-    int rc;
-
-    if (s->ring)
-        return 0;
-    if (s->state != STREAM_OPEN || is_shut(s))
-        return -ENOTCONN;
-    rc = policy_take_ring(s->all->policy, s->owner.uid);
-    if (rc < 0)
-        return rc;
-    r = make(s, &rc);
-    if (!r) {
-        policy_give_ring(s->all->policy, s->owner.uid);
-        return rc;
-    }
-    storage.ctx = r;
-    rc = sock_share(s->sock, &storage, least);
-    if (rc < 0) {
-        detach(r);
-        return rc;
-    }
-    r->stored = true;
-    s->ring = r;
-    /* a plain write is EPIPE from here on; with the peer's end passed on, our end would be shut
-     * both ways, and its hang-up say nothing any more */
-    r->shut = !s->eof_done && shutdown(s->fd, SHUT_RD) == 0;
-    begin(r);
-    awaken(r);
-    stats_add(STAT_rings_made, 1);
-    s->news = true;
-    stream_work(s);
-    return s->state == STREAM_ENDED ? -ENOTCONN : 0;
-}
-
-int ringport_file(const struct ringport *r)
-{
-    return r->file;
-}
-
-int ringport_bell(const struct ringport *r)
-{
-    return r->bell_fd;
-}
-
-bool ringport_is_alone(const struct ringport *r)
-{
-    return r->shut && r->open;
-}
-
-uint32_t ringport_early(const struct stream *s)
-{
-    return LOAD(s->ring->words->begun);
-}
-
-void ringport_end(struct stream *s, int error)
-{
-    if (!(s->ring->state & RING_ERROR))
-        set_state(s->ring, error ? RING_ERROR : RING_EOF, error);
-    detach(s->ring);
-    s->ring = NULL;
-}
-
-/* --- program → core ----------------------------------------------------------------------------
+/* --- program → core ------------------------------------------------------------------------------
  */
 
 /* What was written to the descriptor goes first. */
@@ -472,9 +172,9 @@ static void grant(struct ringport *r)
     struct sock *sock = r->stream->sock;
 
     r->granted = sock_send_grant(sock, r->granted);
-    publish(r, SOCK_SENDS, r->granted);
+    ringport_publish(r, SOCK_SENDS, r->granted);
     if (r->granted > sock_position(sock, SOCK_SENDS) && (sock_poll(sock) & POLLOUT))
-        wake(r, RING_FOR_SPACE);
+        ringport_wake(r, RING_FOR_SPACE);
 }
 
 void ringport_take(struct stream *s)
@@ -516,11 +216,10 @@ void ringport_take(struct stream *s)
     ringport_tell_acked(s);
 }
 
-/* --- core → program ----------------------------------------------------------------------------
+/* --- core → program ------------------------------------------------------------------------------
  */
 
-/* False: the stream has ended. */
-static bool take_back(struct ringport *r)
+bool ringport_take_back(struct ringport *r)
 {
     struct stream *s = r->stream;
     uint64_t at = sock_position(s->sock, SOCK_RECEIVES), consumed = LOAD(r->words->consumed);
@@ -563,10 +262,10 @@ static void show(struct ringport *r)
     bool eof = sock_peer_closed(s->sock) && !(r->state & RING_EOF);
 
     r->shown = sock_arrived(s->sock);
-    publish(r, SOCK_RECEIVES, r->shown);
+    ringport_publish(r, SOCK_RECEIVES, r->shown);
     if (eof) {
         s->eof_done = true;
-        set_state(r, RING_EOF, 0);
+        ringport_set_state(r, RING_EOF, 0);
     }
     set_tell_at(r);
     if (r->shown != before) {
@@ -575,7 +274,7 @@ static void show(struct ringport *r)
                    (uint32_t)sock_inq(s->sock), 0);
     }
     if (eof || (r->shown != before && sock_readable(s->sock)))
-        wake(r, RING_FOR_DATA);
+        ringport_wake(r, RING_FOR_DATA);
 }
 
 /* Who sees the error has seen the limit before: it is shown first. */
@@ -583,15 +282,15 @@ void ringport_die(struct stream *s, int error)
 {
     if (!s->deaf)
         show(s->ring);
-    set_state(s->ring, RING_ERROR, error);
-    wake(s->ring, RING_FOR_DATA | RING_FOR_SPACE | RING_FOR_ACKS);
+    ringport_set_state(s->ring, RING_ERROR, error);
+    ringport_wake(s->ring, RING_FOR_DATA | RING_FOR_SPACE | RING_FOR_ACKS);
 }
 
 void ringport_push(struct stream *s)
 {
     struct ringport *r = s->ring;
 
-    if (!s->deaf && !take_back(r))
+    if (!s->deaf && !ringport_take_back(r))
         return;
     if (!s->deaf && (LOAD(r->words->ask) & RING_SHUT_RD) && s->state == STREAM_OPEN) {
         s->deaf = true;
@@ -602,12 +301,12 @@ void ringport_push(struct stream *s)
     else
         show(r);
     if (!r->awake) { /* it has storage again, and its time begins anew */
-        rest(r, false);
-        rest(r, true);
+        ringport_rest(r, false);
+        ringport_rest(r, true);
     }
 }
 
-/* --- all of them -------------------------------------------------------------------------------
+/* --- all that are awake --------------------------------------------------------------------------
  */
 
 /* Has the program moved a word that matters? */
@@ -637,7 +336,7 @@ unsigned ringports_run(struct streams *all)
         next = TAILQ_NEXT(r, link);
         if (!r->awake) /* ended with one before it */
             break;
-        if (asks_for_acks(r))
+        if (ringport_asks_for_acks(r))
             ringport_tell_acked(r->stream);
         tell_of_room(r);
         if (!r->stream->sock || !has_work(r))
@@ -661,60 +360,12 @@ bool ringports_sleep(struct streams *all)
     FULL_FENCE();
     for (r = TAILQ_FIRST(&all->awake); r; r = next) {
         next = TAILQ_NEXT(r, link);
-        if (asks_for_acks(r) || (r->stream->sock && has_work(r))) {
+        if (ringport_asks_for_acks(r) || (r->stream->sock && has_work(r))) {
             STORE(r->words->sleeps, 0);
             work = true;
         } else {
-            fall_asleep(r);
+            ringport_fall_asleep(r);
         }
     }
     return work;
-}
-
-/*
- * The storage of an idle ring goes back. What was granted is taken back first; a program that is
- * just about to use it has said so in `held`, or sees that the grant has gone.
- */
-static bool give_back(struct ringport *r)
-{
-    struct stream *s = r->stream;
-    uint64_t at = sock_position(s->sock, SOCK_SENDS);
-    struct ring_words *w = r->words;
-
-    if (!r->open || !sock_idle(s->sock) || LOAD(w->held) != at)
-        return false;
-    publish(r, SOCK_SENDS, at);
-    FULL_FENCE();
-    if (LOAD(w->held) != at || LOAD(w->committed) != at) {
-        publish(r, SOCK_SENDS, r->granted);
-        wake(r, RING_FOR_SPACE); /* who has looked meanwhile saw none */
-        return false;
-    }
-    sock_give_back(s->sock);
-    r->granted = at;
-    stats_add(STAT_rings_given_back, 1);
-    publish(r, SOCK_SENDS, at);
-    publish(r, SOCK_RECEIVES, r->shown);
-    return true;
-}
-
-/* It has not moved for a while: give its storage back now, or look again later. */
-static void rested(struct ringport *r)
-{
-    struct stream *s = r->stream;
-
-    rest(r, false);
-    if (!s->sock || s->state != STREAM_OPEN || (!s->deaf && !take_back(r)))
-        return;
-    if (!give_back(r) && sock_holds_storage(s->sock))
-        rest(r, true);
-}
-
-bool ringports_tick(struct streams *all)
-{
-    struct ringport *r;
-
-    while ((r = TAILQ_FIRST(&all->resting)) != NULL && all->now - r->rest_since >= RINGPORT_IDLE_US)
-        rested(r);
-    return !TAILQ_EMPTY(&all->resting);
 }

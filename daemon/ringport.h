@@ -8,6 +8,9 @@
  *
  * A ring is awake from the moment that its program rings until a round of the loop finds nothing to
  * do in it; meanwhile its words are looked at in every round, and nobody has to ring.
+ *
+ *   ringport.c        words and bytes, both ways
+ *   ringport_life.c   from the attach to the end; rest
  */
 #ifndef TS_DAEMON_RINGPORT_H
 #define TS_DAEMON_RINGPORT_H

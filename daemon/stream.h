@@ -333,6 +333,8 @@ void stream_listen_end(struct stream *s);
 void stream_leave_listener(struct stream *s);
 /** Was its record never received, and its listener closed? */
 bool stream_never_accepted(struct stream *s);
+/** stack_ops.abandoned */
+bool stream_listen_abandoned(void *unused, const struct sock *listener);
 /** Descriptors or quota became free. */
 void streams_feed_starved(struct streams *all);
 

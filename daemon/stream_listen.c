@@ -192,6 +192,16 @@ static bool program_gone(int fd)
     return poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR));
 }
 
+/* Frames and what programs do come by two ways: in front of a SYN may be the bytes that a program
+ * sent after it had closed this, and its peer must find nobody. */
+bool stream_listen_abandoned(void *unused, const struct sock *listener)
+{
+    const struct stream *s = sock_user(listener);
+
+    (void)unused;
+    return s && program_gone(s->fd);
+}
+
 bool stream_never_accepted(struct stream *s)
 {
     /* Who has written has accepted. */

@@ -2,6 +2,10 @@
 /* Traces and figures; see trace.h. */
 #include "daemon/trace.h"
 
+#include "daemon/figures.h"
+#include "daemon/workers.h"
+#include "ipc/tracefile.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,9 +15,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "daemon/workers.h"
-#include "ipc/tracefile.h"
-
 #define DEFAULT_EVENTS (1u << 16)
 #define LEAST_EVENTS   64u
 #define PAGE           4096u
@@ -22,7 +23,6 @@ _Static_assert(sizeof(struct tracefile_slot) == sizeof(struct trace_slot) &&
                    offsetof(struct tracefile_slot, v) == offsetof(struct trace_slot, v) &&
                    TRACEFILE_VALUES == TRACE_VALUES,
                "the ring is in the file as the core writes it");
-_Static_assert(WIRE_CHRONOS == TCP_CHRONO_COUNT, "ipc/wire.h and proto/tcp/chronos.def agree");
 
 struct trace {
     struct trace_ring ring;
@@ -40,27 +40,6 @@ static unsigned worker_of(const struct client *cl, uint64_t id)
 /* --- figures -----------------------------------------------------------------------------------
  */
 
-static void figures_to_wire(const struct sock_info *from, struct wire_figures *out)
-{
-    request_info(from, &out->info);
-    out->age_us = from->age_us;
-    for (unsigned i = 0; i < WIRE_CHRONOS; i++) {
-        out->waited[i] = from->waited[i];
-        snprintf(out->waited_names[i], sizeof(out->waited_names[i]), "%s", tcp_chrono_name(i));
-    }
-    out->reader_us = from->reader_us;
-    out->max_window = from->max_window;
-    out->sndbuf = from->sndbuf;
-    out->rcvbuf = from->rcvbuf;
-    out->rcv_wnd = from->tcp.rcv_wnd;
-    out->total_rto = from->tcp.total_rto;
-    out->nodelay = from->nodelay;
-    out->sndbuf_fixed = from->sndbuf_fixed;
-    out->rcvbuf_fixed = from->rcvbuf_fixed;
-    out->slow_start = from->slow_start;
-    memcpy(out->algorithm, from->algorithm, sizeof(out->algorithm) - 1);
-}
-
 void trace_figures(struct client *cl, const struct wire_header *h, const struct wire_id *which)
 {
     struct streams *all = workers_hold(cl->control->streams, worker_of(cl, which->id));
@@ -73,8 +52,10 @@ void trace_figures(struct client *cl, const struct wire_header *h, const struct 
         rc = stack_info(all->stack, which->id, &info, all->now);
     }
     memset(&out, 0, sizeof(out));
-    if (rc == 0)
+    if (rc == 0) {
         figures_to_wire(&info, &out);
+        request_info(&info, &out.info);
+    }
     workers_release(all);
     control_reply(cl, h, -rc, &out, sizeof(out), -1);
 }

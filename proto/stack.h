@@ -91,6 +91,12 @@ struct stack_ops {
      */
     bool (*taken)(void *ctx, const struct sock *s, const struct ip_endpoint *local);
     /**
+     * Has the program closed this listener, although the host has not come to sock_close() yet?
+     * Asked when a segment comes for it, which is answered as if it were closed then; what the
+     * program sent after its close may have brought that segment about. NULL: never.
+     */
+    bool (*abandoned)(void *ctx, const struct sock *listener);
+    /**
      * All that is unread on `s` but for what the host holds, and behind it bytes that have just
      * come in order, as n_iov pieces (at most five): take of them, from the first on, as many as
      * you like. Returns how many bytes, and in *held what the program has not read of all that was

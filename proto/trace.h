@@ -53,7 +53,7 @@ struct trace_slot {
 
 /**
  * Event number n lies in slots[n % n_slots] while head - n_slots < n < head; a reader copies it and
- * then looks at head again. The memory is the host's; it lives until stack_trace_detach().
+ * then looks at head again. The memory is the host's; it lives until stack_trace_stop().
  */
 struct trace_ring {
     struct trace_slot *slots;

@@ -5,6 +5,7 @@
  */
 #include "client/cli/cli.h"
 #include "client/cli/daemon.h"
+#include "client/cli/options.h"
 
 #include <fnmatch.h>
 #include <getopt.h>
@@ -24,19 +25,15 @@ struct show {
 
 static void usage(FILE *to)
 {
-    fprintf(
-        to,
-        "Usage: tapstack [--socket PATH] config [-cv] [--json] [PATTERN]...\n"
-        "\n"
-        "Show the daemon's settings in force and where each came from.\n"
-        "PATTERN is a name, a part of one, or has * and ? (mtu, retries, user*, 'tcp_*mem*');\n"
-        "names of sections count too. The policy table is shown to root and the daemon's user.\n"
-        "\n"
-        "  -c, --changed  only what is not the default\n"
-        "  -v, --verbose  what each one does, its type, range, unit, default, and whether a\n"
-        "                 reload can change it\n"
-        "  -j, --json     a JSON array of objects\n"
-        "  -h, --help     show this help\n");
+    fprintf(to, "Usage: tapstack [--socket PATH] config [OPTION]... [PATTERN]...\n"
+                "\n"
+                "Show the daemon's settings in force and where each came from.\n"
+                "PATTERN is a name, a part of one, or has * and ? (mtu, retries, user*, "
+                "'tcp_*mem*');\n"
+                "names of sections count too. The policy table is shown to root and the daemon's "
+                "user.\n"
+                "\n");
+    cli_options_help(to, "config");
 }
 
 static bool matches(const char *pattern, const char *text)
@@ -201,17 +198,12 @@ static int finish(struct show *show)
 
 int config_main(int argc, char **argv)
 {
-    static const struct option options[] = {{"changed", no_argument, NULL, 'c'},
-                                            {"verbose", no_argument, NULL, 'v'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
     struct show show = {0};
     bool json = false;
     int c, r;
 
     optind = 0;
-    while ((c = getopt_long(argc, argv, "cvjh", options, NULL)) != -1) {
+    while ((c = cli_getopt("config", argc, argv)) != -1) {
         switch (c) {
         case 'c':
             show.changed = true;

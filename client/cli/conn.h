@@ -11,6 +11,11 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/** For help texts, lines of their own. */
+#define CONN_HELP                                                                                  \
+    "CONN is LOCAL REMOTE as `tapstack ss` prints them, the address and port of either end,\n"     \
+    ":PORT of either end, PID/FD, or latest.\n"
+
 struct conn_spec {
     bool latest;
     pid_t pid; /**< > 0: the connection behind its descriptor `fd` */

@@ -7,7 +7,9 @@
 #include "client/cli/cli.h"
 #include "client/cli/conn.h"
 #include "client/cli/daemon.h"
+#include "client/cli/options.h"
 #include "client/cli/verdict.h"
+#include "client/cli/watch.h"
 #include "client/lib/control.h"
 
 #include <getopt.h>
@@ -19,20 +21,15 @@
 
 static void usage(FILE *to)
 {
-    fprintf(
-        to,
-        "Usage: tapstack [--socket PATH] explain [OPTION]... CONN\n"
-        "\n"
-        "Say in words what holds a connection back: for what share of the time its program, the\n"
-        "send buffer, the peer's window, the congestion window, pacing, Nagle, the repair of "
-        "losses\n"
-        "or the device did; how the path is; what would help; and the counters behind it. CONN is\n"
-        "LOCAL REMOTE as `tapstack ss` prints them, the address and port of either end, :PORT of\n"
-        "either end, PID/FD, or latest.\n"
-        "\n"
-        "  -f, --for SECONDS  look at that time only, from now on (else: its whole life)\n"
-        "  -j, --json         one JSON object\n"
-        "  -h, --help         show this help\n");
+    fprintf(to, "Usage: tapstack [--socket PATH] explain [OPTION]... CONN\n"
+                "\n"
+                "Say in words what holds a connection back: for what share of the time its "
+                "program, the\n"
+                "send buffer, the peer's window, the congestion window, pacing, Nagle, the repair "
+                "of losses\n"
+                "or the device did; how the path is; what would help; and the counters behind "
+                "it.\n" CONN_HELP "\n");
+    cli_options_help(to, "explain");
 }
 
 static int ask(uint64_t id, struct wire_figures *out)
@@ -48,14 +45,6 @@ static int ask(uint64_t id, struct wire_figures *out)
     else if (r > 0)
         fprintf(stderr, "tapstack explain: the connection has ended\n");
     return r ? -1 : 0;
-}
-
-static double now_s(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 static void wait_s(double seconds)
@@ -130,18 +119,18 @@ static int explain(const struct conn_spec *spec, double seconds, bool json)
     struct wire_figures before, after;
     struct wire_info info;
     struct figures f;
-    double began;
+    uint64_t began;
     unsigned n;
 
     if (conn_find("explain", spec, &info) < 0 || ask(info.id, &after) < 0)
         return 1;
     if (seconds > 0) {
         before = after;
-        began = now_s();
+        began = watch_now();
         wait_s(seconds);
         if (ask(info.id, &after) < 0)
             return 1;
-        seconds = now_s() - began;
+        seconds = (double)(watch_now() - began) / 1e6;
     }
     figures_of(seconds > 0 ? &before : NULL, &after, seconds, &f);
     n = verdicts_of(&f, v);
@@ -153,22 +142,17 @@ static int explain(const struct conn_spec *spec, double seconds, bool json)
 
 int explain_main(int argc, char **argv)
 {
-    static const struct option options[] = {{"for", required_argument, NULL, 'f'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
     double seconds = 0;
     bool json = false;
     struct conn_spec spec;
-    char *end;
     int c;
 
     optind = 0;
-    while ((c = getopt_long(argc, argv, "f:jh", options, NULL)) != -1) {
+    while ((c = cli_getopt("explain", argc, argv)) != -1) {
         switch (c) {
         case 'f':
-            seconds = strtod(optarg, &end);
-            if (end == optarg || *end || seconds <= 0)
+            seconds = cli_seconds(optarg);
+            if (seconds <= 0)
                 return cli_wrong_usage("explain");
             break;
         case 'j':

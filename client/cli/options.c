@@ -90,3 +90,11 @@ int64_t cli_number(const char *text, int64_t min, int64_t max)
     n = strtoll(text, &end, 10);
     return errno || end == text || *end || n < min || n > max ? -1 : n;
 }
+
+double cli_seconds(const char *text)
+{
+    char *end;
+    double s = strtod(text, &end);
+
+    return end != text && !*end && s > 0 && s <= 1e9 ? s : 0;
+}

@@ -34,4 +34,7 @@ void cli_options_help(FILE *to, const char *command);
 /** A whole number from min to max, or -1. */
 int64_t cli_number(const char *text, int64_t min, int64_t max);
 
+/** Seconds, above 0 and for thirty years at most, with decimals; or 0. */
+double cli_seconds(const char *text);
+
 #endif

@@ -8,20 +8,20 @@
 #include "client/cli/address.h"
 #include "client/cli/cli.h"
 #include "client/cli/conn.h"
+#include "client/cli/options.h"
+#include "client/cli/watch.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define LOOK_MS         5
 #define DEFAULT_SECONDS 5
-#define WAIT_SECONDS    3600
+#define WAIT_US         3600000000u
 
 struct plot_options {
     const char *output;
@@ -30,59 +30,37 @@ struct plot_options {
     bool new;
 };
 
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int signum)
-{
-    (void)signum;
-    interrupted = 1;
-}
-
 static void usage(FILE *to)
 {
-    fprintf(
-        to,
-        "Usage: tapstack [--socket PATH] plot [OPTION]... -o FILE.svg CONN\n"
-        "       tapstack plot [-p PORT] -o FILE.svg CAPTURE\n"
-        "\n"
-        "Draw a connection: the time-sequence graph (data, acknowledgements, SACK blocks,\n"
-        "retransmissions, the receiver's window), the congestion window and what is in flight, "
-        "the\n"
-        "round trip, the rate. CONN is LOCAL REMOTE as `tapstack ss` prints them, the address and\n"
-        "port of either end, :PORT of either end, PID/FD, or latest. CAPTURE is a pcap or pcapng\n"
-        "file; of its connections the busiest is drawn.\n"
-        "\n"
-        "  -o, --output FILE   the picture (SVG); - is standard output\n"
-        "  -f, --for SECONDS   look on for so long, or until the connection is gone (5)\n"
-        "  -n, --new           the next connection that is opened and fits, from its SYN on\n"
-        "  -p, --port PORT     of a capture, a connection with this port only\n"
-        "  -h, --help          show this help\n");
+    fprintf(to, "Usage: tapstack [--socket PATH] plot [OPTION]... -o FILE.svg CONN\n"
+                "       tapstack plot [-p PORT] -o FILE.svg CAPTURE\n"
+                "\n"
+                "Draw a connection: the time-sequence graph (data, acknowledgements, SACK blocks,\n"
+                "retransmissions, the receiver's window), the congestion window and what is in "
+                "flight, the\n"
+                "round trip, the rate.\n" CONN_HELP
+                "CAPTURE is a pcap or pcapng file; of its connections the busiest is drawn.\n"
+                "\n");
+    cli_options_help(to, "plot");
 }
 
 /* --- a live connection -------------------------------------------------------------------------
  */
 
-static double now_s(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 static void watch(struct traceview *v, const struct plot_options *o, struct plot_trace *p)
 {
-    double end = now_s() + (o->new ? WAIT_SECONDS : o->seconds);
+    uint64_t for_us = (uint64_t)(o->seconds * 1e6);
+    uint64_t end = watch_now() + (o->new ? WAIT_US : for_us);
     struct tracefile_slot s;
 
-    while (!interrupted && !v->over) {
+    while (!watch_interrupted() && !v->over) {
         bool begun = p->begun;
 
         if (traceview_next(v, &s)) {
             plot_trace_event(p, v, &s);
             if (!begun && p->begun)
-                end = now_s() + o->seconds;
-        } else if (now_s() >= end) {
+                end = watch_now() + for_us;
+        } else if (watch_now() >= end) {
             break;
         } else {
             usleep(LOOK_MS * 1000);
@@ -181,7 +159,6 @@ static bool is_file(const char *name)
 
 static int plot(int argc, char **argv, const struct plot_options *o)
 {
-    struct sigaction sa = {.sa_handler = on_signal};
     struct plot p = {.note = ""};
     struct conn_spec spec;
     int r;
@@ -192,8 +169,7 @@ static int plot(int argc, char **argv, const struct plot_options *o)
         fprintf(stderr, "tapstack plot: '%s' is neither a capture nor a connection\n", argv[0]);
         return 2;
     } else {
-        sigaction(SIGINT, &sa, NULL);
-        sigaction(SIGTERM, &sa, NULL);
+        watch_signals();
         r = plot_live(&spec, o, &p);
     }
     if (r == 0)
@@ -204,7 +180,6 @@ static int plot(int argc, char **argv, const struct plot_options *o)
 
 static bool read_option(int c, struct plot_options *o)
 {
-    char *end;
     int port;
 
     switch (c) {
@@ -215,8 +190,8 @@ static bool read_option(int c, struct plot_options *o)
         o->new = true;
         return true;
     case 'f':
-        o->seconds = strtod(optarg, &end);
-        return end != optarg && !*end && o->seconds > 0;
+        o->seconds = cli_seconds(optarg);
+        return o->seconds > 0;
     case 'p':
         port = address_port(optarg);
         o->port = (uint16_t)port;
@@ -228,15 +203,11 @@ static bool read_option(int c, struct plot_options *o)
 
 int plot_main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"output", required_argument, NULL, 'o'}, {"for", required_argument, NULL, 'f'},
-        {"new", no_argument, NULL, 'n'},          {"port", required_argument, NULL, 'p'},
-        {"help", no_argument, NULL, 'h'},         {0}};
     struct plot_options o = {.seconds = DEFAULT_SECONDS};
     int c;
 
     optind = 0;
-    while ((c = getopt_long(argc, argv, "o:f:np:h", options, NULL)) != -1) {
+    while ((c = cli_getopt("plot", argc, argv)) != -1) {
         if (c == 'h') {
             usage(stdout);
             return 0;

@@ -2,6 +2,7 @@
 /* `tapstack reload`: let the daemon read its configuration file again, and say what came of it. */
 #include "client/cli/cli.h"
 #include "client/cli/daemon.h"
+#include "client/cli/options.h"
 #include "client/lib/control.h"
 
 #include <errno.h>
@@ -17,7 +18,9 @@ static void usage(FILE *to)
                 "Let the daemon read its configuration file again (as SIGHUP does), and show what\n"
                 "changed, and what needs a restart. A file with faults changes nothing: they are\n"
                 "shown, and the exit status is 1. Settings made by `tapstack set` are gone then.\n"
-                "Only root may, and the user who started the daemon.\n");
+                "Only root may, and the user who started the daemon.\n"
+                "\n");
+    cli_options_help(to, "reload");
 }
 
 static void show_notice(void *ctx, const void *body)
@@ -37,12 +40,11 @@ static void show_notice(void *ctx, const void *body)
 
 int reload_main(int argc, char **argv)
 {
-    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
     bool faults = false;
     int c, r;
 
     optind = 0;
-    while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+    while ((c = cli_getopt("reload", argc, argv)) != -1) {
         if (c == 'h')
             return usage(stdout), 0;
         return cli_wrong_usage("reload");

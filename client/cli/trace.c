@@ -6,16 +6,16 @@
  */
 #include "client/cli/cli.h"
 #include "client/cli/conn.h"
+#include "client/cli/options.h"
 #include "client/cli/traceview.h"
+#include "client/cli/watch.h"
 
 #include <getopt.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define LOOK_MS 5
@@ -27,34 +27,18 @@ struct trace_options {
     uint32_t events;
 };
 
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int signum)
-{
-    (void)signum;
-    interrupted = 1;
-}
-
 static void usage(FILE *to)
 {
-    fprintf(
-        to,
-        "Usage: tapstack [--socket PATH] trace [OPTION]... CONN\n"
-        "\n"
-        "Show what a connection does, step by step, until it is gone. CONN is LOCAL REMOTE as\n"
-        "`tapstack ss` prints them, the address and port of either end, :PORT of either end,\n"
-        "PID/FD, or latest.\n"
-        "\n"
-        "  -n, --new           the next connection that is opened and fits, from its SYN on\n"
-        "                      (CONN: :PORT, LOCAL REMOTE or latest)\n"
-        "  -f, --for SECONDS   stop after so long\n"
-        "  -c, --count N       stop after so many events\n"
-        "  -r, --ring N        events that the daemon keeps for us (65536)\n"
-        "  -j, --json          one JSON object a line\n"
-        "  -h, --help          show this help\n"
-        "\n"
-        "Columns: seconds since the first event, microseconds since the one before, the step's\n"
-        "number on the send path (i1, i2 … on the way in), its name, its figures, and why.\n");
+    fprintf(to, "Usage: tapstack [--socket PATH] trace [OPTION]... CONN\n"
+                "\n"
+                "Show what a connection does, step by step, until it is gone.\n" CONN_HELP "\n");
+    cli_options_help(to, "trace");
+    fprintf(to, "\n"
+                "With --new CONN is :PORT, LOCAL REMOTE or latest.\n"
+                "Columns: seconds since the first event, microseconds since the one before, the "
+                "step's\n"
+                "number on the send path (i1, i2 … on the way in), its name, its figures, and "
+                "why.\n");
 }
 
 /* --- one event ---------------------------------------------------------------------------------
@@ -104,23 +88,15 @@ static void print_json(const struct traceview *v, const struct tracefile_slot *s
 /* --- all of them -------------------------------------------------------------------------------
  */
 
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 static void follow(struct traceview *v, const struct trace_options *o)
 {
-    uint64_t end = o->seconds > 0 ? now_ns() + (uint64_t)(o->seconds * 1e9) : UINT64_MAX;
+    uint64_t end = o->seconds > 0 ? watch_now() + (uint64_t)(o->seconds * 1e6) : UINT64_MAX;
     uint64_t first = 0, before = 0, shown = 0;
     struct tracefile_slot s;
 
-    while (!interrupted && !v->over && (!o->count || shown < o->count)) {
+    while (!watch_interrupted() && !v->over && (!o->count || shown < o->count)) {
         if (!traceview_next(v, &s)) {
-            if (fflush(stdout) != 0 || now_ns() >= end)
+            if (fflush(stdout) != 0 || watch_now() >= end)
                 break;
             usleep(LOOK_MS * 1000);
             continue;
@@ -142,7 +118,6 @@ static void follow(struct traceview *v, const struct trace_options *o)
 
 static int trace(const struct conn_spec *spec, const struct trace_options *o)
 {
-    struct sigaction sa = {.sa_handler = on_signal};
     struct wire_trace want = {0};
     struct wire_info info;
     struct traceview v;
@@ -159,8 +134,7 @@ static int trace(const struct conn_spec *spec, const struct trace_options *o)
     want.events = o->events;
     if (traceview_ask("trace", &want, &v) < 0)
         return 1;
-    sigaction(SIGINT, &sa, NULL);
-    sigaction(SIGTERM, &sa, NULL);
+    watch_signals();
     follow(&v, o);
     traceview_close(&v);
     return fflush(stdout) != 0;
@@ -178,8 +152,8 @@ static bool read_option(int c, struct trace_options *o)
         o->json = true;
         return true;
     case 'f':
-        o->seconds = strtod(optarg, &end);
-        return end != optarg && !*end && o->seconds > 0;
+        o->seconds = cli_seconds(optarg);
+        return o->seconds > 0;
     case 'c':
         o->count = strtoull(optarg, &end, 10);
         return end != optarg && !*end && o->count > 0;
@@ -193,19 +167,12 @@ static bool read_option(int c, struct trace_options *o)
 
 int trace_main(int argc, char **argv)
 {
-    static const struct option options[] = {{"new", no_argument, NULL, 'n'},
-                                            {"for", required_argument, NULL, 'f'},
-                                            {"count", required_argument, NULL, 'c'},
-                                            {"ring", required_argument, NULL, 'r'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
     struct trace_options o = {0};
     struct conn_spec spec;
     int c;
 
     optind = 0;
-    while ((c = getopt_long(argc, argv, "nf:c:r:jh", options, NULL)) != -1) {
+    while ((c = cli_getopt("trace", argc, argv)) != -1) {
         if (c == 'h') {
             usage(stdout);
             return 0;

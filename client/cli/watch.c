@@ -56,6 +56,27 @@ void watch_frame(void)
     later = true;
 }
 
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int signum)
+{
+    (void)signum;
+    interrupted = 1;
+}
+
+void watch_signals(void)
+{
+    struct sigaction sa = {.sa_handler = on_signal};
+
+    sigaction(SIGINT, &sa, NULL);
+    sigaction(SIGTERM, &sa, NULL);
+}
+
+bool watch_interrupted(void)
+{
+    return interrupted;
+}
+
 bool watch_wait(uint64_t period_us)
 {
     struct timespec t = {.tv_sec = (time_t)(period_us / SECOND),

@@ -21,6 +21,11 @@ void watch_screen(int *lines, int *columns);
 /** Begin a frame: an empty screen, or, not on a terminal, an empty line after the first. */
 void watch_frame(void);
 
+/** From here on SIGINT and SIGTERM end nothing but what asks watch_interrupted(). */
+void watch_signals(void);
+/** Has one come? */
+bool watch_interrupted(void);
+
 /** Wait for the rest of the period. False: a signal to end came, or nobody reads us any more. */
 bool watch_wait(uint64_t period_us);
 

@@ -5,10 +5,16 @@
  * A socket made here is a real file descriptor. read(2), write(2), send(2), recv(2), poll(2),
  * epoll(7), sendfile(2), shutdown(2), dup(2), fork(2), exec and close(2) work on it as they are;
  * only the calls below need the library. Each returns what the call of the same name in section 2
- * returns: -1 and errno on failure, with the errno values of tcp(7) and socket(7). If the daemon
- * cannot be reached, the calls fail with ECONNREFUSED or ENOENT (ts_socket) or ENOTCONN (the
- * others). The daemon's control socket is $TAPSTACK_SOCKET, or /run/tapstack/tapstack.sock. All
- * functions are thread safe and safe after fork(2). Source: client/lib/.
+ * returns: -1 and errno on failure, with the errno values of tcp(7) and socket(7). The daemon's
+ * control socket is $TAPSTACK_SOCKET, or /run/tapstack/tapstack.sock. All functions are thread safe
+ * and safe after fork(2). Source: client/lib/.
+ *
+ * When no daemon can be reached: ts_socket() fails with what connect(2) says of the control socket
+ * (ENOENT, ECONNREFUSED, EACCES); ts_bind(), ts_listen(), ts_connect() and ts_accept4() (of a
+ * listener whose daemon has ended) with ENETDOWN; ts_getsockopt(), ts_setsockopt(), ts_info() and
+ * ts_ring_attach() with ENOTCONN, but for options that are the descriptor's own. ts_getsockname()
+ * and ts_getpeername() answer, ts_sendmsg() sends as far as the descriptor takes it, without hints,
+ * and rings say ECONNRESET.
  */
 #ifndef TAPSTACK_H
 #define TAPSTACK_H
@@ -128,7 +134,10 @@ int ts_ring_wait(struct ts_ring *ring, int events, int timeout);
 int ts_ring_shutdown(struct ts_ring *ring, int how);
 
 /** Bytes committed that the peer has not acknowledged yet: what is not among them has left the
- * buffer. */
+ * buffer. It is what the daemon said last, and that it says by the way, when it looks at the ring
+ * for something else: while nobody commits, consumes or waits it may stay above 0 though all has
+ * been acknowledged. To wait for that there is MSG_ZEROCOPY with ts_ring_recverr(); ts_info() asks.
+ */
 uint64_t ts_ring_unacked(const struct ts_ring *ring);
 
 struct sock_extended_err; /* <linux/errqueue.h> */

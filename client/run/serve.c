@@ -313,23 +313,20 @@ void serve(struct target *t)
 {
     int64_t translated = t->other ? compat_translate(t) : 0, r = TARGET_CONTINUE;
     serve_fn f = function_for(t->nr);
-    int fd = -1;
 
     if (translated != 0)
         r = translated;
     else if (t->nr == SYS_socket)
         r = serve_socket(t);
     else if (f)
-        fd = target_descriptor(t, (int)t->args[0]);
+        t->borrowed = target_descriptor(t, (int)t->args[0]);
     /* What cannot be borrowed (a bad number, a process that may not be traced) is the kernel's. */
-    if (fd >= 0 && name_kind_of(fd) != NAME_FOREIGN) {
+    if (t->borrowed >= 0 && name_kind_of(t->borrowed) != NAME_FOREIGN) {
         r = target_identity(t);
         if (r == 0)
-            r = f(t, fd);
+            r = f(t, t->borrowed);
     }
-    /* before the program goes on: what it closes then is closed */
-    if (fd >= 0)
-        close(fd);
+    target_return(t);
     target_answer(t, r);
     target_release(t);
 }

@@ -39,7 +39,8 @@ int target_receive(int listener, struct target *t)
                          .tid = (pid_t)call.pid,
                          .nr = call.data.nr,
                          .other = call.data.arch != OWN_ARCH,
-                         .pidfd = -1};
+                         .pidfd = -1,
+                         .borrowed = -1};
     memcpy(t->args, call.data.args, sizeof(t->args));
     return 0;
 }
@@ -62,6 +63,13 @@ void target_answer(struct target *t, int64_t result)
     else
         resp.val = result;
     (void)ioctl(t->listener, SECCOMP_IOCTL_NOTIF_SEND, &resp); /* else it is dead */
+}
+
+void target_return(struct target *t)
+{
+    if (t->borrowed >= 0)
+        close(t->borrowed);
+    t->borrowed = -1;
 }
 
 void target_release(struct target *t)
@@ -129,8 +137,11 @@ int64_t target_give(struct target *t, int fd, bool cloexec)
                                       .srcfd = (uint32_t)fd,
                                       .newfd_flags = cloexec ? O_CLOEXEC : 0,
                                       .flags = target_at_once ? SECCOMP_ADDFD_FLAG_SEND : 0};
-    int number = ioctl(t->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
+    int number;
 
+    if (target_at_once)
+        target_return(t);
+    number = ioctl(t->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
     if (number < 0)
         return -errno;
     return target_at_once ? TARGET_ANSWERED : number;

@@ -27,6 +27,7 @@ struct target {
     bool other; /**< of another word size */
     uint64_t args[6];
     int pidfd;
+    int borrowed; /**< our copy of the descriptor that the call is about, or -1 */
 };
 
 /** What a served call came to, beside a result and a negative errno value. */
@@ -37,6 +38,8 @@ struct target {
 int target_receive(int listener, struct target *t);
 void target_answer(struct target *t, int64_t result);
 void target_release(struct target *t);
+/** Close the borrowed copy: before the program goes on, since what it closes then is closed. */
+void target_return(struct target *t);
 /** Is the call still waiting? */
 bool target_valid(const struct target *t);
 
@@ -51,7 +54,7 @@ int target_descriptor(struct target *t, int number);
  * value; TARGET_ANSWERED where a signal could come between the two (target_at_once). */
 int64_t target_give(struct target *t, int fd, bool cloexec);
 /** A call may be interrupted while it is served: it gets its descriptor and its answer at once. The
- * program then goes on before our copies are closed. */
+ * program then goes on before our copy of the new one is closed; the borrowed one is returned. */
 extern bool target_at_once;
 
 /** Where lib's functions replace a descriptor: there, and the borrowed copy here as well. */

@@ -4,6 +4,7 @@
 #include "proto/sock/sock_internal.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 
 /* An AF_INET6 socket may name IPv4 by mapped addresses; :: means both families (RFC 3493 §3.7). */
 static int check_local(const struct sock *s, const struct ip_addr *a)
@@ -226,8 +227,8 @@ static uint64_t lot(uint64_t tuple, const struct sock *s)
     return x ^ (x >> 32);
 }
 
-struct sock *listener_find(struct stack *st, const struct ip_endpoint *local,
-                           const struct ip_endpoint *remote)
+static struct sock *best_listener(struct stack *st, const struct ip_endpoint *local,
+                                  const struct ip_endpoint *remote)
 {
     struct hash_node *n = hash_first(&st->tcp.listeners, local->port);
     uint64_t tuple = 0, best_lot = 0;
@@ -255,6 +256,18 @@ struct sock *listener_find(struct stack *st, const struct ip_endpoint *local,
         }
     }
     return best;
+}
+
+struct sock *listener_find(struct stack *st, const struct ip_endpoint *local,
+                           const struct ip_endpoint *remote)
+{
+    struct sock *s = best_listener(st, local, remote);
+
+    while (s && st->ops->abandoned && st->ops->abandoned(st->ctx, s)) {
+        (void)sock_shutdown(s, SHUT_RD, st->now);
+        s = best_listener(st, local, remote);
+    }
+    return s;
 }
 
 int sock_accept(struct sock *s, struct sock **out, uint64_t now)

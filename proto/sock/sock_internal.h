@@ -98,6 +98,7 @@ bool sock_is_closing(const struct sock *s);
 /**
  * The listener for a peer's segment: the exact address first, then the wildcard. Of several with
  * SO_REUSEPORT the tuple's hash chooses, the same one as long as it is there.
+ * One that its program has closed, as the host says when asked, does not listen any more.
  */
 struct sock *listener_find(struct stack *st, const struct ip_endpoint *local,
                            const struct ip_endpoint *remote);

@@ -377,6 +377,31 @@ signal.pause()""")
     result("and its port is free", "ECONNREFUSED", got)
 
 
+def listener_closed():
+    """The daemon finds both at once: that the program has closed its listener, and a SYN."""
+    p = Program("""
+s = socket.socket()
+s.bind(('0.0.0.0', 7791))
+s.listen()
+say('up')
+sys.stdin.readline()
+s.close()
+say('closed')
+sys.stdin.readline()""")
+    p.line()
+    os.kill(DAEMON, signal.SIGSTOP)
+    p.go()
+    p.line()
+    s = socket.socket()
+    s.setblocking(False)
+    s.connect_ex((US, 7791))
+    os.kill(DAEMON, signal.SIGCONT)
+    select.select([], [s], [], LIMIT)
+    result("a connect after the close of a listener is refused", "ECONNREFUSED",
+           errno.errorcode.get(s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), 0))
+    p.end()
+
+
 def daemon_killed():
     l = Listener()
     p = Program(f"s = connect({l.port}); say('up'); say(attempt(os.read, s.fileno(), 10))")
@@ -406,7 +431,7 @@ def main():
     for case in (idle_reset, reset_after_data, reset_after_half_close, reset_wakes_poll, clean_eof,
                  unread_close, read_then_close, killed_sender, killed_receiver, refused,
                  refused_by_us, nonblocking, pending_connect, unreachable, address_in_use,
-                 listener_gone, daemon_killed):
+                 listener_gone, listener_closed, daemon_killed):
         try:
             case()
         except OSError as e:

@@ -188,6 +188,16 @@ same() {
     if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1" "wanted: $2" "got:    $3"; fi
 }
 
+# says STATUS PATTERN COMMAND...: it ends with STATUS and prints PATTERN
+says() {
+    local wanted=$1 pattern=$2 out status=0
+    shift 2
+    out=$("$@" 2>&1 </dev/null) || status=$?
+    printf '%s\n' "$out" | sed -n '1,20p'
+    echo "status $status"
+    [ "$status" = "$wanted" ] && printf '%s\n' "$out" | grep -Eq -e "$pattern"
+}
+
 ts_done() {
     echo "1..$TS_N"
     exit $((TS_FAILED > 0))

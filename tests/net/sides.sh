@@ -81,3 +81,14 @@ passed() {
         return 1
     fi
 }
+
+# all_sides: `try`, which is the script's, in each MODE with our stack at each SIDE; that is its end.
+all_sides() {
+    local pid
+    for MODE in preload seccomp; do
+        for SIDE in client server both; do try; done
+    done
+    for pid in "${TS_PIDS[@]}"; do kill "$pid" 2>/dev/null; done
+    ts_stop
+    programs_done
+}

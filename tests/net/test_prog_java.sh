@@ -44,10 +44,4 @@ try() {
     row ServerSocket close "it closes (refused), its connection lives, and it listens again"
     row Socket closedWhileBlocked "blocked calls end when the socket is closed or the thread interrupted"
 }
-for MODE in preload seccomp; do
-    for SIDE in client server both; do try; done
-done
-
-for pid in "${TS_PIDS[@]}"; do kill "$pid" 2>/dev/null; done
-ts_stop
-programs_done
+all_sides

@@ -43,10 +43,4 @@ try() {
     row cluster rr "the primary passes 60 connections to two workers, byte by byte"
     row cluster none "two workers share a listener, 60 connections, byte by byte"
 }
-for MODE in preload seccomp; do
-    for SIDE in client server both; do try; done
-done
-
-for pid in "${TS_PIDS[@]}"; do kill "$pid" 2>/dev/null; done
-ts_stop
-programs_done
+all_sides

@@ -36,12 +36,12 @@ client() {
         { tail -n 30 "$TS_DIR/$SERVER-$SERVER_AT" | sed 's/^/server: /' && return 1; }
 }
 asyncio() { client asyncio "$1" "$FILE"; }
-# says TEXT COMMAND...: that is all it says
-says() {
+# answers TEXT COMMAND...: that is all it says
+answers() {
     "${@:2}" || return 1
     [ "$(cat "$TS_DIR/said")" = "$1" ] || { cat "$TS_DIR/said" && return 1; }
 }
-seen() { says "$SEEN" "$@"; }
+seen() { answers "$SEEN" "$@"; }
 
 # row PROGRAM SERVER WHAT COMMAND...
 row() {
@@ -57,8 +57,8 @@ try() {
     row asyncio asyncio "wait_for gives up a connect and a read" asyncio giving_up
     row asyncio asyncio "the server sees the client's address" seen asyncio peer
     row ThreadingHTTPServer httpd "http.client in 16 threads, kept alive, byte by byte" client clients web
-    row ForkingTCPServer forking "40 connections in 40 processes, byte by byte" says 40 client clients threads
-    row send_fds passing "40 connections passed to 3 processes, byte by byte" says 3 client clients threads
+    row ForkingTCPServer forking "40 connections in 40 processes, byte by byte" answers 40 client clients threads
+    row send_fds passing "40 connections passed to 3 processes, byte by byte" answers 3 client clients threads
     row multiprocessing sharing "40 connections accepted by 3 processes, byte by byte" client clients threads
     row selectors selecting "100 non-blocking connections by epoll, byte by byte" client clients selecting
     row selectors polling "100 non-blocking connections by poll, byte by byte" client clients selecting
@@ -67,10 +67,4 @@ try() {
     [ "$SIDE" = server ] ||
         row send_fds selecting "a spawned child sends on its parent's connection" client clients passing
 }
-for MODE in preload seccomp; do
-    for SIDE in client server both; do try; done
-done
-
-for pid in "${TS_PIDS[@]}"; do kill "$pid" 2>/dev/null; done
-ts_stop
-programs_done
+all_sides

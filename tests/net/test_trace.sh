@@ -6,15 +6,6 @@
 . "$(dirname "$0")/lib.sh"
 ts_enter trace "$@"
 
-# says STATUS PATTERN COMMAND...: it ends with STATUS and prints PATTERN
-says() {
-    local wanted=$1 pattern=$2 out status=0
-    shift 2
-    out=$("$@" 2>&1 </dev/null) || status=$?
-    printf '%s\n' "$out" | sed -n '1,20p'
-    echo "status $status"
-    [ "$status" = "$wanted" ] && printf '%s\n' "$out" | grep -Eq -e "$pattern"
-}
 # traced PROGRAM: events of the file on standard input, in the list e
 traced() {
     "$PYTHON" -c "

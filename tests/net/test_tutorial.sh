@@ -14,8 +14,8 @@ awk -v dir="$TS_DIR" '
 # Where else would its build/ be?
 sed -i "s|^export PATH=.*|export PATH=$BUILD:\$PATH|" "$TS_DIR/script"
 
-# says COMMAND PATTERN: the block with this command printed that
-says() {
+# shows COMMAND PATTERN: the block with this command printed that
+shows() {
     local block
     block=$(grep -lF -e "$1" "$TS_DIR"/block.* | head -n 1)
     cat "${block/block/out}"
@@ -35,16 +35,16 @@ TMPDIR=$TS_DIR/tmp timeout 40 bash "$TS_DIR/script" >"$TS_DIR/all" 2>&1 || statu
 last=$(find "$TS_DIR" -name 'out.*' | sort -V | tail -n 1)
 check "every command of the tutorial succeeds" sh -c "tail -n 20 '$TS_DIR/all' '$last'; [ $status = 0 ]"
 same "every block was run" "$(find "$TS_DIR" -name 'block.*' | wc -l)" "$(find "$TS_DIR" -name 'out.*' | wc -l)"
-check "the fetched file is right, and came from our address" says "tapstack run -- curl -sS -o got" "^the same"
-check "the server's log names 10.77.0.2" says "tail -n 1 server.log" "^10\.77\.0\.2 .*GET /file"
-check "ss -i shows the connection" says "tapstack ss -i" "ESTAB.*10\.77\.0\.1:8000"
-check "with TCP_INFO" says "tapstack ss -i" "rtt:[0-9.]+.*bytes_received:[0-9]+"
-check "explain says that our own program does not read" says "tapstack explain" "Held back by: .*(program|reader)"
-check "stats has counters" says "tapstack stats 'tcp_in" "tcp_in +[1-9]"
-check "the capture has the first SYN" says "tcpdump -nr ts.pcap" "10\.77\.0\.2\.[0-9]+ > 10\.77\.0\.1\.8000: Flags \[S\]"
-check "a live capture, too" says "tcpdump -nr live.pcap" "Flags \[S\]"
-check "the trace begins with the SYN" says "tapstack trace" "15 +tcp_transmit_segment .*flags SYN"
-check "and has the request" says "tapstack trace" "1 +sendto +len [1-9]"
+check "the fetched file is right, and came from our address" shows "tapstack run -- curl -sS -o got" "^the same"
+check "the server's log names 10.77.0.2" shows "tail -n 1 server.log" "^10\.77\.0\.2 .*GET /file"
+check "ss -i shows the connection" shows "tapstack ss -i" "ESTAB.*10\.77\.0\.1:8000"
+check "with TCP_INFO" shows "tapstack ss -i" "rtt:[0-9.]+.*bytes_received:[0-9]+"
+check "explain says that our own program does not read" shows "tapstack explain" "Held back by: .*(program|reader)"
+check "stats has counters" shows "tapstack stats 'tcp_in" "tcp_in +[1-9]"
+check "the capture has the first SYN" shows "tcpdump -nr ts.pcap" "10\.77\.0\.2\.[0-9]+ > 10\.77\.0\.1\.8000: Flags \[S\]"
+check "a live capture, too" shows "tcpdump -nr live.pcap" "Flags \[S\]"
+check "the trace begins with the SYN" shows "tapstack trace" "15 +tcp_transmit_segment .*flags SYN"
+check "and has the request" shows "tapstack trace" "1 +sendto +len [1-9]"
 check "the picture of the upload" drawn upload.svg
 check "and that of the capture" drawn live.svg
 ts_done

@@ -81,6 +81,22 @@ bad=0
 for pid in "${clients[@]}"; do wait "$pid" || bad=$((bad + 1)); done
 same "and all are served" 0 $bad
 
+# Each worker finds SYNs before it can have seen that the program has gone.
+start leaving here wait $US 7013 0
+kill -STOP "$TS_DAEMON"
+tell leaving
+ts_until 10 ts_gone "$TS_PID"
+same "a listener that is closed is closed at all workers" "16 refused" "$("$PYTHON" -c "
+import errno, os, select, signal, socket
+c = [socket.socket() for _ in range(16)]
+for s in c:
+    s.setblocking(False)
+    s.connect_ex(('$US', 7013))
+os.kill($TS_DAEMON, signal.SIGCONT)
+for s in c:
+    select.select([], [s], [], 10)
+print(sum(s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED for s in c), 'refused')")"
+
 start one here echo $US 7012 reuse
 one=$TS_PID
 start two here echo $US 7012 reuse

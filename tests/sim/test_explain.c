@@ -4,6 +4,7 @@
  * virtual time, the figures as the daemon hands them out, the verdict as the tool says it.
  */
 #include "client/cli/verdict.h"
+#include "daemon/figures.h"
 #include "tests/sim/scene.h"
 
 #include <netinet/in.h>
@@ -20,44 +21,14 @@ static struct verdict said[VERDICT_MOST];
 static unsigned n_said;
 static struct figures figures;
 
-/* --- the daemon's part -------------------------------------------------------------------------
- */
-
-static void to_wire(const struct sock_info *i, struct wire_figures *w)
-{
-    memset(w, 0, sizeof(*w));
-    w->info.send_queue = i->send_queue;
-    w->info.recv_queue = i->recv_queue;
-    memcpy(w->info.tcp_info, &i->tcp, sizeof(i->tcp));
-    w->info.tcp_info_len = sizeof(i->tcp);
-    for (unsigned k = 0; k < WIRE_STOPS; k++) {
-        w->info.stops[k] = i->stops[k];
-        snprintf(w->info.stop_names[k], sizeof(w->info.stop_names[k]), "%s", tcp_stop_name(k));
-    }
-    for (unsigned k = 0; k < WIRE_CHRONOS; k++) {
-        w->waited[k] = i->waited[k];
-        snprintf(w->waited_names[k], sizeof(w->waited_names[k]), "%s", tcp_chrono_name(k));
-    }
-    w->age_us = i->age_us;
-    w->reader_us = i->reader_us;
-    w->max_window = i->max_window;
-    w->sndbuf = i->sndbuf;
-    w->rcvbuf = i->rcvbuf;
-    w->rcv_wnd = i->tcp.rcv_wnd;
-    w->total_rto = i->tcp.total_rto;
-    w->nodelay = i->nodelay;
-    w->sndbuf_fixed = i->sndbuf_fixed;
-    w->rcvbuf_fixed = i->rcvbuf_fixed;
-    w->slow_start = i->slow_start;
-    memcpy(w->algorithm, i->algorithm, sizeof(w->algorithm));
-}
-
 static void look(const struct program *p, struct wire_figures *out)
 {
     struct sock_info info;
 
     sock_get_info(p->s, &info, scene.sim.now);
-    to_wire(&info, out);
+    memset(out, 0, sizeof(*out));
+    figures_info(&info, &out->info);
+    figures_to_wire(&info, out);
 }
 
 /* --- a condition -------------------------------------------------------------------------------

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -60,16 +61,28 @@ static void the_flags_asked_for_are_set(void **state)
     assert_int_equal(ts_is_ours(fd), 0);
 }
 
-static void a_missing_daemon_is_told_as_connect_tells_it(void **state)
+static void a_missing_daemon_is_told_as_the_manual_says(void **state)
 {
     struct fake_daemon *d = *state;
-    int fd = ts_socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in any = {.sin_family = AF_INET};
+    int fd = ts_socket(AF_INET, SOCK_STREAM, 0), one = 1;
+    socklen_t len = sizeof(one);
+    struct ts_info info;
 
     assert_true(fd >= 0);
     fake_daemon_halt(d);
     assert_errno(ts_socket(AF_INET, SOCK_STREAM, 0), ENOENT);
     assert_errno(connect4(fd), ENETDOWN);
+    assert_errno(ts_bind(fd, (struct sockaddr *)&any, sizeof(any)), ENETDOWN);
     assert_errno(ts_listen(fd, 1), ENETDOWN);
+    assert_errno(ts_setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)), ENOTCONN);
+    assert_errno(ts_getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, &len), ENOTCONN);
+    assert_errno(ts_info(fd, &info), ENOTCONN);
+    assert_null(ts_ring_attach(fd));
+    assert_int_equal(errno, ENOTCONN);
+    assert_int_equal(ts_getsockopt(fd, SOL_SOCKET, SO_TYPE, &one, &len), 0);
+    len = sizeof(any);
+    assert_int_equal(ts_getsockname(fd, (struct sockaddr *)&any, &len), 0);
     close(fd);
     fake_daemon_resume(d);
 }
@@ -253,7 +266,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         with_daemon(the_flags_asked_for_are_set),
-        with_daemon(a_missing_daemon_is_told_as_connect_tells_it),
+        with_daemon(a_missing_daemon_is_told_as_the_manual_says),
         with_daemon(a_blocking_connect_waits_and_a_non_blocking_one_does_not),
         with_daemon(the_daemons_errors_are_the_callers),
         with_daemon(so_sndtimeo_ends_the_wait_with_einprogress),

@@ -18,7 +18,7 @@ static int nowhere(void *ctx, const struct frame *f)
     return 0;
 }
 
-static const struct stack_ops ops = {.transmit = nowhere};
+static const struct stack_ops ops = {.transmit = nowhere, .abandoned = stream_listen_abandoned};
 
 static int control_socket(struct rig *r)
 {
@@ -279,4 +279,19 @@ int rig_so_error(struct rig *r, int fd)
     assert_int_equal(o.len, sizeof(int));
     memcpy(&error, o.value, sizeof(error));
     return error;
+}
+
+void rig_expect_reset(int fd)
+{
+    char byte;
+
+    assert_int_equal(read(fd, &byte, 1), -1);
+    assert_int_equal(errno, ECONNRESET);
+}
+
+void rig_expect_eof(int fd)
+{
+    char byte;
+
+    assert_int_equal(read(fd, &byte, 1), 0);
 }

@@ -84,6 +84,9 @@ int rig_listener(struct rig *r, uint16_t port, int backlog);
 int rig_accept(int listener, struct wire_accept *out);
 /** Two ends of one connection: fds[0] connected, fds[1] accepted. */
 void rig_pair(struct rig *r, int fds[2]);
+/** What a read of this descriptor says. */
+void rig_expect_reset(int fd);
+void rig_expect_eof(int fd);
 /** getsockopt(SO_ERROR) by the control socket. */
 int rig_so_error(struct rig *r, int fd);
 

@@ -3,6 +3,7 @@
  * LISTEN_FDS. Each case in a child of its own, whose descriptors it may use up. */
 #include "daemon/activation.h"
 #include "daemon/sockfile.h"
+#include "tests/unit/daemon/scratch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,29 +25,13 @@
 #define unused __attribute__((unused))
 #define FIRST  SD_LISTEN_FDS_START
 
-static char dir[] = "/tmp/tapstack-activation-XXXXXX";
-static char path[64];
-
-static int make_dir(void **state unused)
-{
-    if (!mkdtemp(dir))
-        return -1;
-    snprintf(path, sizeof(path), "%s/s", dir);
-    return 0;
-}
-
-static int remove_dir(void **state unused)
-{
-    return rmdir(dir);
-}
-
 /* A bound socket, listening or not, at this number. */
 static void hand_over(int number, int type, bool listening)
 {
     struct sockaddr_un un = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, type, 0);
 
-    snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
+    snprintf(un.sun_path, sizeof(un.sun_path), "%s", scratch_path);
     if (fd < 0 || bind(fd, (struct sockaddr *)&un, sizeof(un)) < 0 ||
         (listening && listen(fd, 5) < 0))
         _exit(98);
@@ -73,7 +58,7 @@ static int in_child(int (*act)(void))
     if (pid == 0)
         _exit(act());
     assert_int_equal(waitpid(pid, &status, 0), pid);
-    unlink(path);
+    unlink(scratch_path);
     assert_true(WIFEXITED(status));
     return WEXITSTATUS(status);
 }
@@ -82,7 +67,7 @@ static int take_the_right_one(void)
 {
     hand_over(FIRST, SOCK_SEQPACKET, true);
     say(1);
-    if (activation_socket(path) != FIRST)
+    if (activation_socket(scratch_path) != FIRST)
         return 1;
     if (!(fcntl(FIRST, F_GETFL) & O_NONBLOCK) || !(fcntl(FIRST, F_GETFD) & FD_CLOEXEC))
         return 2;
@@ -91,7 +76,7 @@ static int take_the_right_one(void)
 
 static int take_none(void)
 {
-    return activation_socket(path) == -ENOENT ? 0 : 1;
+    return activation_socket(scratch_path) == -ENOENT ? 0 : 1;
 }
 
 static int take_another_process_s(void)
@@ -99,21 +84,21 @@ static int take_another_process_s(void)
     hand_over(FIRST, SOCK_SEQPACKET, true);
     say(1);
     setenv("LISTEN_PID", "1", 1);
-    return activation_socket(path) == -ENOENT ? 0 : 1;
+    return activation_socket(scratch_path) == -ENOENT ? 0 : 1;
 }
 
 static int take_a_stream_socket(void)
 {
     hand_over(FIRST, SOCK_STREAM, true);
     say(1);
-    return activation_socket(path) == -EPROTOTYPE ? 0 : 1;
+    return activation_socket(scratch_path) == -EPROTOTYPE ? 0 : 1;
 }
 
 static int take_one_that_does_not_listen(void)
 {
     hand_over(FIRST, SOCK_SEQPACKET, false);
     say(1);
-    return activation_socket(path) == -EPROTOTYPE ? 0 : 1;
+    return activation_socket(scratch_path) == -EPROTOTYPE ? 0 : 1;
 }
 
 static int take_one_from_elsewhere(void)
@@ -129,7 +114,7 @@ static int take_two(void)
     if (dup2(FIRST, FIRST + 1) < 0)
         return 96;
     say(2);
-    return activation_socket(path) == -E2BIG ? 0 : 1;
+    return activation_socket(scratch_path) == -E2BIG ? 0 : 1;
 }
 
 /* Who connects sees that it is us; and when we end, the socket stays where it is. */
@@ -146,12 +131,12 @@ static int serve_and_leave(void)
     sockfile_adopt(&f, FIRST);
     if (sockfile_serve(&f) < 0)
         return 1;
-    snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
+    snprintf(un.sun_path, sizeof(un.sun_path), "%s", scratch_path);
     if (connect(fd, (struct sockaddr *)&un, sizeof(un)) < 0 ||
         getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 || cred.pid != getpid())
         return 2;
     sockfile_remove(&f);
-    return access(path, F_OK) == 0 ? 0 : 3;
+    return access(scratch_path, F_OK) == 0 ? 0 : 3;
 }
 
 static void the_managers_socket_is_taken(void **state unused)
@@ -196,5 +181,5 @@ int main(void)
         cmocka_unit_test(more_than_one_are_refused),
         cmocka_unit_test(it_is_served_as_ours_and_left_in_its_place),
     };
-    return cmocka_run_group_tests_name("activation", tests, make_dir, remove_dir);
+    return cmocka_run_group_tests_name("activation", tests, scratch_make, scratch_remove);
 }

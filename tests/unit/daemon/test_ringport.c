@@ -214,21 +214,6 @@ static void read_all(struct rig *r, int fd, uint64_t from, uint64_t upto)
     assert_int_equal(from, upto);
 }
 
-static void expect_reset(int fd)
-{
-    char byte;
-
-    assert_int_equal(read(fd, &byte, 1), -1);
-    assert_int_equal(errno, ECONNRESET);
-}
-
-static void expect_eof(int fd)
-{
-    char byte;
-
-    assert_int_equal(read(fd, &byte, 1), 0);
-}
-
 /* From a ring to a plain descriptor, up to the offset `upto` of the stream. */
 static void send_all(struct rig *r, struct ring *g, int to, uint64_t from, uint64_t upto)
 {
@@ -366,7 +351,7 @@ static void what_was_shut_for_writing_is_not_attached_and_its_fin_is_not_lost(vo
     assert_int_equal(shutdown(fds[0], SHUT_WR), 0);
     assert_int_equal(attach(r, fds[0], &g), ENOTCONN);
     rig_run(r);
-    expect_eof(fds[1]);
+    rig_expect_eof(fds[1]);
     assert_int_equal(plain_write(fds[1], 0, 100), 100);
     rig_run(r);
     assert_int_equal(plain_read(fds[0], 0, 100), 100);
@@ -472,7 +457,7 @@ static void bytes_go_both_ways(void **state)
     assert_int_equal(stat_of(ring_violations), 0);
     end(&g);
     rig_run(r);
-    expect_eof(fds[1]);
+    rig_expect_eof(fds[1]);
     close(fds[1]);
 }
 
@@ -808,7 +793,7 @@ static void the_peers_end_comes_behind_its_bytes(void **state)
     send_all(r, &g, fds[1], 0, 300000); /* the other way lives */
     end(&g);
     rig_run(r);
-    expect_eof(fds[1]);
+    rig_expect_eof(fds[1]);
     close(fds[1]);
     rig_run(r);
     assert_int_equal(r->streams.count, 0);
@@ -827,7 +812,7 @@ static void our_end_comes_behind_what_is_committed(void **state)
     rig_run(r);
     read_all(r, fds[1], 0, 70000);
     rig_run(r);
-    expect_eof(fds[1]);
+    rig_expect_eof(fds[1]);
     receive_all(r, &g, fds[1], 100000, 65536);
     close(fds[1]);
     rig_run(r);
@@ -857,7 +842,7 @@ static void an_end_that_a_request_comes_upon_is_passed_on(void **state)
     rig_receive(r->client, &reply);
     assert_int_equal(reply.error, 0);
     assert_int_equal(plain_read(fds[1], 0, 65536), 200);
-    expect_eof(fds[1]);
+    rig_expect_eof(fds[1]);
     end(&g);
     close(fds[1]);
 }
@@ -876,7 +861,7 @@ static void hostile_36_bytes_committed_behind_our_end_are_never_sent(void **stat
     ring_if_asleep(&g);
     rig_run(r);
     assert_int_equal(plain_read(fds[1], 0, 65536), 100);
-    expect_eof(fds[1]);
+    rig_expect_eof(fds[1]);
     assert_int_equal(put(&g, 1000), 1000);
     ring_it(&g);
     for (rounds = 0; rounds < 10; rounds++) {
@@ -884,7 +869,7 @@ static void hostile_36_bytes_committed_behind_our_end_are_never_sent(void **stat
         assert_null(stack_check(r->stack));
     }
     assert_false(ringports_sleep(&r->streams)); /* and nobody is kept awake by them */
-    expect_eof(fds[1]);
+    rig_expect_eof(fds[1]);
     receive_all(r, &g, fds[1], 1000, 65536);
     end(&g);
     close(fds[1]);
@@ -914,7 +899,7 @@ static void a_reset_is_an_error_behind_the_unread_bytes_and_never_an_end(void **
     assert_int_equal(get(&g, 10000), 4900);
     rig_run(r);
     assert_int_equal(r->streams.count, 0);
-    expect_reset(fds[0]); /* and on the descriptor */
+    rig_expect_reset(fds[0]); /* and on the descriptor */
     assert_int_equal(rig_so_error(r, fds[0]), ECONNRESET);
     end(&g);
 }
@@ -951,7 +936,7 @@ static void close_sends_what_is_committed_and_then_the_end(void **state)
     end(&g);
     rig_run(r);
     assert_int_equal(plain_read(fds[1], 0, 65536), 50000);
-    expect_eof(fds[1]);
+    rig_expect_eof(fds[1]);
     close(fds[1]);
     rig_run(r);
     assert_int_equal(r->streams.count, 0);
@@ -969,7 +954,7 @@ static void close_with_unread_bytes_is_a_reset_at_the_peer(void **state)
     assert_int_equal(get(&g, 99), 99);
     end(&g);
     rig_run(r);
-    expect_reset(fds[1]);
+    rig_expect_reset(fds[1]);
     close(fds[1]);
 }
 
@@ -991,7 +976,7 @@ static void close_with_all_bytes_read_is_an_end_at_the_peer(void **state)
     assert_int_equal(get(&g, 100), 100);
     end(&g);
     rig_run(r);
-    expect_eof(fds[1]);
+    rig_expect_eof(fds[1]);
     close(fds[1]);
 }
 
@@ -1017,9 +1002,9 @@ static void bytes_from_before_the_ring_count_as_unread_until_the_program_has_the
         end(&g);
         rig_run(r);
         if (cases[i].reset)
-            expect_reset(fds[1]);
+            rig_expect_reset(fds[1]);
         else
-            expect_eof(fds[1]);
+            rig_expect_eof(fds[1]);
         close(fds[1]);
     }
 }
@@ -1050,7 +1035,7 @@ static void bytes_committed_before_close_are_sent_also_when_memory_is_short(void
     rig_sleep(r, 3000000);
     assert_int_equal(plain_read(fds[1], 0, 65536), 2000);
     rig_run(r);
-    expect_eof(fds[1]);
+    rig_expect_eof(fds[1]);
     close(fds[1]);
 }
 
@@ -1080,7 +1065,7 @@ static void the_core_sends_on_when_the_program_and_its_stream_are_gone(void **st
         rig_run(r);
     }
     assert_int_equal(read, total);
-    expect_eof(fds[1]);
+    rig_expect_eof(fds[1]);
     assert_int_equal(maps_of_rings(), maps);
     close(fds[1]);
 }
@@ -1097,7 +1082,7 @@ static void a_plain_write_behind_the_peers_end_resets_rather_than_lies(void **st
     assert_int_equal(shutdown(fds[1], SHUT_WR), 0);
     rig_run(r);
     assert_int_equal(plain_read(fds[0], 0, 10), 10);
-    expect_eof(fds[0]);
+    rig_expect_eof(fds[0]);
     assert_int_equal(attach(r, fds[0], &g), 0);
     assert_int_equal(g.w->state, RING_EOF);
     send_all(r, &g, fds[1], 0, 300000);
@@ -1106,7 +1091,7 @@ static void a_plain_write_behind_the_peers_end_resets_rather_than_lies(void **st
     (void)put(&g, 1000);
     rig_run(r);
     assert_true(plain_read(fds[1], 300000, 65536) <= 1000);
-    expect_reset(fds[1]);
+    rig_expect_reset(fds[1]);
     end(&g);
     close(fds[1]);
 }
@@ -1133,7 +1118,7 @@ static void shutdown_of_reading_discards_what_comes_later(void **state)
     send_all(r, &g, fds[1], 0, 100000);
     end(&g);
     rig_run(r);
-    expect_eof(fds[1]);
+    rig_expect_eof(fds[1]);
     close(fds[1]);
 }
 
@@ -1153,7 +1138,7 @@ static void a_stopping_daemon_says_why(void **state)
     assert_int_equal(r->streams.count, 0);
     assert_int_equal(g.w->state, RING_ERROR);
     assert_int_equal(g.w->error, ECONNABORTED);
-    expect_reset(fds[0]);
+    rig_expect_reset(fds[0]);
     end(&g);
     close(fds[1]);
 }
@@ -1284,8 +1269,8 @@ static void nonsense(struct rig *r, void (*write_it)(struct ring *g))
     rig_run(r);
     assert_int_equal(stat_of(ring_violations), before + 1);
     assert_int_equal(g.w->state & RING_ERROR, RING_ERROR);
-    expect_reset(fds[1]);
-    expect_reset(fds[0]);
+    rig_expect_reset(fds[1]);
+    rig_expect_reset(fds[0]);
     send_all(r, &other, others[1], 0, 300000);
     receive_all(r, &other, others[1], 300000, 65536);
     end(&g);
@@ -1360,7 +1345,7 @@ static void hostile_36_what_was_consumed_cannot_be_had_back(void **state)
     ring_it(&g);
     rig_run(r);
     assert_int_equal(stat_of(ring_violations), 1);
-    expect_reset(fds[1]);
+    rig_expect_reset(fds[1]);
     end(&g);
     close(fds[1]);
 }

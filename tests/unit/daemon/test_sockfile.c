@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The control socket's path (hostile case 37). */
 #include "daemon/sockfile.h"
+#include "tests/unit/daemon/scratch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,28 +20,12 @@
 
 #define unused __attribute__((unused))
 
-static char dir[] = "/tmp/tapstack-sockfile-XXXXXX";
-static char path[64];
-
-static int make_dir(void **state unused)
-{
-    if (!mkdtemp(dir))
-        return -1;
-    snprintf(path, sizeof(path), "%s/s", dir);
-    return 0;
-}
-
-static int remove_dir(void **state unused)
-{
-    return rmdir(dir);
-}
-
 static int dial(int type)
 {
     struct sockaddr_un un = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, type, 0);
 
-    strncpy(un.sun_path, path, sizeof(un.sun_path) - 1);
+    strncpy(un.sun_path, scratch_path, sizeof(un.sun_path) - 1);
     if (connect(fd, (struct sockaddr *)&un, sizeof(un)) == 0)
         return fd;
     close(fd);
@@ -51,21 +36,21 @@ static bool exists(void)
 {
     struct stat st;
 
-    return lstat(path, &st) == 0;
+    return lstat(scratch_path, &st) == 0;
 }
 
 static void everybody_may_connect_once_it_serves_and_not_before(void **state unused)
 {
     struct sockfile f;
     struct stat st;
-    int fd = sockfile_claim(&f, path), client;
+    int fd = sockfile_claim(&f, scratch_path), client;
 
     assert_true(fd >= 0);
     assert_int_equal(dial(SOCK_SEQPACKET), -1);
     assert_int_equal(sockfile_serve(&f), 0);
     client = dial(SOCK_SEQPACKET);
     assert_true(client >= 0);
-    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(stat(scratch_path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0666);
     sockfile_remove(&f);
     assert_false(exists());
@@ -76,10 +61,10 @@ static void everybody_may_connect_once_it_serves_and_not_before(void **state unu
 static void hostile_37_a_second_daemon_is_refused(void **state unused)
 {
     struct sockfile f, g;
-    int fd = sockfile_claim(&f, path);
+    int fd = sockfile_claim(&f, scratch_path);
 
     assert_int_equal(sockfile_serve(&f), 0);
-    assert_int_equal(sockfile_claim(&g, path), -EADDRINUSE);
+    assert_int_equal(sockfile_claim(&g, scratch_path), -EADDRINUSE);
     sockfile_remove(&g); /* and does not take the first one's socket away */
     assert_true(exists());
     sockfile_remove(&f);
@@ -89,12 +74,12 @@ static void hostile_37_a_second_daemon_is_refused(void **state unused)
 static void hostile_37_a_stale_socket_is_replaced(void **state unused)
 {
     struct sockfile f, g;
-    int fd = sockfile_claim(&f, path);
+    int fd = sockfile_claim(&f, scratch_path);
 
     assert_int_equal(sockfile_serve(&f), 0);
     close(fd); /* as if killed */
     assert_true(exists());
-    fd = sockfile_claim(&g, path);
+    fd = sockfile_claim(&g, scratch_path);
     assert_true(fd >= 0);
     assert_int_equal(sockfile_serve(&g), 0);
     sockfile_remove(&f); /* not its own any more, unless the inode was reused at once */
@@ -107,21 +92,21 @@ static void hostile_37_a_symbolic_link_is_refused(void **state unused)
 {
     struct sockfile f;
 
-    assert_int_equal(symlink("/tmp/somewhere-else", path), 0);
-    assert_int_equal(sockfile_claim(&f, path), -EEXIST);
+    assert_int_equal(symlink("/tmp/somewhere-else", scratch_path), 0);
+    assert_int_equal(sockfile_claim(&f, scratch_path), -EEXIST);
     assert_true(exists());
-    unlink(path);
+    unlink(scratch_path);
 }
 
 static void hostile_37_what_is_no_socket_is_left_alone(void **state unused)
 {
     struct sockfile f;
-    int fd = open(path, O_CREAT | O_WRONLY, 0600);
+    int fd = open(scratch_path, O_CREAT | O_WRONLY, 0600);
 
     close(fd);
-    assert_int_equal(sockfile_claim(&f, path), -EEXIST);
+    assert_int_equal(sockfile_claim(&f, scratch_path), -EEXIST);
     assert_true(exists());
-    unlink(path);
+    unlink(scratch_path);
 }
 
 static void hostile_37_a_living_socket_of_another_program_is_refused(void **state unused)
@@ -130,12 +115,12 @@ static void hostile_37_a_living_socket_of_another_program_is_refused(void **stat
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     struct sockfile f;
 
-    strncpy(un.sun_path, path, sizeof(un.sun_path) - 1);
+    strncpy(un.sun_path, scratch_path, sizeof(un.sun_path) - 1);
     assert_int_equal(bind(fd, (struct sockaddr *)&un, sizeof(un)), 0);
     assert_int_equal(listen(fd, 1), 0);
-    assert_int_equal(sockfile_claim(&f, path), -EADDRINUSE);
+    assert_int_equal(sockfile_claim(&f, scratch_path), -EADDRINUSE);
     assert_true(exists());
-    unlink(path);
+    unlink(scratch_path);
     close(fd);
 }
 
@@ -162,5 +147,5 @@ int main(void)
         cmocka_unit_test(hostile_37_a_living_socket_of_another_program_is_refused),
         cmocka_unit_test(a_path_that_is_too_long_or_has_no_directory_is_refused),
     };
-    return cmocka_run_group_tests_name("sockfile", tests, make_dir, remove_dir);
+    return cmocka_run_group_tests_name("sockfile", tests, scratch_make, scratch_remove);
 }

@@ -23,21 +23,6 @@ static int poll_mask(int fd)
     return p.revents;
 }
 
-static void expect_reset(int fd)
-{
-    char byte;
-
-    assert_int_equal(read(fd, &byte, 1), -1);
-    assert_int_equal(errno, ECONNRESET);
-}
-
-static void expect_eof(int fd)
-{
-    char byte;
-
-    assert_int_equal(read(fd, &byte, 1), 0);
-}
-
 static void expect_text(int fd, const char *text)
 {
     char got[64] = "";
@@ -68,9 +53,9 @@ static void the_daemons_end_always_has_an_unread_byte_so_its_death_is_a_reset(vo
     rig_run(r);
     expect_text(fds[1], "x");
     rig_free(r); /* as if killed: no byte is read any more */
-    expect_reset(fresh);
-    expect_reset(fds[0]);
-    expect_reset(fds[1]);
+    rig_expect_reset(fresh);
+    rig_expect_reset(fds[0]);
+    rig_expect_reset(fds[1]);
     close(fresh);
     close(fds[0]);
     close(fds[1]);
@@ -169,7 +154,7 @@ static void a_refused_connect_is_an_error_event_and_so_error_tells_which(void **
     assert_true(poll_mask(fd) & POLLHUP);
     assert_int_equal(rig_so_error(r, fd), ECONNREFUSED);
     assert_int_equal(rig_so_error(r, fd), 0); /* taken */
-    expect_reset(fd);
+    rig_expect_reset(fd);
     close(fd);
 }
 
@@ -221,7 +206,7 @@ static void a_client_that_dies_while_it_waits_for_a_connect_is_forgotten(void **
     close(client);
     rig_run(r);
     rig_sleep(r, 10000000); /* the connect fails, and there is nobody to tell */
-    expect_reset(fd);
+    rig_expect_reset(fd);
     assert_int_equal(rig_so_error(r, fd), EHOSTUNREACH);
     close(fd);
 }
@@ -392,13 +377,13 @@ static void shutdown_of_writing_is_an_end_of_file_and_the_other_direction_lives(
     assert_int_equal(shutdown(fds[0], SHUT_WR), 0);
     rig_run(*state);
     expect_text(fds[1], "last words");
-    expect_eof(fds[1]);
+    rig_expect_eof(fds[1]);
     assert_int_equal(write(fds[1], "answer", 6), 6);
     rig_run(*state);
     expect_text(fds[0], "answer");
     close(fds[1]);
     rig_run(*state);
-    expect_eof(fds[0]);
+    rig_expect_eof(fds[0]);
     close(fds[0]);
 }
 
@@ -412,7 +397,7 @@ static void close_delivers_everything_and_then_an_end_of_file(void **state)
     close(fds[0]);
     rig_run(r);
     expect_text(fds[1], "goodbye");
-    expect_eof(fds[1]);
+    rig_expect_eof(fds[1]);
     close(fds[1]);
     rig_run(r);
     assert_int_equal(r->streams.count, 0);
@@ -428,7 +413,7 @@ static void close_with_unread_bytes_is_a_reset_at_the_peer(void **state)
     rig_run(r);
     close(fds[1]);
     rig_run(r);
-    expect_reset(fds[0]);
+    rig_expect_reset(fds[0]);
     assert_int_equal(rig_so_error(r, fds[0]), ECONNRESET);
     close(fds[0]);
     rig_run(r);
@@ -451,7 +436,7 @@ static void what_is_read_answered_and_closed_at_once_ends_in_order(void **state)
     close(fds[1]);
     rig_run(r);
     expect_text(fds[0], "answer");
-    expect_eof(fds[0]);
+    rig_expect_eof(fds[0]);
     assert_int_equal(stack_counters(r->stack)->v[CNT_tcp_out_rst], 0);
     /* the FIN went with the answer: one, its ACK */
     assert_int_equal(stack_counters(r->stack)->v[CNT_tcp_out] - segments, 2);
@@ -471,7 +456,7 @@ static void what_came_before_a_reset_is_still_read(void **state)
     close(fds[0]); /* with "unread" in its pair */
     rig_run(*state);
     expect_text(fds[1], "before");
-    expect_reset(fds[1]);
+    rig_expect_reset(fds[1]);
     close(fds[1]);
 }
 
@@ -510,8 +495,8 @@ static void a_stopping_daemon_ends_connections_in_order(void **state)
     streams_stop(&r->streams);
     rig_run(r);
     assert_int_equal(r->streams.count, 0);
-    expect_reset(fds[0]); /* its connection did not end by its peer's will */
-    expect_reset(fds[1]);
+    rig_expect_reset(fds[0]); /* its connection did not end by its peer's will */
+    rig_expect_reset(fds[1]);
     stack_shutdown(r->stack, r->now);
     rig_sleep(r, 3000000);
     stack_usage(r->stack, &usage);
@@ -543,7 +528,7 @@ static void a_closed_listener_resets_connections_that_nobody_accepted(void **sta
     c[1] = connect_to(r, 90);
     close(l);
     rig_run(r);
-    expect_reset(c[1]);
+    rig_expect_reset(c[1]);
     assert_int_equal(write(accepted, "alive", 5), 5);
     rig_run(r);
     expect_text(c[0], "alive");
@@ -568,7 +553,7 @@ static void a_listener_that_was_closed_in_order_was_emptied(void **state)
     for (int i = 0; i < 2; i++) {
         close(a[i]);
         rig_run(r);
-        expect_eof(c[i]);
+        rig_expect_eof(c[i]);
         close(c[i]);
     }
     rig_run(r);
@@ -582,7 +567,7 @@ static void an_accepted_connection_that_closes_at_once_ends_in_order(void **stat
 
     close(a); /* before the daemon has seen that the record was received */
     rig_run(r);
-    expect_eof(c);
+    rig_expect_eof(c);
     close(c);
     close(l);
 }
@@ -614,7 +599,7 @@ static void a_connection_reset_before_accept_is_accepted_and_says_so(void **stat
     rig_run(r);
     a = rig_accept(l, NULL);
     assert_true(a >= 0);
-    expect_reset(a);
+    rig_expect_reset(a);
     close(a);
     close(l);
 }
