@@ -123,6 +123,7 @@ static int start_device(struct daemon *d)
     struct netdev_config nc = {.name = c->tap,
                                .multi_queue = d->workers != NULL,
                                .offload = c->offload,
+                               .io_uring = c->io_uring,
                                .mtu = c->mtu,
                                .has_host_address = config_has(c, CONFIG_host_address),
                                .host_address = c->host_address};

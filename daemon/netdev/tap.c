@@ -3,13 +3,15 @@
  * A TAP interface: /dev/net/tun, one read(2) or writev(2) per frame.
  * With offload (IFF_VNET_HDR), frames of up to 64 KiB travel both ways with partial checksums and a
  * GSO size in their virtio-net header (Virtual I/O Device 1.2 §5.1.6; the legacy header of ten
- * bytes, native byte order); without, plain frames and no such header (merge.c reads them). The
- * kernel checks what we write; what we read is checked here: the header is from outside.
+ * bytes, native byte order); without, plain frames and no such header (merge.c reads them), many by
+ * one system call where there is io_uring (uring.c). The kernel checks what we write; what we read
+ * is checked here: the header is from outside.
  */
 #include "daemon/log.h"
 #include "daemon/netdev/link.h"
 #include "daemon/netdev/merge.h"
 #include "daemon/netdev/netdev.h"
+#include "daemon/netdev/uring.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +25,7 @@
 
 #define TUN_DEVICE      "/dev/net/tun"
 #define ETHERNET_HEADER 14
+#define VLAN_TAG        4
 
 struct netdev {
     int fd;
@@ -31,7 +34,8 @@ struct netdev {
     /* One piece: header and frame. Behind ten bytes of the one and fourteen of Ethernet's, IP's
      * header is aligned. */
     _Alignas(8) uint8_t buffer[sizeof(struct virtio_net_hdr) + NETDEV_FRAME_MAX];
-    struct merge merge; /* without offload */
+    struct merge merge;  /* without offload */
+    struct uring *uring; /* or NULL: one system call a frame */
 };
 
 /* --- open --------------------------------------------------------------------------------------
@@ -88,6 +92,21 @@ static int set_offload(int fd, bool offload)
     return 0;
 }
 
+/* Where there is none, all goes on with a system call for each frame. */
+static void open_uring(struct netdev *dev, const struct netdev_config *config)
+{
+    static bool said; /* the queues are opened one after the other */
+    int rc;
+
+    if (config->offload || !config->io_uring)
+        return;
+    rc = uring_open(dev->fd, ETHERNET_HEADER + VLAN_TAG + config->mtu, &dev->uring);
+    if (rc < 0 && !said)
+        log_info("no io_uring, a system call for each frame: %s", strerror(-rc));
+    said = said || rc < 0;
+    dev->merge.uring = dev->uring;
+}
+
 static int tap_open(const struct netdev_config *config, struct netdev **out)
 {
     struct netdev *dev = calloc(1, sizeof(*dev));
@@ -103,6 +122,7 @@ static int tap_open(const struct netdev_config *config, struct netdev **out)
     if (rc >= 0)
         rc = set_offload(dev->fd, config->offload);
     if (rc >= 0) {
+        open_uring(dev, config);
         *out = dev;
         return 0;
     }
@@ -123,6 +143,7 @@ static void tap_close(struct netdev *dev)
 {
     if (!dev)
         return;
+    uring_close(dev->uring);
     close(dev->fd);
     free(dev);
 }
@@ -249,25 +270,41 @@ static ssize_t write_offloaded(struct netdev *dev, const struct frame *f)
     return writev(dev->fd, iov, 2 + f->n_spans);
 }
 
-static int tap_write(struct netdev *dev, const struct frame *f)
+/* What netdev_ops.write says for a negative errno value. */
+static int write_error(int error)
 {
-    ssize_t n = dev->offload ? write_offloaded(dev, f) : write_plain(dev, f);
-
-    if (n >= 0)
-        return 0;
-    switch (errno) {
-    case EAGAIN:
-    case EINTR:
+    switch (error) {
+    case -EAGAIN:
+    case -EINTR:
         return -EAGAIN;
-    case ENOMEM:
-    case ENOBUFS:
+    case -ENOMEM:
+    case -ENOBUFS:
         return -ENOBUFS;
-    case EBADFD:
-    case ENODEV:
+    case -EBADFD:
+    case -ENODEV:
         return -ENODEV;
     default: /* EIO: the interface is down */
-        return -errno;
+        return error;
     }
+}
+
+static int tap_write(struct netdev *dev, const struct frame *f, bool more)
+{
+    ssize_t n;
+
+    if (dev->uring && (more || uring_waits(dev->uring)))
+        return uring_write(dev->uring, f);
+    n = dev->offload ? write_offloaded(dev, f) : write_plain(dev, f);
+    return n < 0 ? write_error(-errno) : 0;
+}
+
+static void tap_flush(struct netdev *dev, struct netdev_flushed *out)
+{
+    *out = (struct netdev_flushed){0};
+    if (dev->uring)
+        uring_flush(dev->uring, out);
+    if (out->lost)
+        out->why = write_error(out->why);
 }
 
 const struct netdev_ops tap_ops = {
@@ -279,4 +316,5 @@ const struct netdev_ops tap_ops = {
     .features = tap_features,
     .read = tap_read,
     .write = tap_write,
+    .flush = tap_flush,
 };
