@@ -44,21 +44,22 @@ static int device_transmit(void *ctx, const struct frame *f)
     return rc;
 }
 
-void device_gather(struct device *d)
-{
-    d->gathering = true;
-}
-
 void device_flush(struct device *d)
 {
     struct netdev_flushed done;
 
-    d->gathering = false;
     d->ops->flush(d->dev, &done);
     if (done.lost)
         refused(d, done.lost, done.why);
     if (done.waiting)
         block(d);
+}
+
+void device_gather(struct device *d, bool on)
+{
+    d->gathering = on;
+    if (!on)
+        device_flush(d);
 }
 
 static bool device_taken(void *ctx, const struct sock *s, const struct ip_endpoint *local)

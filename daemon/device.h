@@ -18,7 +18,7 @@ struct device {
     struct netdev *dev;
     struct captures *captures; /**< of all workers */
     bool blocked;              /**< back-pressure: wait until the device is writable */
-    bool gathering;            /**< frames may wait for device_flush */
+    bool gathering;            /**< frames may wait for one another */
     uint64_t frames;           /**< read */
     bool sent; /**< a frame went out since the loop last looked: an answer may already be there */
     bool gone; /**< the interface was deleted */
@@ -31,9 +31,10 @@ extern const struct stack_ops device_stack_ops;
 /** Give up to DEVICE_BATCH frames to the core. True when there may be more. */
 bool device_input(struct device *d, struct stack *st, uint64_t now);
 
-/** Until device_flush is called, which is to be soon, frames may be gathered by the device. */
-void device_gather(struct device *d);
-/** They go out. At any time: also what had to wait for the device before. */
+/** From here on the device may let frames wait for others, until there are enough or they are
+ * flushed, which is to be soon; or no longer: those that wait go out. */
+void device_gather(struct device *d, bool on);
+/** What waits goes out: also what the device did not take before. */
 void device_flush(struct device *d);
 
 #endif

@@ -91,7 +91,6 @@ static void output(struct loop *l, uint64_t now)
     struct sock *sock;
     uint32_t events;
 
-    device_gather(l->device);
     stack_run(l->stack, now);
     device_flush(l->device);
     while ((sock = stack_next_event(l->stack, &events)) != NULL)
@@ -117,12 +116,14 @@ static bool one_round(struct loop *l)
     l->streams->now = now;
     l->device->sent = false;
     stack_keep_bursts_short(l->stack, captures_any(l->device->captures));
+    device_gather(l->device, true);
     handed = input(l, now);
     if (l->control)
         control_answers(l->control);
     ready = streams_run(l->streams);
     rings = ringports_run(l->streams);
     output(l, now);
+    device_gather(l->device, false);
     end_captures_round(l);
     poller_bury(l->poller);
     stats_add(STAT_loop_rounds, 1);
