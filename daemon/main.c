@@ -55,8 +55,8 @@ struct daemon {
     struct control control;
 };
 
-/* Descriptors of each worker: queue, epoll instances, timer, events, filler. */
-#define WORKER_DESCRIPTORS 12
+/* Descriptors of each worker: queue and its ring, epoll instances, timer, events, filler. */
+#define WORKER_DESCRIPTORS 13
 
 _Static_assert(CONFIG_WORKERS_MAX == WORKERS_MAX, "what may be said is what can be");
 

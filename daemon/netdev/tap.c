@@ -21,11 +21,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #define TUN_DEVICE      "/dev/net/tun"
 #define ETHERNET_HEADER 14
 #define VLAN_TAG        4
+#define BUSY_TRIES      25
+#define BUSY_PAUSE_NS   20000000
 
 struct netdev {
     int fd;
@@ -55,6 +58,20 @@ static int open_tun(void)
     return -error;
 }
 
+/* A ring of a daemon that has just ended holds the interface a little longer: the kernel takes rings
+ * down in the background, within some tens of milliseconds. */
+static int take_interface(int fd, struct ifreq *ifr)
+{
+    const struct timespec pause = {.tv_nsec = BUSY_PAUSE_NS};
+    int rc = ioctl(fd, TUNSETIFF, ifr);
+
+    for (int i = 0; i < BUSY_TRIES && rc < 0 && errno == EBUSY; i++) {
+        nanosleep(&pause, NULL);
+        rc = ioctl(fd, TUNSETIFF, ifr);
+    }
+    return rc;
+}
+
 static int attach(int fd, const char *name, bool offload, bool multi_queue)
 {
     struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI | (offload ? IFF_VNET_HDR : 0)};
@@ -63,7 +80,7 @@ static int attach(int fd, const char *name, bool offload, bool multi_queue)
     if (multi_queue)
         ifr.ifr_flags |= IFF_MULTI_QUEUE;
     strncpy(ifr.ifr_name, name, IFNAMSIZ - 1);
-    if (ioctl(fd, TUNSETIFF, &ifr) == 0)
+    if (take_interface(fd, &ifr) == 0)
         return 0;
     error = errno;
     if (error == EBUSY)

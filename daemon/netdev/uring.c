@@ -29,11 +29,14 @@ struct uring {
     uint32_t most;   /* of a frame */
     bool broken;     /* the kernel took less than a batch: single calls from then on */
     uint8_t *memory; /* slots to read into, then slots to write from */
-    int32_t result[URING_BATCH];
+    int32_t result[URING_BATCH]; /* of the operations of one batch, until the next */
 
     unsigned want;       /* reads of the next batch */
     unsigned next, have; /* frames that were read: the next one, and their number */
-    unsigned read_slot[URING_BATCH];
+    struct {
+        unsigned slot;
+        int len;
+    } read[URING_BATCH];
     bool drained; /* the last read found nothing: said once, then asked again */
     int error;    /* another reason why reading ended, not yet told; 0: none */
 
@@ -143,10 +146,12 @@ static void read_batch(struct uring *u)
     for (unsigned i = 0; i < n; i++) {
         int32_t r = u->result[i];
 
-        if (r >= 0)
-            u->read_slot[u->have++] = i;
-        else if (r != -EAGAIN && r != -EINTR)
+        if (r >= 0) {
+            u->read[u->have].slot = i;
+            u->read[u->have++].len = r;
+        } else if (r != -EAGAIN && r != -EINTR) {
             u->error = r;
+        }
     }
     u->drained = u->have < n;
     if (u->have == n)
@@ -157,7 +162,6 @@ static void read_batch(struct uring *u)
 
 int uring_read(struct uring *u, uint8_t **frame)
 {
-    unsigned slot;
     int error;
 
     if (u->next == u->have && !u->drained)
@@ -168,9 +172,8 @@ int uring_read(struct uring *u, uint8_t **frame)
         u->error = 0;
         return error;
     }
-    slot = u->read_slot[u->next++];
-    *frame = in_slot(u, slot);
-    return u->result[slot];
+    *frame = in_slot(u, u->read[u->next].slot);
+    return u->read[u->next++].len;
 }
 
 void uring_unread(struct uring *u)
