@@ -122,8 +122,8 @@ bool frame_merge_begin(struct frame_merge *m, uint8_t *frame, uint32_t len);
 /** Another frame, its first headers_len bytes at headers, the other n already at frame + len. True:
  * it has joined. False: it is a frame of its own. */
 bool frame_merge_add(struct frame_merge *m, const uint8_t *headers, uint32_t n);
-/** The same for a frame of len bytes that lies elsewhere and whole: its payload is copied to frame +
- * len, where there must be room for a piece. */
+/** The same for a frame of len bytes that lies elsewhere and whole: its payload is copied to frame
+ * + len, where there must be room for a piece. */
 bool frame_merge_copy(struct frame_merge *m, const uint8_t *frame, uint32_t len);
 /** The frame as a device with receive offload would give it: of several pieces one with a GSO size
  * and a partial checksum. */

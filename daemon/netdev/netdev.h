@@ -17,7 +17,7 @@ struct netdev_config {
     const char *name;
     bool multi_queue; /**< opened several times: each is a queue of the one device */
     bool offload;     /**< checksums and segmentation are left to the device, both ways */
-    bool io_uring;    /**< without offload: many frames by one system call, where that is possible */
+    bool io_uring; /**< without offload: many frames by one system call, where that is possible */
     uint32_t mtu;
     bool has_host_address;
     struct ip_prefix host_address; /**< for the host's side of the device */

@@ -27,8 +27,10 @@
 #define TUN_DEVICE      "/dev/net/tun"
 #define ETHERNET_HEADER 14
 #define VLAN_TAG        4
-#define BUSY_TRIES      25
-#define BUSY_PAUSE_NS   20000000
+/* A frame read by a ring is copied once more: of larger ones that costs more than a call. */
+#define READ_MOST     6144
+#define BUSY_TRIES    25
+#define BUSY_PAUSE_NS 20000000
 
 struct netdev {
     int fd;
@@ -58,8 +60,8 @@ static int open_tun(void)
     return -error;
 }
 
-/* A ring of a daemon that has just ended holds the interface a little longer: the kernel takes rings
- * down in the background, within some tens of milliseconds. */
+/* A ring of a daemon that has just ended holds the interface a little longer: the kernel takes
+ * rings down in the background, within some tens of milliseconds. */
 static int take_interface(int fd, struct ifreq *ifr)
 {
     const struct timespec pause = {.tv_nsec = BUSY_PAUSE_NS};
@@ -113,15 +115,17 @@ static int set_offload(int fd, bool offload)
 static void open_uring(struct netdev *dev, const struct netdev_config *config)
 {
     static bool said; /* the queues are opened one after the other */
+    uint32_t most = ETHERNET_HEADER + VLAN_TAG + config->mtu;
     int rc;
 
     if (config->offload || !config->io_uring)
         return;
-    rc = uring_open(dev->fd, ETHERNET_HEADER + VLAN_TAG + config->mtu, &dev->uring);
+    rc = uring_open(dev->fd, most, &dev->uring);
     if (rc < 0 && !said)
         log_info("no io_uring, a system call for each frame: %s", strerror(-rc));
     said = said || rc < 0;
-    dev->merge.uring = dev->uring;
+    if (most <= READ_MOST)
+        dev->merge.uring = dev->uring;
 }
 
 static int tap_open(const struct netdev_config *config, struct netdev **out)

@@ -24,11 +24,11 @@
 struct uring {
     struct io_uring ring;
     int fd;
-    unsigned batch;  /* URING_BATCH, or fewer large ones */
-    uint32_t slot;   /* bytes from one slot to the next */
-    uint32_t most;   /* of a frame */
-    bool broken;     /* the kernel took less than a batch: single calls from then on */
-    uint8_t *memory; /* slots to read into, then slots to write from */
+    unsigned batch;              /* URING_BATCH, or fewer large ones */
+    uint32_t slot;               /* bytes from one slot to the next */
+    uint32_t most;               /* of a frame */
+    bool broken;                 /* the kernel took less than a batch: single calls from then on */
+    uint8_t *memory;             /* slots to read into, then slots to write from */
     int32_t result[URING_BATCH]; /* of the operations of one batch, until the next */
 
     unsigned want;       /* reads of the next batch */
@@ -87,7 +87,8 @@ static unsigned submit(struct uring *u, unsigned n)
     return done;
 }
 
-/* Carry out the n operations that were prepared; result[i] is what read(2) or write(2) would say. */
+/* Carry out the n operations that were prepared; result[i] is what read(2) or write(2) would say.
+ */
 static void carry_out(struct uring *u, unsigned n)
 {
     unsigned left = submit(u, n), head, seen;

@@ -299,7 +299,7 @@ int main(void)
 #define both(name)                                                                                 \
     cmocka_unit_test_setup(name, in_place),                                                        \
     {                                                                                              \
-        #name "_copied", name, copied, NULL, NULL                                                  \
+#name "_copied", name, copied, NULL, NULL                                                  \
     }
     const struct CMUnitTest tests[] = {
         both(what_was_cut_is_one_frame_again),

@@ -203,7 +203,7 @@ int main(void)
 #define both(name)                                                                                 \
     cmocka_unit_test_setup_teardown(name, open_pair, close_pair),                                  \
     {                                                                                              \
-        #name "_by_a_ring", name, open_pair_and_ring, close_pair, NULL                             \
+#name "_by_a_ring", name, open_pair_and_ring, close_pair, NULL                             \
     }
     const struct CMUnitTest tests[] = {
         both(a_train_is_one_frame_and_then_there_is_nothing),

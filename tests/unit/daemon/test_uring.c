@@ -375,10 +375,10 @@ static void hostile_the_ring_does_nothing_but_read_and_write_its_one_file(void *
     assert_int_equal(attempt(&r, send_on_the_file), -EACCES);
     assert_int_equal(attempt(&r, read_another_registered_file), -EBADF);
     assert_int_equal(io_uring_register((unsigned)fd, IORING_REGISTER_FILES, ends, 2), -EACCES);
-    assert_int_equal(
-        io_uring_register((unsigned)fd, IORING_REGISTER_FILES_UPDATE,
-                          &(struct io_uring_files_update){.fds = (uintptr_t)&ends[1]}, 1),
-        -EACCES);
+    assert_int_equal(io_uring_register((unsigned)fd, IORING_REGISTER_FILES_UPDATE,
+                                       &(struct io_uring_files_update){.fds = (uintptr_t)&ends[1]},
+                                       1),
+                     -EACCES);
     io_uring_queue_exit(&other);
 }
 
