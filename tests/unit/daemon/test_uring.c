@@ -10,6 +10,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -385,20 +386,32 @@ static void hostile_the_ring_does_nothing_but_read_and_write_its_one_file(void *
 /* --- where there is none -----------------------------------------------------------------------
  */
 
-/* In a child: a filter like a container's. */
-static int open_filtered(void)
+#define NO_FILTER 77
+
+static bool forbid(void)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    bool done =
+        filter &&
+        seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(io_uring_setup), 0) == 0 &&
+        seccomp_load(filter) == 0;
+
+    if (filter)
+        seccomp_release(filter);
+    return done;
+}
+
+/* In a child: a filter like a container's. */
+static int open_forbidden(void)
+{
     struct uring *u = NULL;
     int before = dup(ends[0]), after, rc;
 
-    if (!filter ||
-        seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(io_uring_setup), 0) < 0 ||
-        seccomp_load(filter) < 0)
-        return 100;
+    if (!forbid())
+        return NO_FILTER;
     rc = uring_open(ends[0], MOST, &u);
     after = dup(ends[0]);
-    return rc == -EPERM && !u && after == before + 1 ? 0 : 101;
+    return rc == -EPERM && !u && after == before + 1 ? 0 : 1;
 }
 
 static void where_it_is_forbidden_opening_says_so_and_leaves_nothing(void **state)
@@ -409,9 +422,11 @@ static void where_it_is_forbidden_opening_says_so_and_leaves_nothing(void **stat
     (void)state;
     assert_true(child >= 0);
     if (child == 0)
-        _exit(open_filtered());
+        _exit(open_forbidden());
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == NO_FILTER)
+        skip(); /* under valgrind */
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
