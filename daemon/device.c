@@ -30,7 +30,7 @@ static int device_transmit(void *ctx, const struct frame *f)
 
     if (d->gone)
         return -ENODEV;
-    rc = d->ops->write(d->dev, f, d->gathering);
+    rc = d->ops->write(d->dev, f);
     if (rc == 0) {
         d->sent = true;
         if (captures_any(d->captures))
@@ -53,13 +53,6 @@ void device_flush(struct device *d)
         refused(d, done.lost, done.why);
     if (done.waiting)
         block(d);
-}
-
-void device_gather(struct device *d, bool on)
-{
-    d->gathering = on;
-    if (!on)
-        device_flush(d);
 }
 
 static bool device_taken(void *ctx, const struct sock *s, const struct ip_endpoint *local)

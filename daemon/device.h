@@ -18,7 +18,6 @@ struct device {
     struct netdev *dev;
     struct captures *captures; /**< of all workers */
     bool blocked;              /**< back-pressure: wait until the device is writable */
-    bool gathering;            /**< frames may wait for one another */
     uint64_t frames;           /**< read */
     bool sent; /**< a frame went out since the loop last looked: an answer may already be there */
     bool gone; /**< the interface was deleted */
@@ -31,10 +30,8 @@ extern const struct stack_ops device_stack_ops;
 /** Give up to DEVICE_BATCH frames to the core. True when there may be more. */
 bool device_input(struct device *d, struct stack *st, uint64_t now);
 
-/** From here on the device may let frames wait for others, until there are enough or they are
- * flushed, which is to be soon; or no longer: those that wait go out. */
-void device_gather(struct device *d, bool on);
-/** What waits goes out: also what the device did not take before. */
+/** Frames that had to wait for the device go out, if it takes them now, and what has become of
+ * others is told. */
 void device_flush(struct device *d);
 
 #endif

@@ -116,14 +116,12 @@ static bool one_round(struct loop *l)
     l->streams->now = now;
     l->device->sent = false;
     stack_keep_bursts_short(l->stack, captures_any(l->device->captures));
-    device_gather(l->device, true);
     handed = input(l, now);
     if (l->control)
         control_answers(l->control);
     ready = streams_run(l->streams);
     rings = ringports_run(l->streams);
     output(l, now);
-    device_gather(l->device, false);
     end_captures_round(l);
     poller_bury(l->poller);
     stats_add(STAT_loop_rounds, 1);

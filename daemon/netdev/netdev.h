@@ -51,11 +51,11 @@ struct netdev_ops {
     int (*read)(struct netdev *dev, struct frame *out);
     /**
      * 0, or -EAGAIN, -ENOBUFS (back-pressure), -ENODEV (gone), another negative errno value (this
-     * frame is lost). `more`: flush will be called soon; until then the device may gather copies of
-     * frames, and what has become of those, flush tells.
+     * frame is lost). With frame.more the device may gather copies until the burst has ended, or
+     * flush is called; what has become of those, flush tells.
      */
-    int (*write)(struct netdev *dev, const struct frame *f, bool more);
-    /** Write what was gathered: *out, since the last time. */
+    int (*write)(struct netdev *dev, const struct frame *f);
+    /** Write what was gathered, or met with back-pressure then: *out, since the last time. */
     void (*flush)(struct netdev *dev, struct netdev_flushed *out);
 };
 

@@ -309,11 +309,11 @@ static int write_error(int error)
     }
 }
 
-static int tap_write(struct netdev *dev, const struct frame *f, bool more)
+static int tap_write(struct netdev *dev, const struct frame *f)
 {
     ssize_t n;
 
-    if (dev->uring && (more || uring_waits(dev->uring)))
+    if (dev->uring && (f->more || uring_holds(dev->uring)))
         return uring_write(dev->uring, f);
     n = dev->offload ? write_offloaded(dev, f) : write_plain(dev, f);
     return n < 0 ? write_error(-errno) : 0;

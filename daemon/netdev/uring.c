@@ -19,7 +19,8 @@
 #define LINE      64 /* of the cache */
 #define THE_FILE  0  /* the only one registered */
 #define SLOTS_MAX (512 * 1024)
-#define WANT_MIN  1
+#define BATCH_MIN 8 /* reads */
+#define SINGLES   3
 
 struct uring {
     struct io_uring ring;
@@ -32,6 +33,7 @@ struct uring {
     int32_t result[URING_BATCH]; /* of the operations of one batch, until the next */
 
     unsigned want;       /* reads of the next batch */
+    unsigned singles;    /* reads one by one that found a frame, in a row */
     unsigned next, have; /* frames that were read: the next one, and their number */
     struct {
         unsigned slot;
@@ -134,10 +136,25 @@ static void read_many(struct uring *u, unsigned n)
     carry_out(u, n);
 }
 
+/* How many, after n were tried. A batch that finds nothing costs more than a call that does, so it
+ * takes a few frames in a row to begin with. */
+static unsigned want_next(struct uring *u, unsigned n)
+{
+    if (u->have < n) {
+        u->singles = 0;
+        return u->have < BATCH_MIN ? 1 : u->have;
+    }
+    if (n == 1 && ++u->singles < SINGLES)
+        return 1;
+    u->singles = 0;
+    n = n < BATCH_MIN ? BATCH_MIN : 2 * n;
+    return n < u->batch ? n : u->batch;
+}
+
 /* A frame that came while the batch was under way may lie behind a read that found nothing. */
 static void read_batch(struct uring *u)
 {
-    unsigned n = u->broken ? WANT_MIN : u->want;
+    unsigned n = u->broken ? 1 : u->want;
 
     if (n == 1)
         read_one(u);
@@ -155,10 +172,7 @@ static void read_batch(struct uring *u)
         }
     }
     u->drained = u->have < n;
-    if (u->have == n)
-        u->want = n * 2 < u->batch ? n * 2 : u->batch;
-    else
-        u->want = u->have > WANT_MIN ? u->have : WANT_MIN;
+    u->want = want_next(u, n);
 }
 
 int uring_read(struct uring *u, uint8_t **frame)
@@ -251,18 +265,20 @@ int uring_write(struct uring *u, const struct frame *f)
 {
     if (frame_total(f) > u->most)
         return -EMSGSIZE;
-    if (u->flushed.waiting || u->gathered == u->batch)
+    if (u->flushed.waiting)
         write_batch(u);
     if (u->flushed.waiting)
         return -EAGAIN;
     frame_flatten(f, out_slot(u, u->gathered));
     u->len[u->gathered++] = frame_total(f);
+    if (!f->more || u->gathered == u->batch)
+        write_batch(u);
     return 0;
 }
 
-bool uring_waits(const struct uring *u)
+bool uring_holds(const struct uring *u)
 {
-    return u->flushed.waiting;
+    return u->gathered > 0;
 }
 
 void uring_flush(struct uring *u, struct netdev_flushed *out)
@@ -338,7 +354,7 @@ int uring_open(int fd, uint32_t frame_max, struct uring **out)
         return -ENOMEM;
     u->fd = fd;
     u->most = frame_max;
-    u->want = WANT_MIN;
+    u->want = 1;
     u->slot = (frame_max + ALIGN + LINE - 1) / LINE * LINE;
     u->batch = SLOTS_MAX / 2 / u->slot;
     u->batch = u->batch < 1 ? 1 : u->batch > URING_BATCH ? URING_BATCH : u->batch;

@@ -38,18 +38,19 @@ int uring_read(struct uring *u, uint8_t **frame);
 void uring_unread(struct uring *u);
 
 /**
- * Gather a frame, of which a copy is taken, for uring_flush. A full batch is written at once. 0;
- * -EAGAIN: there is back-pressure, nothing was taken; -EMSGSIZE: it is longer than frame_max.
+ * Gather a frame, of which a copy is taken, and write what there is when it ends its burst
+ * (frame.more) or the batch is full. 0; -EAGAIN: there is back-pressure, nothing was taken;
+ * -EMSGSIZE: it is longer than frame_max.
  */
 int uring_write(struct uring *u, const struct frame *f);
 
-/** Is there something that the next flush will try again? It goes before any other frame. */
-bool uring_waits(const struct uring *u);
+/** Are there frames that go before any other: of a burst, or after back-pressure? */
+bool uring_holds(const struct uring *u);
 
 /**
  * Write what was gathered, in order, and tell what has happened since the last time. What met with
- * back-pressure stays for the next flush; what follows it in the same batch is tried all the same,
- * and may be ahead of it.
+ * back-pressure stays for the next write or flush; what follows it in the same batch is tried all
+ * the same, and may be ahead of it.
  */
 void uring_flush(struct uring *u, struct netdev_flushed *out);
 

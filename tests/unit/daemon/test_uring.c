@@ -63,8 +63,8 @@ static uint32_t fill(uint8_t *to, uint32_t i)
     return n;
 }
 
-/* Every third one in pieces. */
-static int put(uint32_t i)
+/* Every third one in pieces; `more`: its burst goes on. */
+static int put_piece(uint32_t i, bool more)
 {
     uint8_t bytes[MOST];
     uint32_t n = fill(bytes, i);
@@ -73,6 +73,7 @@ static int put(uint32_t i)
     frame_init(&f);
     f.data = bytes;
     f.len = n;
+    f.more = more;
     if (i % 3 == 0) {
         f.len = 20;
         f.n_spans = 3;
@@ -82,6 +83,11 @@ static int put(uint32_t i)
         f.span_len = n - 20;
     }
     return uring_write(ring, &f);
+}
+
+static int put(uint32_t i)
+{
+    return put_piece(i, true);
 }
 
 /* Returns the number of frames that have come at the other end; they are `from` and what follows.
@@ -167,6 +173,19 @@ static void a_full_batch_does_not_wait(void **state)
     assert_int_equal(arrived(2 * URING_BATCH), 5);
 }
 
+static void the_end_of_a_burst_does_not_wait_either(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 10; i++)
+        assert_int_equal(put(i), 0);
+    assert_true(uring_holds(ring));
+    assert_int_equal(put_piece(10, false), 0);
+    assert_false(uring_holds(ring));
+    assert_int_equal(arrived(0), 11);
+    assert_int_equal(put_piece(11, false), 0); /* alone */
+    assert_int_equal(arrived(11), 1);
+}
+
 static void a_frame_that_is_too_long_is_not_taken(void **state)
 {
     static uint8_t bytes[MOST + 1];
@@ -196,7 +215,7 @@ static void back_pressure_in_the_middle_loses_and_doubles_nothing(void **state)
             taken++;
         done = flush();
         assert_int_equal(done.lost, 0);
-        waited = uring_waits(ring);
+        waited = uring_holds(ring);
         assert_int_equal(done.waiting, waited);
         if (round == 0) {
             assert_true(waited && taken >= URING_BATCH);
@@ -473,6 +492,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ring_test(what_is_gathered_goes_out_when_flushed_in_order_and_whole),
         ring_test(a_full_batch_does_not_wait),
+        ring_test(the_end_of_a_burst_does_not_wait_either),
         ring_test(a_frame_that_is_too_long_is_not_taken),
         ring_test(back_pressure_in_the_middle_loses_and_doubles_nothing),
         ring_test(what_is_refused_is_counted_once),
