@@ -19,8 +19,8 @@
 #define LINE      64 /* of the cache */
 #define THE_FILE  0  /* the only one registered */
 #define SLOTS_MAX (512 * 1024)
-#define BATCH_MIN 8 /* reads */
-#define SINGLES   3
+#define BATCH_MIN 16 /* reads */
+#define SINGLES   8
 
 struct uring {
     struct io_uring ring;
