@@ -410,10 +410,9 @@ static void hostile_the_ring_does_nothing_but_read_and_write_its_one_file(void *
 static bool forbid(void)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-    bool done =
-        filter &&
-        seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(io_uring_setup), 0) == 0 &&
-        seccomp_load(filter) == 0;
+    bool done = filter &&
+                seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(io_uring_setup), 0) == 0 &&
+                seccomp_load(filter) == 0;
 
     if (filter)
         seccomp_release(filter);
