@@ -67,6 +67,15 @@ same "io-uring = no: no ring" 0 "$(rings)"
 both_ways "without" 7021 8M
 ts_stop
 
+ts_start --no-offload --capture "$TS_DIR/frames.pcap"
+check_transfer "while frames are captured" kernel run 7025 4M 0
+ts_stop
+pieces() {
+    tcpdump -nr "$TS_DIR/frames.pcap" "src host $US and tcp and greater 1514" 2>/dev/null | wc -l
+}
+n=$(pieces)
+check "each piece of a burst is in the capture: $n" test "$n" -ge $(((4 << 20) / 1448))
+
 ts_start
 same "with offload there is none" 0 "$(rings)"
 ts_stop
