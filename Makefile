@@ -85,7 +85,7 @@ LINK    := -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed $(LDFLAGS)
 # pkg-config is asked late, in recipes: on a fresh machine `deps` must have run before.
 # (Each variable replaces itself by the answer when it is first used.)
 late = $(eval $(1) := $$(shell $(PKG_CONFIG) $(2)))$($(1))
-DAEMON_PKGS   := libuv libcap libpcap inih libmnl libseccomp libsystemd
+DAEMON_PKGS   := libuv libcap libpcap inih libmnl libseccomp libsystemd liburing
 CLI_PKGS      := jansson libseccomp libpcap
 DAEMON_CFLAGS = $(call late,DAEMON_CFLAGS,--cflags $(DAEMON_PKGS))
 DAEMON_LIBS   = $(call late,DAEMON_LIBS,--libs $(DAEMON_PKGS))
@@ -549,7 +549,7 @@ ifneq (,$(filter clean,$(MAKECMDGOALS)))
 endif
 
 PACKAGES := build-essential pkg-config libuv1-dev libcap-dev libpcap-dev libcmocka-dev libinih-dev \
-            libmnl-dev libseccomp-dev libsystemd-dev libjansson-dev tcpdump tshark nftables iproute2 \
+            libmnl-dev libseccomp-dev libsystemd-dev liburing-dev libjansson-dev tcpdump tshark nftables iproute2 \
             iperf3 netcat-openbsd wget curl procps ethtool python3 valgrind strace clang-format \
             cppcheck shellcheck util-linux clang libclang-rt-14-dev llvm golang-go busybox-static \
             nginx-light wrk apache2-utils redis-server redis-tools postgresql postgresql-contrib \

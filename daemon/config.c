@@ -151,18 +151,28 @@ static int set_mtu(struct config *c, const char *value, char *error)
     return set_u32(CONFIG_mtu, value, &c->mtu, error);
 }
 
-static int set_offload(struct config *c, const char *value, char *error)
+static int set_boolean(enum config_key_id key, const char *value, bool *field, char *error)
 {
     static const char *const yes[] = {"yes", "true", "on", "1"}, *const no[] = {"no", "false",
                                                                                 "off", "0"};
 
     for (size_t i = 0; i < 4; i++) {
         if (!strcasecmp(value, yes[i]) || !strcasecmp(value, no[i])) {
-            c->offload = !strcasecmp(value, yes[i]);
+            *field = !strcasecmp(value, yes[i]);
             return 0;
         }
     }
-    return fail(error, "offload must be yes or no, not %.80s", value);
+    return fail(error, "%s must be yes or no, not %.80s", config_keys[key].name, value);
+}
+
+static int set_offload(struct config *c, const char *value, char *error)
+{
+    return set_boolean(CONFIG_offload, value, &c->offload, error);
+}
+
+static int set_io_uring(struct config *c, const char *value, char *error)
+{
+    return set_boolean(CONFIG_io_uring, value, &c->io_uring, error);
 }
 
 static int set_memory(struct config *c, const char *value, char *error)

@@ -66,6 +66,7 @@ struct config {
     char socket[108];
     char capture[PATH_MAX];
     bool offload;
+    bool io_uring;
     char user[64];
     uint64_t memory;
     uint32_t max_sockets;

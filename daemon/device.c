@@ -10,6 +10,20 @@
 #include <errno.h>
 #include <string.h>
 
+static void refused(struct device *d, unsigned frames, int rc)
+{
+    d->gone |= rc == -ENODEV;
+    stats_add(STAT_device_write_errors, frames);
+    log_limited(&d->limit, LEVEL_WARNING, "the device takes no frame: %s%s", strerror(-rc),
+                rc == -EIO ? " (is the interface down?)" : "");
+}
+
+static void block(struct device *d)
+{
+    d->blocked = true;
+    stats_add(STAT_device_backpressure, 1);
+}
+
 static int device_transmit(void *ctx, const struct frame *f)
 {
     struct device *d = ctx;
@@ -24,16 +38,22 @@ static int device_transmit(void *ctx, const struct frame *f)
             captures_frame(d->captures, f, CAPTURE_OUT);
         return 0;
     }
-    if (rc == -EAGAIN || rc == -ENOBUFS) {
-        d->blocked = true;
-        stats_add(STAT_device_backpressure, 1);
-        return rc;
-    }
-    d->gone |= rc == -ENODEV;
-    stats_add(STAT_device_write_errors, 1);
-    log_limited(&d->limit, LEVEL_WARNING, "the device takes no frame: %s%s", strerror(-rc),
-                rc == -EIO ? " (is the interface down?)" : "");
+    if (rc == -EAGAIN || rc == -ENOBUFS)
+        block(d);
+    else
+        refused(d, 1, rc);
     return rc;
+}
+
+void device_flush(struct device *d)
+{
+    struct netdev_flushed done;
+
+    d->ops->flush(d->dev, &done);
+    if (done.lost)
+        refused(d, done.lost, done.why);
+    if (done.waiting)
+        block(d);
 }
 
 static bool device_taken(void *ctx, const struct sock *s, const struct ip_endpoint *local)

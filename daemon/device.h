@@ -30,4 +30,8 @@ extern const struct stack_ops device_stack_ops;
 /** Give up to DEVICE_BATCH frames to the core. True when there may be more. */
 bool device_input(struct device *d, struct stack *st, uint64_t now);
 
+/** Frames that had to wait for the device go out, if it takes them now, and what has become of
+ * others is told. */
+void device_flush(struct device *d);
+
 #endif

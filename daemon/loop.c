@@ -92,6 +92,7 @@ static void output(struct loop *l, uint64_t now)
     uint32_t events;
 
     stack_run(l->stack, now);
+    device_flush(l->device);
     while ((sock = stack_next_event(l->stack, &events)) != NULL)
         stream_event(l->streams, sock, events);
 }
@@ -335,6 +336,7 @@ static void device_event(uv_poll_t *h, int status, int events)
         l->device->gone = true;
     } else if ((events & UV_WRITABLE) && l->device->blocked) {
         l->device->blocked = false;
+        device_flush(l->device);
         watch_device(l);
         stack_device_ready(l->stack, loop_now());
     }

@@ -55,8 +55,8 @@ struct daemon {
     struct control control;
 };
 
-/* Descriptors of each worker: queue, epoll instances, timer, events, filler. */
-#define WORKER_DESCRIPTORS 12
+/* Descriptors of each worker: queue and its ring, epoll instances, timer, events, filler. */
+#define WORKER_DESCRIPTORS 13
 
 _Static_assert(CONFIG_WORKERS_MAX == WORKERS_MAX, "what may be said is what can be");
 
@@ -123,6 +123,7 @@ static int start_device(struct daemon *d)
     struct netdev_config nc = {.name = c->tap,
                                .multi_queue = d->workers != NULL,
                                .offload = c->offload,
+                               .io_uring = c->io_uring,
                                .mtu = c->mtu,
                                .has_host_address = config_has(c, CONFIG_host_address),
                                .host_address = c->host_address};

@@ -44,6 +44,7 @@ struct frame {
     uint8_t csum;         /**< enum frame_csum */
     bool ecn;             /**< the segments carry CWR on the first only (GSO_ECN) */
     bool cwr_all;         /**< … on all of them (AccECN): no device can do that */
+    bool more;            /**< out: the next piece of the same burst follows at once */
     uint16_t gso_size;    /**< payload bytes per segment when gso is set */
     uint16_t csum_start;  /**< from data */
     uint16_t csum_offset; /**< from csum_start */
@@ -103,7 +104,8 @@ typedef int (*frame_emit_fn)(void *ctx, struct frame *f);
  * (unless cwr_all); checksums are complete. Each piece is built in scratch (FRAME_SCRATCH bytes),
  * its payload copied there while it is summed (it may lie where a client can write), in one run
  * behind its headers; it is gone with the next one. Returns the payload bytes handed over with
- * success: all of them, or fewer when emit failed in the middle; a negative errno value when
+ * success: all of them, or fewer when emit failed in the middle (a piece with `more` may thus be
+ * the last one); a negative errno value when
  * nothing went out (-EINVAL for a malformed frame).
  */
 int64_t frame_segment(const struct frame *f, uint8_t *scratch, frame_emit_fn emit, void *ctx);
@@ -122,6 +124,9 @@ bool frame_merge_begin(struct frame_merge *m, uint8_t *frame, uint32_t len);
 /** Another frame, its first headers_len bytes at headers, the other n already at frame + len. True:
  * it has joined. False: it is a frame of its own. */
 bool frame_merge_add(struct frame_merge *m, const uint8_t *headers, uint32_t n);
+/** The same for a frame of len bytes that lies elsewhere and whole: its payload is copied to frame
+ * + len, where there must be room for a piece. */
+bool frame_merge_copy(struct frame_merge *m, const uint8_t *frame, uint32_t len);
 /** The frame as a device with receive offload would give it: of several pieces one with a GSO size
  * and a partial checksum. */
 void frame_merge_end(const struct frame_merge *m, struct frame *out);

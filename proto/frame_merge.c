@@ -25,9 +25,10 @@
 #define PROTO_TCP    6
 #define TCP_AT       (ETH_HEADER + IPV4_HEADER)
 
-/* One segment, its headers apart from its payload: checksums, and an IP length that fits. */
-static bool piece_is_sound(const uint8_t *headers, uint32_t headers_len, const uint8_t *payload,
-                           uint32_t n)
+/* One segment of n bytes of payload, which sum up to `payload`: checksums, and an IP length that
+ * fits. */
+static bool piece_is_sound(const uint8_t *headers, uint32_t headers_len, uint32_t n,
+                           uint32_t payload)
 {
     const uint8_t *ip = headers + ETH_HEADER;
     uint32_t tcp_len = headers_len - TCP_AT + n, sum;
@@ -37,7 +38,7 @@ static bool piece_is_sound(const uint8_t *headers, uint32_t headers_len, const u
         return false;
     sum = csum_pseudo(ip + IPV4_SRC, ip + IPV4_DST, 4, PROTO_TCP, tcp_len);
     sum = csum_partial(headers + TCP_AT, headers_len - TCP_AT, sum);
-    return csum_fold(csum_partial(payload, n, sum)) == 0;
+    return csum_fold(csum_combine(sum, payload, 0)) == 0; /* headers are a multiple of four */
 }
 
 /* For one more of full size. */
@@ -60,7 +61,8 @@ bool frame_merge_begin(struct frame_merge *m, uint8_t *frame, uint32_t len)
         len - m->headers_len > UINT16_MAX)
         return false;
     m->size = len - m->headers_len;
-    m->verified = piece_is_sound(frame, m->headers_len, frame + m->headers_len, m->size);
+    m->verified = piece_is_sound(frame, m->headers_len, m->size,
+                                 csum_partial(frame + m->headers_len, m->size, 0));
     m->pieces = 1;
     m->open = m->verified && has_room(m);
     return m->open;
@@ -80,23 +82,44 @@ static bool same_headers(const uint8_t *a, const uint8_t *b, uint32_t headers_le
            memcmp(at + TCP_URGENT, bt + TCP_URGENT, headers_len - TCP_AT - TCP_URGENT) == 0;
 }
 
-bool frame_merge_add(struct frame_merge *m, const uint8_t *headers, uint32_t n)
+/* Do these headers continue it, with n bytes of payload? */
+static bool continues(const struct frame_merge *m, const uint8_t *headers, uint32_t n)
 {
     const uint8_t *tcp = headers + TCP_AT;
     uint32_t payload = m->len - m->headers_len;
 
-    if (!m->open || n == 0 || n > m->size)
-        return false;
-    if (wire_get32(tcp + TCP_SEQ) != wire_get32(m->frame + TCP_AT + TCP_SEQ) + payload ||
-        (tcp[TCP_FLAGS] & ~FLAG_PSH) != FLAG_ACK ||
-        !same_headers(m->frame, headers, m->headers_len))
-        return false;
-    if (!piece_is_sound(headers, m->headers_len, m->frame + m->len, n))
-        return false;
+    return m->open && n > 0 && n <= m->size &&
+           wire_get32(tcp + TCP_SEQ) == wire_get32(m->frame + TCP_AT + TCP_SEQ) + payload &&
+           (tcp[TCP_FLAGS] & ~FLAG_PSH) == FLAG_ACK &&
+           same_headers(m->frame, headers, m->headers_len);
+}
+
+static void join(struct frame_merge *m, const uint8_t *headers, uint32_t n)
+{
     m->len += n;
-    m->push = tcp[TCP_FLAGS] & FLAG_PSH;
+    m->push = headers[TCP_AT + TCP_FLAGS] & FLAG_PSH;
     m->open = !m->push && n == m->size && has_room(m);
     m->pieces++;
+}
+
+bool frame_merge_add(struct frame_merge *m, const uint8_t *headers, uint32_t n)
+{
+    if (!continues(m, headers, n) ||
+        !piece_is_sound(headers, m->headers_len, n, csum_partial(m->frame + m->len, n, 0)))
+        return false;
+    join(m, headers, n);
+    return true;
+}
+
+bool frame_merge_copy(struct frame_merge *m, const uint8_t *frame, uint32_t len)
+{
+    uint32_t n = len > m->headers_len ? len - m->headers_len : 0;
+
+    if (!continues(m, frame, n) ||
+        !piece_is_sound(frame, m->headers_len, n,
+                        csum_copy(m->frame + m->len, frame + m->headers_len, n)))
+        return false;
+    join(m, frame, n);
     return true;
 }
 

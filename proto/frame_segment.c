@@ -234,6 +234,7 @@ int64_t frame_segment(const struct frame *f, uint8_t *scratch, frame_emit_fn emi
         segment_patch_tcp(&s, headers, offset, n, segment_take(&s, &cursor, n, payload));
         piece.span_len = n;
         piece.n_spans = n > 0;
+        piece.more = left > n;
         piece.spans[0] = (struct iovec){payload, n};
         r = emit(ctx, &piece);
         if (r < 0)

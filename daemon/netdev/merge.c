@@ -4,6 +4,8 @@
  * next one is read with its headers aside and its payload where it would continue: if it does,
  * nothing is copied. If it does not, it is put together for the next call, when the core has taken
  * what stands in its place.
+ * A ring's frames come from a batch that was read before anybody knew what they are. Their payload
+ * is copied to its place while it is summed, which costs little more than the sum.
  */
 #include "daemon/netdev/merge.h"
 
@@ -72,7 +74,7 @@ static bool read_more(struct merge *m, int fd, struct frame_merge *f)
     return false;
 }
 
-int merge_read(struct merge *m, int fd, struct frame *out)
+static int merge_single(struct merge *m, int fd, struct frame *out)
 {
     struct frame_merge f;
     int64_t n = first_frame(m, fd);
@@ -85,4 +87,56 @@ int merge_read(struct merge *m, int fd, struct frame *out)
         more = read_more(m, fd, &f);
     frame_merge_end(&f, out);
     return 0;
+}
+
+/* --- out of a batch ----------------------------------------------------------------------------
+ */
+
+static int next_of_batch(struct merge *m, uint8_t **frame)
+{
+    int n;
+
+    if (m->drained) {
+        m->drained = false;
+        return -EAGAIN;
+    }
+    n = uring_read(m->uring, frame);
+    return n == -EBADFD ? -ENODEV : n;
+}
+
+static bool join_next(struct merge *m, struct frame_merge *f)
+{
+    uint8_t *frame;
+    int n = uring_read(m->uring, &frame);
+
+    if (n < 0) {
+        m->drained = n == -EAGAIN; /* what else it is, the next read will say */
+        return false;
+    }
+    if (frame_merge_copy(f, frame, (uint32_t)n))
+        return true;
+    uring_unread(m->uring);
+    return false;
+}
+
+static int merge_batch(struct merge *m, struct frame *out)
+{
+    struct frame_merge f;
+    uint8_t *frame;
+    int n = next_of_batch(m, &frame);
+
+    if (n < 0)
+        return n;
+    if (frame_merge_begin(&f, frame, (uint32_t)n)) {
+        f.frame = memcpy(m->buffer + ALIGN, frame, (uint32_t)n);
+        while (f.open && join_next(m, &f))
+            ;
+    }
+    frame_merge_end(&f, out);
+    return 0;
+}
+
+int merge_read(struct merge *m, int fd, struct frame *out)
+{
+    return m->uring ? merge_batch(m, out) : merge_single(m, fd, out);
 }

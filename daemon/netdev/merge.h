@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading from a device without offload: one read(2) a frame, consecutive segments of one
- * connection merged (proto/frame_merge.c). */
+/* Reading from a device without offload: one read(2) a frame, or a ring's batches, consecutive
+ * segments of one connection merged (proto/frame_merge.c). */
 #ifndef TS_DAEMON_NETDEV_MERGE_H
 #define TS_DAEMON_NETDEV_MERGE_H
 
 #include "daemon/netdev/netdev.h"
+#include "daemon/netdev/uring.h"
 
 struct merge {
+    struct uring *uring;  /**< to read by; NULL: by read(2) */
     uint32_t waiting;     /**< bytes of a frame that was read and did not join the last one */
     uint32_t split;       /**< the first of them are in headers … */
     const uint8_t *at;    /**< … the others here, in buffer */
@@ -16,7 +18,8 @@ struct merge {
     _Alignas(8) uint8_t buffer[2 * NETDEV_FRAME_MAX];
 };
 
-/** As netdev_ops.read, from fd, which gives frames without a header of the device's. */
+/** As netdev_ops.read, from fd (that of m->uring), which gives frames without a header of the
+ * device's. */
 int merge_read(struct merge *m, int fd, struct frame *out);
 
 #endif

@@ -17,12 +17,20 @@ struct netdev_config {
     const char *name;
     bool multi_queue; /**< opened several times: each is a queue of the one device */
     bool offload;     /**< checksums and segmentation are left to the device, both ways */
+    bool io_uring; /**< without offload: many frames by one system call, where that is possible */
     uint32_t mtu;
     bool has_host_address;
     struct ip_prefix host_address; /**< for the host's side of the device */
 };
 
 struct netdev;
+
+/** What has become of the frames that were gathered (netdev_ops.write). */
+struct netdev_flushed {
+    bool waiting;  /**< back-pressure: some are kept, and no more are taken until they are gone */
+    unsigned lost; /**< so many were refused … */
+    int why;       /**< … the last one with this negative errno value */
+};
 
 struct netdev_ops {
     const char *kind;
@@ -41,9 +49,14 @@ struct netdev_ops {
      * another negative errno value.
      */
     int (*read)(struct netdev *dev, struct frame *out);
-    /** 0, or -EAGAIN, -ENOBUFS (back-pressure), -ENODEV (gone), another negative errno value (this
-     * frame is lost). */
+    /**
+     * 0, or -EAGAIN, -ENOBUFS (back-pressure), -ENODEV (gone), another negative errno value (this
+     * frame is lost). With frame.more the device may gather copies until the burst has ended, or
+     * flush is called; what has become of those, flush tells.
+     */
     int (*write)(struct netdev *dev, const struct frame *f);
+    /** Write what was gathered, or met with back-pressure then: *out, since the last time. */
+    void (*flush)(struct netdev *dev, struct netdev_flushed *out);
 };
 
 /** daemon/netdev/tap.c */

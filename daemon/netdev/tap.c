@@ -3,13 +3,15 @@
  * A TAP interface: /dev/net/tun, one read(2) or writev(2) per frame.
  * With offload (IFF_VNET_HDR), frames of up to 64 KiB travel both ways with partial checksums and a
  * GSO size in their virtio-net header (Virtual I/O Device 1.2 §5.1.6; the legacy header of ten
- * bytes, native byte order); without, plain frames and no such header (merge.c reads them). The
- * kernel checks what we write; what we read is checked here: the header is from outside.
+ * bytes, native byte order); without, plain frames and no such header (merge.c reads them), many by
+ * one system call where there is io_uring (uring.c). The kernel checks what we write; what we read
+ * is checked here: the header is from outside.
  */
 #include "daemon/log.h"
 #include "daemon/netdev/link.h"
 #include "daemon/netdev/merge.h"
 #include "daemon/netdev/netdev.h"
+#include "daemon/netdev/uring.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,10 +21,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #define TUN_DEVICE      "/dev/net/tun"
 #define ETHERNET_HEADER 14
+#define VLAN_TAG        4
+/* A frame read by a ring is copied once more: of larger ones that costs more than a call. */
+#define READ_MOST     6144
+#define BUSY_TRIES    25
+#define BUSY_PAUSE_NS 20000000
 
 struct netdev {
     int fd;
@@ -31,7 +39,8 @@ struct netdev {
     /* One piece: header and frame. Behind ten bytes of the one and fourteen of Ethernet's, IP's
      * header is aligned. */
     _Alignas(8) uint8_t buffer[sizeof(struct virtio_net_hdr) + NETDEV_FRAME_MAX];
-    struct merge merge; /* without offload */
+    struct merge merge;  /* without offload */
+    struct uring *uring; /* or NULL: one system call a frame */
 };
 
 /* --- open --------------------------------------------------------------------------------------
@@ -51,6 +60,20 @@ static int open_tun(void)
     return -error;
 }
 
+/* A ring of a daemon that has just ended holds the interface a little longer: the kernel takes
+ * rings down in the background, within some tens of milliseconds. */
+static int take_interface(int fd, struct ifreq *ifr)
+{
+    const struct timespec pause = {.tv_nsec = BUSY_PAUSE_NS};
+    int rc = ioctl(fd, TUNSETIFF, ifr);
+
+    for (int i = 0; i < BUSY_TRIES && rc < 0 && errno == EBUSY; i++) {
+        nanosleep(&pause, NULL);
+        rc = ioctl(fd, TUNSETIFF, ifr);
+    }
+    return rc;
+}
+
 static int attach(int fd, const char *name, bool offload, bool multi_queue)
 {
     struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI | (offload ? IFF_VNET_HDR : 0)};
@@ -59,7 +82,7 @@ static int attach(int fd, const char *name, bool offload, bool multi_queue)
     if (multi_queue)
         ifr.ifr_flags |= IFF_MULTI_QUEUE;
     strncpy(ifr.ifr_name, name, IFNAMSIZ - 1);
-    if (ioctl(fd, TUNSETIFF, &ifr) == 0)
+    if (take_interface(fd, &ifr) == 0)
         return 0;
     error = errno;
     if (error == EBUSY)
@@ -88,6 +111,23 @@ static int set_offload(int fd, bool offload)
     return 0;
 }
 
+/* Where there is none, all goes on with a system call for each frame. */
+static void open_uring(struct netdev *dev, const struct netdev_config *config)
+{
+    static bool said; /* the queues are opened one after the other */
+    uint32_t most = ETHERNET_HEADER + VLAN_TAG + config->mtu;
+    int rc;
+
+    if (config->offload || !config->io_uring)
+        return;
+    rc = uring_open(dev->fd, most, &dev->uring);
+    if (rc < 0 && !said)
+        log_info("no io_uring, a system call for each frame: %s", strerror(-rc));
+    said = said || rc < 0;
+    if (most <= READ_MOST)
+        dev->merge.uring = dev->uring;
+}
+
 static int tap_open(const struct netdev_config *config, struct netdev **out)
 {
     struct netdev *dev = calloc(1, sizeof(*dev));
@@ -103,6 +143,7 @@ static int tap_open(const struct netdev_config *config, struct netdev **out)
     if (rc >= 0)
         rc = set_offload(dev->fd, config->offload);
     if (rc >= 0) {
+        open_uring(dev, config);
         *out = dev;
         return 0;
     }
@@ -123,6 +164,7 @@ static void tap_close(struct netdev *dev)
 {
     if (!dev)
         return;
+    uring_close(dev->uring);
     close(dev->fd);
     free(dev);
 }
@@ -249,25 +291,41 @@ static ssize_t write_offloaded(struct netdev *dev, const struct frame *f)
     return writev(dev->fd, iov, 2 + f->n_spans);
 }
 
-static int tap_write(struct netdev *dev, const struct frame *f)
+/* What netdev_ops.write says for a negative errno value. */
+static int write_error(int error)
 {
-    ssize_t n = dev->offload ? write_offloaded(dev, f) : write_plain(dev, f);
-
-    if (n >= 0)
-        return 0;
-    switch (errno) {
-    case EAGAIN:
-    case EINTR:
+    switch (error) {
+    case -EAGAIN:
+    case -EINTR:
         return -EAGAIN;
-    case ENOMEM:
-    case ENOBUFS:
+    case -ENOMEM:
+    case -ENOBUFS:
         return -ENOBUFS;
-    case EBADFD:
-    case ENODEV:
+    case -EBADFD:
+    case -ENODEV:
         return -ENODEV;
     default: /* EIO: the interface is down */
-        return -errno;
+        return error;
     }
+}
+
+static int tap_write(struct netdev *dev, const struct frame *f)
+{
+    ssize_t n;
+
+    if (dev->uring && (f->more || uring_holds(dev->uring)))
+        return uring_write(dev->uring, f);
+    n = dev->offload ? write_offloaded(dev, f) : write_plain(dev, f);
+    return n < 0 ? write_error(-errno) : 0;
+}
+
+static void tap_flush(struct netdev *dev, struct netdev_flushed *out)
+{
+    *out = (struct netdev_flushed){0};
+    if (dev->uring)
+        uring_flush(dev->uring, out);
+    if (out->lost)
+        out->why = write_error(out->why);
 }
 
 const struct netdev_ops tap_ops = {
@@ -279,4 +337,5 @@ const struct netdev_ops tap_ops = {
     .features = tap_features,
     .read = tap_read,
     .write = tap_write,
+    .flush = tap_flush,
 };

@@ -113,6 +113,7 @@ static int check_piece(void *ctx, struct frame *f)
     assert_int_equal(f->csum, FRAME_CSUM_NONE);
     assert_int_equal(f->gso, FRAME_GSO_NONE);
     assert_int_equal(f->owner, 5);
+    assert_int_equal(f->more, c->offset + n < c->total);
     for (unsigned i = 0; i < f->n_spans; i++) {
         const uint8_t *p = f->spans[i].iov_base;
 

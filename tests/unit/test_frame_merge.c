@@ -30,6 +30,7 @@ struct pieces {
 };
 
 static struct pieces cut;
+static bool whole; /* pieces lie elsewhere, whole */
 
 static int keep(void *ctx, struct frame *f)
 {
@@ -85,11 +86,13 @@ static bool begin(struct frame_merge *m, unsigned i)
     return frame_merge_begin(m, room, cut.len[i]);
 }
 
-/* Piece i as a device's reader hands it over: its payload behind what is there. */
+/* Piece i as a device's reader hands it over: its payload behind what is there, or not. */
 static bool add(struct frame_merge *m, unsigned i)
 {
     uint32_t n = cut.len[i] - m->headers_len;
 
+    if (whole)
+        return frame_merge_copy(m, cut.frame[i], cut.len[i]);
     memcpy(m->frame + m->len, cut.frame[i] + m->headers_len, n);
     return frame_merge_add(m, cut.frame[i], n);
 }
@@ -277,15 +280,34 @@ static void hostile_01_frames_cut_anywhere_are_left_alone(void **state)
     }
 }
 
+static int in_place(void **state)
+{
+    (void)state;
+    whole = false;
+    return 0;
+}
+
+static int copied(void **state)
+{
+    (void)state;
+    whole = true;
+    return 0;
+}
+
 int main(void)
 {
+#define both(name)                                                                                 \
+    cmocka_unit_test_setup(name, in_place),                                                        \
+    {                                                                                              \
+#name "_copied", name, copied, NULL, NULL                                                  \
+    }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_was_cut_is_one_frame_again),
+        both(what_was_cut_is_one_frame_again),
         cmocka_unit_test(one_alone_is_left_as_it_is_and_verified),
-        cmocka_unit_test(a_short_piece_or_a_push_is_the_last_one),
-        cmocka_unit_test(never_more_than_an_ip_packet_can_be),
-        cmocka_unit_test(a_piece_that_differs_stays_a_frame_of_its_own),
-        cmocka_unit_test(hostile_06_a_wrong_sum_or_length_never_joins),
+        both(a_short_piece_or_a_push_is_the_last_one),
+        both(never_more_than_an_ip_packet_can_be),
+        both(a_piece_that_differs_stays_a_frame_of_its_own),
+        both(hostile_06_a_wrong_sum_or_length_never_joins),
         cmocka_unit_test(hostile_01_frames_cut_anywhere_are_left_alone),
     };
     return cmocka_run_group_tests(tests, fill, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* merge_read over a socket that keeps frames apart as a TAP does: no byte is lost or moved,
- * whatever follows what. */
+/* merge_read over a socket that keeps frames apart as a TAP does, by read(2) and out of a ring's
+ * batches: no byte is lost or moved, whatever follows what. */
 #include "daemon/netdev/merge.h"
 
 #include <errno.h>
@@ -92,9 +92,17 @@ static int open_pair(void **state)
     return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, ends);
 }
 
+static int open_pair_and_ring(void **state)
+{
+    int rc = open_pair(state);
+
+    return rc < 0 ? rc : uring_open(ends[1], 1600, &merge.uring);
+}
+
 static int close_pair(void **state)
 {
     (void)state;
+    uring_close(merge.uring);
     close(ends[0]);
     close(ends[1]);
     return 0;
@@ -162,14 +170,47 @@ static void more_than_fits_goes_on_in_the_next_frame(void **state)
     expect_nothing();
 }
 
+static void many_frames_of_two_flows_lose_and_mix_up_nothing(void **state)
+{
+    uint32_t given[2] = {0, 0};
+    struct frame f;
+    int rc;
+
+    (void)state;
+    for (unsigned round = 0; round < 50; round++) {
+        for (unsigned i = 0; i < 3 + round * 7 % 90; i++) {
+            unsigned flow = (round + i / (1 + round % 9)) % 2;
+
+            send_segment(flow, i % 11 == 10 ? 700 : 1400);
+        }
+        while ((rc = merge_read(&merge, ends[1], &f)) == 0) {
+            unsigned flow = f.data[29];
+            uint32_t n = f.len - 54;
+
+            assert_int_equal(f.data[TCP + 6] << 8 | f.data[TCP + 7], given[flow] & 0xffff);
+            for (uint32_t i = 0; i < n; i++)
+                assert_int_equal(f.data[54 + i], byte_of(flow, given[flow] + i));
+            given[flow] += n;
+        }
+        assert_int_equal(rc, -EAGAIN);
+        assert_int_equal(given[0], next_seq[0]);
+        assert_int_equal(given[1], next_seq[1]);
+    }
+}
+
 int main(void)
 {
-#define pair_test(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
+#define both(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, open_pair, close_pair),                                  \
+    {                                                                                              \
+#name "_by_a_ring", name, open_pair_and_ring, close_pair, NULL                             \
+    }
     const struct CMUnitTest tests[] = {
-        pair_test(a_train_is_one_frame_and_then_there_is_nothing),
-        pair_test(interleaved_flows_come_in_order_and_whole),
-        pair_test(a_frame_shorter_than_the_headers_before_it_is_given_as_it_is),
-        pair_test(more_than_fits_goes_on_in_the_next_frame),
+        both(a_train_is_one_frame_and_then_there_is_nothing),
+        both(interleaved_flows_come_in_order_and_whole),
+        both(a_frame_shorter_than_the_headers_before_it_is_given_as_it_is),
+        both(more_than_fits_goes_on_in_the_next_frame),
+        both(many_frames_of_two_flows_lose_and_mix_up_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
