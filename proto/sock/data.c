@@ -230,7 +230,7 @@ bool sock_awaits_reader(const struct sock *s)
 void sock_recv_consume(struct sock *s, size_t n, size_t held, uint64_t now)
 {
     struct tcb *tp = s->tcb;
-    uint64_t before = tcp_unread(tp), after;
+    uint64_t before = tcp_unread(tp);
 
     stack_set_now(s->st, now);
     tp->read_offset += n;
@@ -238,17 +238,7 @@ void sock_recv_consume(struct sock *s, size_t n, size_t held, uint64_t now)
     if (tp->urg_offset < tp->read_offset)
         tp->urg_state = TCP_URG_NONE;
     bytestream_release(&tp->rcv, tp->read_offset);
-    if (tp->read_offset == tp->rcv_offset && rb_empty(&tp->ooo) && !tp->shared)
-        bytestream_give_back(&tp->rcv);
-    after = tcp_unread(tp);
-    if (tp->reader_slow && 4 * after <= tp->rcvbuf)
-        tcp_chrono_reader(tp, false);
-    if (after < before)
-        TCP_TRACE(tp, reader, TRACE_WHY_none, (uint32_t)after, tcp_receive_window(tp));
-    if (tp->conn.state == TCPS_CLOSED || after >= before)
-        return;
-    tcp_rcv_space_adjust(tp);
-    tcp_cleanup_rbuf(tp, (uint32_t)(before - after));
+    tcp_reader_moved(tp, before);
 }
 
 bool sock_recv_eof(const struct sock *s)

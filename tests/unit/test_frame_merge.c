@@ -219,11 +219,11 @@ static void never_more_than_an_ip_packet_can_be(void **state)
 static void a_piece_that_differs_stays_a_frame_of_its_own(void **state)
 {
     /* offset in the frame, what is added to the byte there */
-    static const uint8_t rows[][2] = {{0, 1},        {6, 1},        {15, 1},       {20, 64},
-                                      {22, 1},       {26, 1},       {33, 1},       {TCP, 1},
-                                      {TCP + 3, 1},  {TCP + 7, 1},  {TCP + 4, 1},  {TCP + 11, 1},
-                                      {FLAGS, 1},    {FLAGS, 2},    {FLAGS, 0x20}, {FLAGS, 0x40},
-                                      {FLAGS, 0x80}, {TCP + 15, 1}, {TCP + 19, 1}, {TCP + 31, 1}};
+    static const uint8_t rows[][2] = {
+        {0, 1},        {6, 1},        {15, 1},      {20, 64},      {22, 1},       {26, 1},
+        {33, 1},       {TCP, 1},      {TCP + 3, 1}, {TCP + 7, 1},  {TCP + 4, 1},  {TCP + 11, 1},
+        {TCP + 8, 1},  {FLAGS, 1},    {FLAGS, 2},   {FLAGS, 0x20}, {FLAGS, 0x40}, {FLAGS, 0x80},
+        {TCP + 15, 1}, {TCP + 19, 1}, {TCP + 31, 1}};
     struct frame_merge m;
 
     (void)state;
@@ -280,6 +280,24 @@ static void hostile_01_frames_cut_anywhere_are_left_alone(void **state)
     }
 }
 
+static void without_text_or_with_a_short_header_nothing_begins(void **state)
+{
+    struct frame_merge m;
+    uint32_t headers;
+
+    (void)state;
+    headers = cut_up(2 * 1448, 1448, 0x10, 0);
+    assert_true(begin(&m, 0));
+    cut.frame[0][TCP + 12] = 4 << 4;
+    checksums(cut.frame[0], cut.len[0]);
+    assert_false(begin(&m, 0));
+    cut_up(2 * 1448, 1448, 0x10, 0);
+    cut.len[0] = headers;
+    wire_put16(cut.frame[0] + 14 + IPV4_TOTAL, headers - 14);
+    checksums(cut.frame[0], headers);
+    assert_false(begin(&m, 0));
+}
+
 static int in_place(void **state)
 {
     (void)state;
@@ -308,6 +326,7 @@ int main(void)
         both(never_more_than_an_ip_packet_can_be),
         both(a_piece_that_differs_stays_a_frame_of_its_own),
         both(hostile_06_a_wrong_sum_or_length_never_joins),
+        cmocka_unit_test(without_text_or_with_a_short_header_nothing_begins),
         cmocka_unit_test(hostile_01_frames_cut_anywhere_are_left_alone),
     };
     return cmocka_run_group_tests(tests, fill, NULL);

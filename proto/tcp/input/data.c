@@ -244,7 +244,7 @@ static void in_order(struct tcb *tp, const struct tcp_seg *seg, uint32_t skip, u
     tcp_ack_data_received(tp);
     tcp_ecn_check_ce(tp, seg);
     if (given.taken)
-        tcp_delivered(tp, given.taken, unread);
+        tcp_reader_moved(tp, unread);
     if (tp->sock && (given.taken || sock_readable(tp->sock)))
         sock_event(tp->sock, SOCK_EV_READABLE);
 }

@@ -30,20 +30,7 @@ struct delivered tcp_deliver(struct tcb *tp, const uint8_t *data, uint32_t len)
     tp->read_offset += d.taken;
     tp->held = (uint32_t)held;
     bytestream_release(&tp->rcv, tp->read_offset);
+    if (d.taken)
+        TCP_TRACE(tp, recvfrom, TRACE_WHY_taken, d.taken, tp->held, stored + len - d.taken);
     return d;
-}
-
-void tcp_delivered(struct tcb *tp, uint32_t taken, uint64_t before)
-{
-    uint64_t after = tcp_unread(tp);
-
-    TCP_TRACE(tp, recvfrom, TRACE_WHY_taken, taken, tp->held,
-              (uint32_t)(tp->rcv_offset - tp->read_offset));
-    if (tp->read_offset == tp->rcv_offset)
-        bytestream_give_back(&tp->rcv);
-    if (after >= before)
-        return;
-    TCP_TRACE(tp, reader, TRACE_WHY_none, (uint32_t)after, tcp_receive_window(tp));
-    tcp_rcv_space_adjust(tp);
-    tcp_cleanup_rbuf(tp, (uint32_t)(before - after));
 }

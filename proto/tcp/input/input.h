@@ -65,8 +65,6 @@ struct delivered {
 bool tcp_may_deliver(const struct tcb *tp, uint32_t len);
 /** Hand over what is unread, and behind it the bytes at rcv_nxt. */
 struct delivered tcp_deliver(struct tcb *tp, const uint8_t *data, uint32_t len);
-/** All of that is done; if nothing had been taken, `before` bytes would be unread. */
-void tcp_delivered(struct tcb *tp, uint32_t taken, uint64_t before);
 /* input/urgent.c: RFC 9293 §3.10.7.4, sixth */
 void tcp_urgent_input(struct tcb *tp, const struct tcp_seg *seg);
 /** rcv_nxt has moved: perhaps over the urgent byte. */
@@ -96,6 +94,9 @@ void tcp_rcv_rtt_sample_ts(struct tcb *tp, const struct tcp_seg *seg);
 void tcp_rcv_space_adjust(struct tcb *tp);
 /** The program took bytes: does the peer have to know (RFC 9293 §3.8.6.2.2)? */
 void tcp_cleanup_rbuf(struct tcb *tp, uint32_t copied);
+/** The program, or the host for it, has taken bytes; without that `before` would be unread. What
+ * follows from it: storage, windows, acknowledgements. */
+void tcp_reader_moved(struct tcb *tp, uint64_t before);
 /** An ACK is delayed that goes out when the program has read everything, or more than one segment.
  */
 bool tcp_awaits_reader(const struct tcb *tp);

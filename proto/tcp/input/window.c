@@ -357,3 +357,19 @@ void tcp_cleanup_rbuf(struct tcb *tp, uint32_t copied)
         tcp_touch(tp, TCP_PEND_ACK);
     }
 }
+
+void tcp_reader_moved(struct tcb *tp, uint64_t before)
+{
+    uint64_t after = tcp_unread(tp);
+
+    if (tp->read_offset == tp->rcv_offset && rb_empty(&tp->ooo) && !tp->shared)
+        bytestream_give_back(&tp->rcv);
+    if (tp->reader_slow && 4 * after <= tp->rcvbuf)
+        tcp_chrono_reader(tp, false);
+    if (after < before)
+        TCP_TRACE(tp, reader, TRACE_WHY_none, (uint32_t)after, tcp_receive_window(tp));
+    if (tp->conn.state == TCPS_CLOSED || after >= before)
+        return;
+    tcp_rcv_space_adjust(tp);
+    tcp_cleanup_rbuf(tp, (uint32_t)(before - after));
+}

@@ -117,7 +117,7 @@ TEST(little_is_gathered_first)
 TEST(a_low_water_mark_is_waited_for)
 {
     connected(9999);
-    set_int(SOL_SOCKET, SO_RCVLOWAT, 2000);
+    set_int(SOL_SOCKET, SO_RCVLOWAT, 2896);
     peer(ACK, 1, 1, 1448);
     assert_int_equal(host.calls, 0);
     peer(ACK, 1449, 1, 1448);
@@ -168,6 +168,35 @@ TEST(old_bytes_before_the_new_ones_are_not_taken_twice)
     assert_int_equal(host.taken, 2172);
 }
 
+static uint64_t tick(void *ctx)
+{
+    (void)ctx;
+    return 1;
+}
+
+TEST(a_trace_says_what_was_taken_what_is_unread_and_what_is_left)
+{
+    static struct trace_slot slots[64];
+    static _Atomic uint64_t head;
+    struct trace_ring ring = {.slots = slots, .n_slots = 64, .head = &head, .clock = tick};
+    unsigned seen = 0;
+
+    connected(2000);
+    peer(ACK, 1, 1, 1448);
+    assert_int_equal(stack_trace(fx.st, sock_id(fx.s), &ring), 0);
+    peer(ACK, 1449, 1, 1448);
+    stack_trace_stop(fx.st, &ring);
+    for (unsigned i = 0; i < head; i++) {
+        if (slots[i].event != TRACE_recvfrom)
+            continue;
+        assert_int_equal(slots[i].v[0], 552);
+        assert_int_equal(slots[i].v[1], 2000);
+        assert_int_equal(slots[i].v[2], 896);
+        seen++;
+    }
+    assert_int_equal(seen, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +210,7 @@ int main(void)
         T(an_urgent_byte_keeps_its_place),
         T(who_reads_no_more_is_not_asked),
         T(the_end_follows_the_last_byte),
+        T(a_trace_says_what_was_taken_what_is_unread_and_what_is_left),
         T(old_bytes_before_the_new_ones_are_not_taken_twice),
     };
 
