@@ -103,6 +103,22 @@ TEST(what_the_host_holds_takes_from_the_window)
     assert_in_range(tcp_choose_window(tp), 1, same - 1000);
 }
 
+TEST(taking_moves_the_buffer_s_size_as_reading_does)
+{
+    uint32_t before, seq = 1;
+
+    connected(10000000);
+    before = tp->rcvbuf;
+    tp->drs.rtt_us = 8 * MS; /* times eight */
+    for (unsigned i = 0; i < 10; i++, seq += 28960) {
+        peer(ACK, seq, 1, 28960, .gso = 1448);
+        host.unread = 0;
+        advance(2 * MS);
+    }
+    assert_int_equal(host.taken, 10 * 28960);
+    assert_true(tp->rcvbuf > before);
+}
+
 TEST(little_is_gathered_first)
 {
     connected(9999);
@@ -204,6 +220,7 @@ int main(void)
         T(what_is_not_taken_waits_in_the_stream_and_comes_first_the_next_time),
         T(who_takes_nothing_changes_nothing),
         T(what_the_host_holds_takes_from_the_window),
+        T(taking_moves_the_buffer_s_size_as_reading_does),
         T(little_is_gathered_first),
         T(a_low_water_mark_is_waited_for),
         T(nothing_is_taken_around_a_hole),

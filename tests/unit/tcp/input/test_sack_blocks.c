@@ -235,6 +235,23 @@ TEST(under_memory_pressure_the_highest_goes_first)
     arrives(3001, 10, 1, "2001:3011");
 }
 
+TEST(under_memory_pressure_only_what_lies_above_the_newest_goes)
+{
+    listening(1);
+    assert_int_equal(
+        sock_setsockopt(fx.lst, SOL_SOCKET, SO_RCVBUF, &(int){200000}, sizeof(int), fx.now), 0);
+    connected(false);
+    peer(ACK, 20001, 1, 40000);
+    clear();
+    fx.fail_all = true;
+    peer(ACK, 50001, 1, 64000);
+    fx.fail_all = false;
+    assert_int_equal(tp->ooo_bytes, 30000);
+    assert_int_equal(cnt(tcp_in_ooo_pruned), 10000);
+    assert_blocks(expect(ACK, 1, 1, 0), "");
+    arrives(50001, 10, 1, "20001:50011");
+}
+
 TEST(a_reset_at_the_end_of_the_highest_block_is_exact)
 {
     connected(false);
@@ -284,6 +301,7 @@ int main(void)
         T(full_segments_leave_room_for_the_blocks),
         T(the_handshake_we_begin_offers_sack_and_the_answer_decides),
         T(under_memory_pressure_the_highest_goes_first),
+        T(under_memory_pressure_only_what_lies_above_the_newest_goes),
         T(a_reset_at_the_end_of_the_highest_block_is_exact),
         T(the_window_opens_for_what_is_held_too),
     };
