@@ -35,8 +35,6 @@ static void take_out(struct stack *st, unsigned i)
 {
     struct tcp_traces *t = &st->traces;
 
-    if (t->of[i].half_open)
-        keep(t->of[i].ring);
     if (t->of[i].tp)
         t->of[i].tp->traced = false;
     else
@@ -357,6 +355,7 @@ int stack_trace_next(struct stack *st, const struct trace_match *match, struct t
     return 0;
 }
 
+/* It stays held, if it was held here: nobody else shall have it. */
 void stack_trace_stop(struct stack *st, struct trace_ring *ring)
 {
     for (unsigned i = 0; i < st->traces.n; i++) {

@@ -216,6 +216,30 @@ TEST(who_answers_late_may_have_it_if_nobody_else_does)
     is_of(0);
 }
 
+TEST(a_connection_stays_with_the_ring_of_its_syn)
+{
+    static struct trace_slot more_slots[SLOTS];
+    static _Atomic uint64_t more_head;
+    struct trace_ring first = ring;
+
+    first.slots = more_slots;
+    first.head = &more_head;
+    assert_int_equal(stack_trace_next(fx.st, &any, &first), 0);
+    assert_int_equal(stack_trace_next(fx.st, &any, &ring), 0);
+    half_open(1);
+    half_open(0);
+    assert_int_equal(count(TRACE_tcp_input), 1);
+    peer_use(1);
+    peer(RST, 1, 0, 0); /* the first ring is free again */
+    more_head = first.written = 0;
+    peer_use(0);
+    peer(ACK, 1, 1, 0);
+    assert_int_equal(more_head, 0);
+    assert_int_equal(count(TRACE_begin), 1);
+    is_of(0);
+    stack_trace_stop(fx.st, &first);
+}
+
 TEST(a_syn_that_is_not_kept_holds_nothing)
 {
     tun.syncookies = 2;
@@ -393,6 +417,7 @@ int main(void)
         T2(a_listener_that_is_closed_gives_it_back),
         T2(who_does_not_answer_a_syn_ack_in_time_gives_it_back),
         T2(who_answers_late_may_have_it_if_nobody_else_does),
+        T2(a_connection_stays_with_the_ring_of_its_syn),
         T2(a_syn_that_is_not_kept_holds_nothing),
         T2(a_cookie_that_comes_back_takes_it),
         T2(a_connection_that_is_over_leaves_it_to_nobody),
