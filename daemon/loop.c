@@ -263,14 +263,24 @@ static void on_busy(uv_idle_t *h)
     (void)h;
 }
 
+/* It is over when the memory is needed again. */
+static void start_rest(struct loop *l)
+{
+    bool due = trim_due(&l->trim, memory_needed(l));
+
+    if (!due)
+        uv_timer_stop(&l->rest);
+    else if (!uv_is_active((uv_handle_t *)&l->rest))
+        uv_timer_start(&l->rest, rest_event, TRIM_REST_MS, 0);
+}
+
 /* Some of libuv's timers run only while there is something for them to do. */
 static void start_timers(struct loop *l)
 {
     if (l->control && (l->control->paused || l->control->held) &&
         uv_timer_get_due_in(&l->slow) > PAUSED_MS)
         uv_timer_start(&l->slow, l->slow.timer_cb, PAUSED_MS, SLOW_MS);
-    if (trim_due(&l->trim, memory_needed(l)) && !uv_is_active((uv_handle_t *)&l->rest))
-        uv_timer_start(&l->rest, rest_event, TRIM_REST_MS, 0);
+    start_rest(l);
     if (l->streams->tombs.count > 0 && !uv_is_active((uv_handle_t *)&l->stones))
         uv_timer_start(&l->stones, stones_event, TOMBSTONE_US / 1000, 0);
     if (!TAILQ_EMPTY(&l->streams->resting) && !uv_is_active((uv_handle_t *)&l->slow))

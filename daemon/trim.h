@@ -13,7 +13,7 @@
 
 /** How long it must stay so: connections that come and go are not to fetch their pages each time.
  */
-#define TRIM_REST_MS 1000
+#define TRIM_REST_MS 5000
 /** Less than this is not worth the walk over what is free. */
 #define TRIM_BYTES (1u << 20)
 

@@ -68,7 +68,7 @@ quit() {
 as_at_start() {
     [ "$(descriptors "$TS_DAEMON")" = "$START" ]
 }
-# resident_most KIB: the daemon gives memory back when it has not been needed for a second
+# resident_most KIB: the daemon gives memory back when it has not been needed for five seconds
 resident_most() {
     echo "$(resident) KiB, at most $1"
     [ "$(resident)" -le "$1" ]
@@ -101,19 +101,19 @@ check "the descriptors of the daemon and of the worker are back" ts_until 10 bac
 limit=$(($(cat "$TS_DIR/resident") / 2))
 # The address sanitizer keeps what was freed; that build checks for leaks when the daemon ends.
 [[ $BUILD != */san ]] || limit=$(($(cat "$TS_DIR/resident") * 4))
-check "most of the daemon's memory went back" ts_until 10 resident_most $limit
+check "most of the daemon's memory went back" ts_until 15 resident_most $limit
 first=$(resident)
 works nginx preload server "and another 8,000" held
 # shellcheck disable=SC2086
 check "the descriptors are back once more" ts_until 10 back $BEFORE
 [[ $BUILD == */san ]] || limit=$((first * 105 / 100))
-check "the daemon's memory is within 5 % of that before" ts_until 10 resident_most $limit
+check "the daemon's memory is within 5 % of that before" ts_until 15 resident_most $limit
 check "nothing of nginx is left in the daemon" quit
 serve seccomp run_by --seccomp --
 works nginx seccomp server "8,000 connections held by one worker, each served, and all once more" held
 # shellcheck disable=SC2086
 check "the descriptors are back, but for the supervisor's threads' own" ts_until 10 back $BEFORE 8
-check "and the memory" ts_until 10 resident_most $limit
+check "and the memory" ts_until 15 resident_most $limit
 check "nothing of nginx and its supervisor is left in the daemon" quit
 ts_stop
 programs_done

@@ -9,6 +9,7 @@ KIND: a function below.
 import multiprocessing
 import os
 import selectors
+import signal
 import socket
 import socketserver
 import sys
@@ -87,6 +88,7 @@ def sharing(_, port):
         context = multiprocessing.get_context("fork")
         for _ in range(WORKERS):
             context.Process(target=accept_and_echo, args=(listener,), daemon=True).start()
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # multiprocessing ends them at the exit
         ready()
         time.sleep(3600)
 
