@@ -223,8 +223,11 @@ static void begin(struct tcp_trace *trace, struct tcb *tp)
 
 void tcp_trace_born(struct tcb *tp)
 {
-    struct tcp_trace *t = half_open_of(tp->st, &tp->conn.local, &tp->conn.remote);
+    struct tcp_trace *t;
 
+    if (tp->traced) /* from an attempt before this one */
+        return;
+    t = half_open_of(tp->st, &tp->conn.local, &tp->conn.remote);
     if (t) {
         t->half_open = false;
         keep(t->ring);

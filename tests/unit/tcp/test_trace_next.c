@@ -142,6 +142,29 @@ TEST(an_active_open_takes_it_too)
     assert_false(tp->traced);
 }
 
+TEST(a_second_attempt_is_still_the_first_one_s_trace)
+{
+    struct ip_endpoint again = fx_peer_endpoint();
+    struct trace_ring second = ring;
+    static struct trace_slot more_slots[SLOTS];
+    static _Atomic uint64_t more_head;
+
+    second.slots = more_slots;
+    second.head = &more_head;
+    assert_int_equal(stack_trace_next(fx.st, &any, &ring), 0);
+    connecting();
+    peer(RST | ACK, 0, 1, 0);
+    clear();
+    assert_int_equal(sock_connect(fx.s, &again, fx.now), -ECONNREFUSED);
+    assert_int_equal(stack_trace_next(fx.st, &any, &second), 0);
+    connecting();
+    close_it();
+    assert_true(ring.over);
+    assert_int_equal(more_head, 0);
+    stack_trace_stop(fx.st, &second);
+    nobody_waits();
+}
+
 TEST(a_half_open_one_has_it_until_it_is_whole)
 {
     uint64_t before;
@@ -368,6 +391,106 @@ TEST(what_others_have_taken_is_no_place_that_is_full)
         stack_trace_stop(aside.st, &more[i]);
 }
 
+/* --- whatever happens
+ */
+
+#undef tp /* a field's name from here on */
+
+enum { MANY = 3 };
+
+static struct trace_ring many[MANY];
+static _Atomic uint64_t heads[MANY];
+static struct trace_slot many_slots[MANY][SLOTS];
+
+static uint32_t draw(uint32_t n)
+{
+    static uint32_t x = 1;
+
+    x = x * 1664525 + 1013904223;
+    return (x >> 8) % n;
+}
+
+static bool holds(const struct stack *st, const struct trace_ring *of)
+{
+    for (unsigned i = 0; i < st->traces.n; i++) {
+        if (st->traces.of[i].ring == of)
+            return st->traces.of[i].tp || st->traces.of[i].half_open;
+    }
+    return false;
+}
+
+static void one_has_each(void)
+{
+    assert_null(stack_check(aside.st));
+    for (unsigned i = 0; i < MANY; i++)
+        assert_false(holds(fx.st, &many[i]) && holds(aside.st, &many[i]));
+}
+
+static void anew(unsigned i)
+{
+    stack_trace_stop(fx.st, &many[i]);
+    stack_trace_stop(aside.st, &many[i]);
+    assert_false(holds(fx.st, &many[i]) || holds(aside.st, &many[i]));
+    many[i] = (struct trace_ring){
+        .slots = many_slots[i], .n_slots = SLOTS, .head = &heads[i], .clock = tick};
+    assert_int_equal(stack_trace_next(fx.st, &any, &many[i]), 0);
+    assert_int_equal(stack_trace_next(aside.st, &any, &many[i]), 0);
+}
+
+static void something(void)
+{
+    switch (draw(8)) {
+    case 0:
+    case 1:
+        peer(SYN, 0, 0, 0);
+        break;
+    case 2:
+    case 3:
+        peer(ACK, 1, 1, draw(2) * 100);
+        break;
+    case 4:
+        peer(RST, 1, 0, 0);
+        break;
+    case 5:
+        advance(draw(3) * SEC);
+        break;
+    case 6:
+        if (fx.s)
+            close_it();
+        else if (accept_one() != 0)
+            connecting();
+        break;
+    default:
+        anew(draw(MANY));
+    }
+    clear();
+}
+
+TEST(whatever_happens_one_has_it)
+{
+    unsigned took = 0;
+
+    for (unsigned i = 0; i < MANY; i++)
+        anew(i);
+    for (unsigned n = 0; n < 3000; n++) {
+        if (draw(4) == 0)
+            turn();
+        if (!fx.lst)
+            listening(16);
+        peer_use(draw(4));
+        fx.c->our_port = FX_PORT;
+        something();
+        one_has_each();
+        for (unsigned i = 0; i < MANY; i++)
+            took += holds(fx.st, &many[i]) || holds(aside.st, &many[i]);
+    }
+    assert_true(took > 100);
+    for (unsigned i = 0; i < MANY; i++) {
+        stack_trace_stop(fx.st, &many[i]);
+        stack_trace_stop(aside.st, &many[i]);
+    }
+}
+
 /* --- at the same moment
  */
 
@@ -412,7 +535,9 @@ int main(void)
         T2(the_first_that_fits_takes_the_ring),
         T2(the_others_forget_it_at_their_next_frame),
         T2(an_active_open_takes_it_too),
+        T2(a_second_attempt_is_still_the_first_one_s_trace),
         T2(a_half_open_one_has_it_until_it_is_whole),
+        T2(whatever_happens_one_has_it),
         T2(a_half_open_one_that_ends_gives_it_back),
         T2(a_listener_that_is_closed_gives_it_back),
         T2(who_does_not_answer_a_syn_ack_in_time_gives_it_back),
