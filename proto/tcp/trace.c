@@ -15,11 +15,6 @@ static bool is(const struct ip_endpoint *a, const struct ip_endpoint *b)
     return a->port == b->port && ip_addr_equal(&a->addr, &b->addr);
 }
 
-static bool waits(const struct tcp_trace *t)
-{
-    return !t->tp && !t->half_open;
-}
-
 static bool is_taken(const struct trace_ring *ring)
 {
     return atomic_load_explicit(&ring->held, memory_order_relaxed) == TRACE_TAKEN;
@@ -50,7 +45,7 @@ static void forget_taken(struct stack *st)
     struct tcp_traces *t = &st->traces;
 
     for (unsigned i = t->waiting ? t->n : 0; i-- > 0;) {
-        if (waits(&t->of[i]) && is_taken(t->of[i].ring))
+        if (!t->of[i].tp && is_taken(t->of[i].ring))
             take_out(st, i);
     }
 }
@@ -200,7 +195,7 @@ static struct tcp_trace *hold(struct stack *st, const struct ip_endpoint *local,
     for (unsigned i = 0; i < st->traces.n; i++) {
         struct tcp_trace *t = &st->traces.of[i];
 
-        if (waits(t) && trace_matches(&t->match, local, remote, owner) && trace_hold(t->ring, how))
+        if (!t->tp && trace_matches(&t->match, local, remote, owner) && trace_hold(t->ring, how))
             return t;
     }
     return NULL;
