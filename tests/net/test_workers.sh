@@ -94,6 +94,14 @@ as() { setpriv --reuid=4001 --regid=4001 --clear-groups "$@"; }
 if as true 2>/dev/null; then
     same "a user's sockets are counted together" "6 EMFILE" \
         "$(as "$BUILD/tapstack" --socket "$TS_SOCK" run -- "$PYTHON" -c "$(cat "$NET/workers.py")" sockets)"
+    traces=("$TS_DIR/trace.owner")
+    ts_spawn as "$BUILD/tapstack" --socket "$TS_SOCK" trace --new --json :7010 >"${traces[0]}"
+    tracing=("$TS_PID")
+    ts_until 10 armed 1
+    here fixed $PEER 7010 $(seq 6201 6208) >/dev/null
+    same "a user's trace waits for none of root's" "" "$(cat "${traces[0]}")"
+    as "$BUILD/tapstack" --socket "$TS_SOCK" run -- "$PYTHON" -c "$(cat "$NET/workers.py")" fixed $PEER 7010 6211 >/dev/null
+    same "but for the user's own" "1 active 0 passive" "$(told)"
 fi
 
 # A listener that does not accept, with connections at all workers; then it does.
