@@ -28,7 +28,7 @@ struct trace {
     struct trace_ring ring;
     struct tracefile *file;
     size_t size;
-    unsigned worker; /**< whose core writes it */
+    unsigned first, end; /**< the workers whose cores have it, up to before `end` */
 };
 
 /* Each worker counts its connections' ids from its own number in steps of how many there are. */
@@ -192,24 +192,42 @@ static int attach(const struct client *cl, uint64_t id, struct trace *t)
     struct streams *all = workers_hold(cl->control->streams, worker_of(cl, id));
     int rc = attach_one(cl, all, id, t);
 
-    t->worker = worker_of(cl, id);
+    t->first = worker_of(cl, id);
+    t->end = t->first + 1;
     workers_release(all);
     return rc;
 }
 
+static void detach(struct streams *home, struct trace *t)
+{
+    for (unsigned i = t->first; i < t->end; i++) {
+        struct streams *all = workers_hold(home, i);
+
+        stack_trace_stop(all->stack, &t->ring);
+        workers_release(all);
+    }
+}
+
+/* Any worker may be the one to open it: all wait with the one ring, and the first has it. */
 static int attach_next(struct client *cl, const struct wire_trace *want, struct trace *t)
 {
-    struct streams *all = cl->control->streams;
+    struct streams *home = cl->control->streams;
     struct trace_match m = {.port = want->port,
-                            .only_owner = !policy_admin(all->policy, cl->owner.uid),
+                            .only_owner = !policy_admin(home->policy, cl->owner.uid),
                             .owner = cl->owner.uid};
+    int rc = 0;
 
-    /* any of them may be the one to open it, and a ring has one writer */
-    if (workers_count(all) > 1)
-        return -EOPNOTSUPP;
     stream_from_wire(&want->local, &m.local);
     stream_from_wire(&want->remote, &m.remote);
-    return stack_trace_next(all->stack, &m, &t->ring);
+    for (; t->end < workers_count(home) && rc == 0; t->end++) {
+        struct streams *all = workers_hold(home, t->end);
+
+        rc = stack_trace_next(all->stack, &m, &t->ring);
+        workers_release(all);
+    }
+    if (rc < 0)
+        detach(home, t);
+    return rc;
 }
 
 void trace_begin(struct client *cl, const struct wire_header *h, const struct wire_trace *want)
@@ -233,13 +251,9 @@ void trace_begin(struct client *cl, const struct wire_header *h, const struct wi
 
 void trace_drop(struct client *cl)
 {
-    struct streams *all;
-
     if (!cl->trace)
         return;
-    all = workers_hold(cl->control->streams, cl->trace->worker);
-    stack_trace_stop(all->stack, &cl->trace->ring);
-    workers_release(all);
+    detach(cl->control->streams, cl->trace);
     destroy(cl->trace);
     cl->trace = NULL;
 }

@@ -227,10 +227,14 @@ void stack_tunables_apply(struct stack *st, const struct stack_tunables *t);
  * side and fits `match`, until it is gone (ring->over, after an event `end`) or
  * stack_trace_stop(). The ring is the caller's and must live until then. 0; -ENOENT (no such
  * connection), -EBUSY (somebody traces it), -ENOSPC (sixteen are traced).
+ *
+ * One ring may wait for the next connection in several stacks, each with a thread of its own: the
+ * first connection that fits has it, and the others forget it. In the end it is stopped in all of
+ * them, in any order; the stack that had it leaves it to none of the others.
  */
 int stack_trace(struct stack *st, uint64_t id, struct trace_ring *ring);
 int stack_trace_next(struct stack *st, const struct trace_match *match, struct trace_ring *ring);
-/** Nothing is written to the ring from here on. Of one that is over, too. */
+/** This stack writes nothing to the ring from here on. Of one that is over, too. */
 void stack_trace_stop(struct stack *st, struct trace_ring *ring);
 
 /** Check every internal invariant; returns NULL or a description of the first one that does not

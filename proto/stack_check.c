@@ -207,6 +207,7 @@ struct check {
     struct stack *st;
     const char *why;
     uint64_t cost;
+    unsigned traced; /**< connections that know of their trace */
 };
 
 /* The accounts hold what their connections cost, no byte more or less. */
@@ -225,10 +226,30 @@ static void check_accounts(struct check *c)
         c->why = "the accounts do not hold what the connections cost";
 }
 
+/* What is not a connection's waits, or is held for a half-open one that is there. */
+static void check_traces(struct check *c)
+{
+    const struct tcp_traces *t = &c->st->traces;
+    unsigned waiting = 0;
+
+    for (unsigned i = 0; i < t->n && !c->why; i++) {
+        const struct tcp_trace *of = &t->of[i];
+        const struct tcp_conn *conn =
+            of->half_open ? demux_find(c->st, &of->local, &of->remote) : NULL;
+
+        waiting += !of->tp;
+        if (of->half_open && (of->tp || !conn || conn->kind != TCP_KIND_REQUEST))
+            c->why = "a trace is held for a half-open connection that is not there";
+    }
+    if (!c->why && (waiting != t->waiting || t->n - waiting != c->traced))
+        c->why = "the connections that are traced are not those in the table";
+}
+
 static void check_one(struct hash_node *n, void *ctx)
 {
     struct check *c = ctx;
 
+    c->traced += container_of(n, struct tcb, id_node)->traced;
     c->cost += quota_cost(container_of(n, struct tcb, id_node));
     if (!c->why)
         c->why = check_tcb(container_of(n, struct tcb, id_node));
@@ -242,5 +263,6 @@ const char *stack_check(struct stack *st)
     if (!c.why && hash_count(&st->tcp.by_id) != st->tcp.n_tcbs)
         c.why = "the count of connections is wrong";
     check_accounts(&c);
+    check_traces(&c);
     return c.why;
 }

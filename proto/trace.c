@@ -5,6 +5,19 @@
 #include <stddef.h>
 #include <string.h>
 
+bool trace_hold(struct trace_ring *ring, enum trace_hold how)
+{
+    uint32_t free = TRACE_FREE;
+
+    return atomic_compare_exchange_strong_explicit(&ring->held, &free, how, memory_order_acquire,
+                                                   memory_order_relaxed);
+}
+
+void trace_let_go(struct trace_ring *ring)
+{
+    atomic_store_explicit(&ring->held, TRACE_FREE, memory_order_release);
+}
+
 void trace_emit(struct trace_ring *ring, uint64_t at_ns, uint8_t event, uint8_t why,
                 const uint32_t v[TRACE_VALUES])
 {

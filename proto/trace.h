@@ -51,9 +51,18 @@ struct trace_slot {
     uint32_t v[TRACE_VALUES];
 };
 
+/** Whose a ring is: several stacks, each with a thread of its own, may wait with one ring, and one
+ * of them at a time writes to it. */
+enum trace_hold {
+    TRACE_FREE,      /**< whose connection fits may have it */
+    TRACE_HALF_OPEN, /**< a connection whose handshake is not over has it */
+    TRACE_TAKEN,     /**< it is one connection's for good */
+};
+
 /**
  * Event number n lies in slots[n % n_slots] while head - n_slots < n < head; a reader copies it and
- * then looks at head again. The memory is the host's; it lives until stack_trace_stop().
+ * then looks at head again. The memory is the host's; it lives until stack_trace_stop() of each
+ * stack that was given it. What is not named here is 0 when it is given to the first.
  */
 struct trace_ring {
     struct trace_slot *slots;
@@ -61,8 +70,9 @@ struct trace_ring {
     _Atomic uint64_t *head;       /**< events written so far: the core stores, the reader loads */
     uint64_t (*clock)(void *ctx); /**< nanoseconds: steps of one call follow each other closely */
     void *ctx;
-    uint64_t written; /**< the core's: what head shall say */
-    bool over;        /**< the core's: the connection is gone, nothing follows */
+    uint64_t written;      /**< the core's that holds it: what head shall say */
+    _Atomic uint32_t held; /**< the cores': enum trace_hold */
+    _Atomic bool over;     /**< the core's: the connection is gone, nothing follows */
 };
 
 /** The connection that a trace waits for: the next one that is opened, from either side, and fits.
@@ -73,6 +83,11 @@ struct trace_match {
     bool only_owner;                  /**< of `owner` (sock_set_owner) only */
     uint32_t owner;
 };
+
+/** Have a free ring from now on; what its last holder wrote is seen. False: it is not free. */
+bool trace_hold(struct trace_ring *ring, enum trace_hold how);
+/** It is anybody's again. */
+void trace_let_go(struct trace_ring *ring);
 
 /** Add one event. */
 void trace_emit(struct trace_ring *ring, uint64_t at_ns, uint8_t event, uint8_t why,

@@ -317,8 +317,6 @@ static const char *advice(int error)
         return "sixteen connections are traced already";
     case ENOENT:
         return "it has ended";
-    case EOPNOTSUPP:
-        return "the daemon has several workers: name a connection that is open";
     default:
         return strerror(error);
     }

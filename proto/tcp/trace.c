@@ -1,9 +1,54 @@
 /* SPDX-License-Identifier: MIT */
-/* Traces of connections: which ring belongs to whom, and the events that take more than a line. */
+/* Traces of connections: which ring belongs to whom, and the events that take more than a line.
+ *
+ * A ring that waits for the next connection may wait in several stacks. The first connection that
+ * fits takes it, an opening one at its birth. Of what peers open the SYN is told as well, so a
+ * half-open connection holds the ring, until it is whole, gone, or has not answered a SYN-ACK in
+ * time: who never answers does not keep others from it. */
 #include "proto/sock/sock_internal.h"
 
 #include <errno.h>
 #include <string.h>
+
+static bool is(const struct ip_endpoint *a, const struct ip_endpoint *b)
+{
+    return a->port == b->port && ip_addr_equal(&a->addr, &b->addr);
+}
+
+static bool is_taken(const struct trace_ring *ring)
+{
+    return atomic_load_explicit(&ring->held, memory_order_relaxed) == TRACE_TAKEN;
+}
+
+/* From here on it is nobody else's. */
+static void keep(struct trace_ring *ring)
+{
+    atomic_store_explicit(&ring->held, TRACE_TAKEN, memory_order_relaxed);
+}
+
+static void take_out(struct stack *st, unsigned i)
+{
+    struct tcp_traces *t = &st->traces;
+
+    if (t->of[i].tp)
+        t->of[i].tp->traced = false;
+    else
+        t->waiting--;
+    if (st->tracing == t->of[i].ring)
+        st->tracing = NULL;
+    t->of[i] = t->of[--t->n];
+}
+
+/* Other stacks' connections have what these wait with. */
+static void forget_taken(struct stack *st)
+{
+    struct tcp_traces *t = &st->traces;
+
+    for (unsigned i = t->waiting ? t->n : 0; i-- > 0;) {
+        if (!t->of[i].tp && is_taken(t->of[i].ring))
+            take_out(st, i);
+    }
+}
 
 static struct trace_ring *ring_of(const struct tcb *tp)
 {
@@ -42,6 +87,9 @@ void tcp_trace_enter(const struct tcb *tp)
 
 void tcp_trace_read(struct stack *st, uint32_t bytes)
 {
+    forget_taken(st);
+    if (!st->traces.n)
+        return;
     st->traces.read_ns = trace_now(st->traces.of[0].ring);
     st->traces.read_bytes = bytes;
 }
@@ -127,17 +175,30 @@ void tcp_trace_stop(const struct tcb *tp, unsigned stop)
 /* --- beginning and end
  * ---------------------------------------------------------------------------------------- */
 
-static void take_out(struct stack *st, unsigned i)
+/* The one whose ring is held for this half-open connection. */
+static struct tcp_trace *half_open_of(struct stack *st, const struct ip_endpoint *local,
+                                      const struct ip_endpoint *remote)
 {
-    struct tcp_traces *t = &st->traces;
+    for (unsigned i = 0; i < st->traces.n; i++) {
+        struct tcp_trace *t = &st->traces.of[i];
 
-    if (t->of[i].tp)
-        t->of[i].tp->traced = false;
-    else
-        t->waiting--;
-    if (st->tracing == t->of[i].ring)
-        st->tracing = NULL;
-    t->of[i] = t->of[--t->n];
+        if (t->half_open && is(&t->local, local) && is(&t->remote, remote))
+            return t;
+    }
+    return NULL;
+}
+
+/* Of those that wait for such a connection the first whose ring can be had; it is held then. */
+static struct tcp_trace *hold(struct stack *st, const struct ip_endpoint *local,
+                              const struct ip_endpoint *remote, uint32_t owner, enum trace_hold how)
+{
+    for (unsigned i = 0; i < st->traces.n; i++) {
+        struct tcp_trace *t = &st->traces.of[i];
+
+        if (!t->tp && trace_matches(&t->match, local, remote, owner) && trace_hold(t->ring, how))
+            return t;
+    }
+    return NULL;
 }
 
 static void begin(struct tcp_trace *trace, struct tcb *tp)
@@ -157,29 +218,57 @@ static void begin(struct tcp_trace *trace, struct tcb *tp)
 
 void tcp_trace_born(struct tcb *tp)
 {
-    struct tcp_traces *t = &tp->st->traces;
+    struct tcp_trace *t;
 
-    for (unsigned i = 0; i < t->n; i++) {
-        if (t->of[i].tp ||
-            !trace_matches(&t->of[i].match, &tp->conn.local, &tp->conn.remote, tp->bind.owner))
-            continue;
-        t->waiting--;
-        begin(&t->of[i], tp);
+    if (tp->traced) /* from an attempt before this one */
         return;
+    t = half_open_of(tp->st, &tp->conn.local, &tp->conn.remote);
+    if (t) {
+        t->half_open = false;
+        keep(t->ring);
+    } else {
+        t = hold(tp->st, &tp->conn.local, &tp->conn.remote, tp->bind.owner, TRACE_TAKEN);
     }
+    if (!t)
+        return;
+    tp->st->traces.waiting--;
+    begin(t, tp);
 }
 
-/* The ring of whoever waits for such a connection. */
+/* The ring for what a half-open connection does. */
 static struct trace_ring *waiting_for(struct stack *st, const struct ip_endpoint *local,
                                       const struct ip_endpoint *remote, uint32_t owner)
 {
-    for (unsigned i = 0; i < st->traces.n; i++) {
-        struct tcp_trace *t = &st->traces.of[i];
+    struct tcp_trace *t = half_open_of(st, local, remote);
 
-        if (!t->tp && trace_matches(&t->match, local, remote, owner))
-            return t->ring;
-    }
-    return NULL;
+    if (t)
+        return t->ring;
+    t = hold(st, local, remote, owner, TRACE_HALF_OPEN);
+    if (!t)
+        return NULL;
+    t->half_open = true;
+    t->local = *local;
+    t->remote = *remote;
+    return t->ring;
+}
+
+void tcp_trace_let_go(struct stack *st, const struct ip_endpoint *local,
+                      const struct ip_endpoint *remote)
+{
+    struct tcp_trace *t = half_open_of(st, local, remote);
+
+    if (!t)
+        return;
+    t->half_open = false;
+    trace_let_go(t->ring);
+}
+
+void tcp_trace_refused(struct stack *st, const struct tcp_seg *seg)
+{
+    struct ip_endpoint local = {seg->packet->dst, seg->dst_port};
+    struct ip_endpoint remote = {seg->packet->src, seg->src_port};
+
+    tcp_trace_let_go(st, &local, &remote);
 }
 
 void tcp_trace_half_open(struct stack *st, const struct tcp_seg *seg, uint32_t owner)
@@ -225,6 +314,7 @@ static struct tcp_trace *new_trace(struct stack *st, struct trace_ring *ring)
 {
     struct tcp_traces *t = &st->traces;
 
+    forget_taken(st);
     if (t->n == TCP_TRACES)
         return NULL;
     t->of[t->n] = (struct tcp_trace){.ring = ring};
@@ -244,14 +334,18 @@ int stack_trace(struct stack *st, uint64_t id, struct trace_ring *ring)
     trace = new_trace(st, ring);
     if (!trace)
         return -ENOSPC;
+    keep(ring);
     begin(trace, tp);
     return 0;
 }
 
 int stack_trace_next(struct stack *st, const struct trace_match *match, struct trace_ring *ring)
 {
-    struct tcp_trace *trace = new_trace(st, ring);
+    struct tcp_trace *trace;
 
+    if (is_taken(ring))
+        return 0;
+    trace = new_trace(st, ring);
     if (!trace)
         return -ENOSPC;
     trace->match = *match;
@@ -259,6 +353,7 @@ int stack_trace_next(struct stack *st, const struct trace_match *match, struct t
     return 0;
 }
 
+/* It stays held, if it was held here: nobody else shall have it. */
 void stack_trace_stop(struct stack *st, struct trace_ring *ring)
 {
     for (unsigned i = 0; i < st->traces.n; i++) {

@@ -25,6 +25,8 @@ struct tcp_traces {
         struct trace_ring *ring;
         struct tcb *tp; /**< NULL: it waits for one that fits … */
         struct trace_match match;
+        bool half_open; /**< … and this one may become it: the ring is held for it meanwhile */
+        struct ip_endpoint local, remote;
     } of[TCP_TRACES];
 };
 
@@ -58,9 +60,14 @@ __attribute__((cold, noinline)) void tcp_trace_stop(const struct tcb *tp, unsign
 
 /** A connection begins: perhaps it is waited for. */
 void tcp_trace_born(struct tcb *tp);
-/** A half-open one gets a segment, or its SYN-ACK goes out. */
+/** A half-open one gets a segment, or its SYN-ACK goes out: what waits for it is held for it. */
 void tcp_trace_half_open(struct stack *st, const struct tcp_seg *seg, uint32_t owner);
 void tcp_trace_synack(struct stack *st, const struct tcp_reply *r, uint32_t owner);
+/** It is gone, or does not answer: another one may be traced in its place. */
+void tcp_trace_let_go(struct stack *st, const struct ip_endpoint *local,
+                      const struct ip_endpoint *remote);
+/** Nothing was kept of this SYN. */
+void tcp_trace_refused(struct stack *st, const struct tcp_seg *seg);
 /** It is gone. */
 void tcp_trace_gone(struct tcb *tp);
 

@@ -50,6 +50,39 @@ handed=$(ts_stat handed_over)
 check "first frames are handed over" test "$handed" -gt 0
 same "and none is lost" 0 "$(ts_stat handover_drops)"
 
+# The next connection, whichever worker has it: one trace, one connection, and of that everything.
+maps() { grep -c memfd:tapstack-trace "/proc/$TS_DAEMON/maps"; }
+armed() { [ "$(maps)" = "$1" ]; }
+tracers() { # tracers N PORT: N of them wait
+    local i
+    traces=() tracing=()
+    for i in $(seq "$1"); do
+        ts_spawn ts_tool trace --new --json ":$2" >"$TS_DIR/trace.$2.$i"
+        traces+=("$TS_DIR/trace.$2.$i") tracing+=("$TS_PID")
+    done
+    ts_until 10 armed "$1"
+}
+told() { # all of them end, and each tells of another one
+    local pid
+    for pid in "${tracing[@]}"; do ts_until 20 ts_gone "$pid"; done
+    "$PYTHON" "$NET/workers.py" traced 50000 "${traces[@]}"
+}
+tracers 1 7005
+check_transfer "32 at once while the next one is traced" kernel run 7005 50000 50000 -n 32 -p 32
+same "one of those that we open is, alone" "1 active 0 passive" "$(told)"
+tracers 1 7006
+check_transfer "32 at once, the kernel connects" run kernel 7006 50000 50000 -n 32 -p 32
+same "one of those that we accept is, alone, from its SYN on" "0 active 1 passive" "$(told)"
+tracers 6 7007
+check_transfer "24 at once, six are traced" kernel run 7007 50000 50000 -n 24 -p 24
+same "six of those that we open" "6 active 0 passive" "$(told)"
+tracers 6 7008
+check_transfer "24 at once, the kernel connects" run kernel 7008 50000 50000 -n 24 -p 24
+same "six of those that we accept" "0 active 6 passive" "$(told)"
+tracers 3 7009
+kill "${tracing[@]}"
+check "tracers that have gone leave nothing" ts_until 10 armed 0
+
 start kernel there echo $PEER 7010
 same "fixed ports, options and all, wherever the connection belongs" "8 8" \
     "$(here fixed $PEER 7010 $(seq 6001 6008))"
@@ -61,6 +94,14 @@ as() { setpriv --reuid=4001 --regid=4001 --clear-groups "$@"; }
 if as true 2>/dev/null; then
     same "a user's sockets are counted together" "6 EMFILE" \
         "$(as "$BUILD/tapstack" --socket "$TS_SOCK" run -- "$PYTHON" -c "$(cat "$NET/workers.py")" sockets)"
+    traces=("$TS_DIR/trace.owner")
+    ts_spawn as "$BUILD/tapstack" --socket "$TS_SOCK" trace --new --json :7010 >"${traces[0]}"
+    tracing=("$TS_PID")
+    ts_until 10 armed 1
+    here fixed $PEER 7010 $(seq 6201 6208) >/dev/null
+    same "a user's trace waits for none of root's" "" "$(cat "${traces[0]}")"
+    as "$BUILD/tapstack" --socket "$TS_SOCK" run -- "$PYTHON" -c "$(cat "$NET/workers.py")" fixed $PEER 7010 6211 >/dev/null
+    same "but for the user's own" "1 active 0 passive" "$(told)"
 fi
 
 # A listener that does not accept, with connections at all workers; then it does.

@@ -8,9 +8,11 @@ workers.py options                what 8 sockets say of TCP_KEEPIDLE
 workers.py sockets                how many sockets there are for this user, and why no more
 workers.py ports                  eight bind(0), then bind to the same again
 workers.py wait ADDR PORT N       listen, do not accept until a line comes, then accept N
+workers.py traced BYTES FILE...   how many traces are each of one connection, another one, with so many bytes both ways
 """
 
 import errno
+import json
 import os
 import select
 import socket
@@ -125,6 +127,39 @@ def wait(address, port, n):
             break
         serve(s.accept()[0])
     say("done")
+
+
+def kind_of(n, events):
+    """What one whole connection tells, and nothing else; its first numbers, and which side opened it."""
+
+    def each(name, **want):
+        return [e for e in events if e["event"] == name and all(e.get(k) == v for k, v in want.items())]
+
+    (begin,) = each("begin")
+    (end,) = each("end")
+    assert events[-1] is end and end["received"] == n, end
+    first = {(e["seq"], e["len"]) for e in each("tcp_transmit_segment", why="first") if e["len"]}
+    at = 1
+    for seq, length in sorted(first):
+        assert seq == at, (seq, at)
+        at += length
+    assert at == 1 + n, at
+    assert sum(e["len"] for e in each("recvfrom")) == n
+    syns = [e["flags"] for e in each("tcp_input") if "SYN" in e["flags"]]
+    active = events[0] is begin
+    assert set(syns) == ({"SYN|ACK"} if active else {"SYN"}), syns
+    return (begin["iss"], begin["irs"]), "active" if active else "passive"
+
+
+def traced(n, *files):
+    seen = {}
+    for name in files:
+        with open(name, encoding="utf-8") as f:
+            numbers, kind = kind_of(int(n), [json.loads(line) for line in f])
+        assert numbers not in seen, numbers
+        seen[numbers] = kind
+    kinds = list(seen.values())
+    say(kinds.count("active"), "active", kinds.count("passive"), "passive")
 
 
 globals()[sys.argv[1]](*sys.argv[2:])

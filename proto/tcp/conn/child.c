@@ -110,11 +110,11 @@ struct tcb *tcp_child_new(struct stack *st, struct tcp_request *req, const struc
         tcp_rtt_handshake(tp, (uint32_t)(st->now - req->sent_at));
     if (req->cookie)
         COUNT(st, tcp_cookies_taken);
+    if (st->traces.waiting)
+        tcp_trace_born(tp); /* before the record goes: what is held for that is for this one */
     if (req->stored)
         tcp_request_free(st, &req->conn);
     demux_insert(st, &tp->conn);
-    if (st->traces.waiting)
-        tcp_trace_born(tp);
     tcp_set_state(tp, TCPS_ESTABLISHED);
     tcp_init_transfer(tp);
     COUNT(st, tcp_passive_opens);

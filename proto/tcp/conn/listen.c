@@ -130,7 +130,8 @@ static void answer_with_cookie(struct stack *st, struct sock *s, const struct tc
     tcp_send_synack(st, &req);
 }
 
-static void listen_syn(struct stack *st, struct sock *s, const struct tcp_seg *seg, uint32_t isn)
+/* True: it is kept, and answered. */
+static bool listen_syn(struct stack *st, struct sock *s, const struct tcp_seg *seg, uint32_t isn)
 {
     struct listener *l = s->listener;
     bool cookie = !isn && (syn_queue_full(st, l) || st->tcp.tunables.syncookies == 2);
@@ -139,24 +140,25 @@ static void listen_syn(struct stack *st, struct sock *s, const struct tcp_seg *s
     if (st->traces.waiting)
         tcp_trace_half_open(st, seg, s->tcb->bind.owner);
     if (cookie && !st->tcp.tunables.syncookies)
-        return;
+        return false;
     if (tcp_accept_queue_is_full(st, l))
-        return;
+        return false;
     if (cookie) {
         answer_with_cookie(st, s, seg);
-        return;
+        return false;
     }
     if (!isn && last_quarter(st, l)) {
         COUNT(st, tcp_syn_queue_full);
-        return;
+        return false;
     }
     req = request_new(st, s, seg, isn);
     if (!req) {
         COUNT(st, sock_no_memory);
-        return;
+        return false;
     }
     tcp_request_store(st, req);
     tcp_request_answer(st, req);
+    return true;
 }
 
 /* --- an ACK may bring a cookie back
@@ -257,5 +259,6 @@ void tcp_listen_input(struct stack *st, struct sock *s, const struct tcp_seg *se
         COUNT(st, tcp_in_no_flags);
         return;
     }
-    listen_syn(st, s, seg, isn);
+    if (!listen_syn(st, s, seg, isn) && st->traces.waiting)
+        tcp_trace_refused(st, seg);
 }

@@ -36,6 +36,8 @@ void tcp_request_free(struct stack *st, struct tcp_conn *c)
 {
     struct tcp_request *req = request_of(c);
 
+    if (st->traces.waiting)
+        tcp_trace_let_go(st, &c->local, &c->remote);
     stack_timer_stop(st, &req->timer);
     list_del(&req->link);
     req->listener->listener->n_requests--;
@@ -103,12 +105,14 @@ void tcp_request_timer(struct stack *st, struct stack_timer *t)
     if (waits_for_data(req)) {
         req->timeouts++;
         tcp_request_wait(st, req);
-        return;
+    } else {
+        req->timeouts++;
+        req->retries++;
+        COUNT(st, tcp_out_retrans);
+        tcp_request_answer(st, req);
     }
-    req->timeouts++;
-    req->retries++;
-    COUNT(st, tcp_out_retrans);
-    tcp_request_answer(st, req);
+    if (st->traces.waiting)
+        tcp_trace_let_go(st, &req->conn.local, &req->conn.remote);
 }
 
 /* --- a segment for a request
