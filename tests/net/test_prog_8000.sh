@@ -49,15 +49,16 @@ held() {
     echo >&"${HOLD[1]}"
     wait "$pid"
 }
+# Only the listener: one that is still closing has its descriptor.
 none() {
-    [ "$(established)" = 0 ]
+    [ "$(established)" = 0 ] && [ "$(ts_stat usage_connections)" = 1 ]
 }
 # back DAEMON WORKER [MORE]: so many descriptors (the daemon may have some more), and nothing but the listener
 back() {
     local now
     now=$(descriptors "$TS_DAEMON")
     echo "descriptors: the daemon $now of $1, the worker $(descriptors "$WORKER") of $2"
-    [ "$(established)" = 0 ] && [ "$(ts_stat usage_connections)" = 1 ] && [ "$now" -ge "$1" ] &&
+    none && [ "$now" -ge "$1" ] &&
         [ "$now" -le $(($1 + ${3:-0})) ] && [ "$(descriptors "$WORKER")" = "$2" ]
 }
 # quit: nginx ends, and the daemon has the descriptors that it had before

@@ -174,6 +174,21 @@ TEST(send_path_14_device_small_queue)
     assert_int_equal(cnt(tcp_stop_device), stops(device));
 }
 
+TEST(send_path_14_a_millisecond_of_the_pace_may_be_in_the_device)
+{
+    uint64_t rate = 10240000; /* 10,000 bytes in 1/1024 s */
+
+    tun.initial_cwnd = 100;
+    passive();
+    assert_int_equal(
+        sock_setsockopt(fx.s, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof(rate), fx.now), 0);
+    fx.device = 1;
+    for (unsigned i = 0; i < 20; i++)
+        assert_int_equal(wflags(1448, MSG_EOR), 1448);
+    advance(10 * MS);
+    assert_int_equal(tp->device_queued, 7 * 1448); /* two segments would be 2,896 */
+}
+
 TEST(send_path_14_device_back_pressure_loses_nothing)
 {
     fx.config.features = 0;
@@ -366,6 +381,7 @@ int main(void)
         T(send_path_14_cork),
         T(send_path_14_tso_defer),
         T(send_path_14_device_small_queue),
+        T(send_path_14_a_millisecond_of_the_pace_may_be_in_the_device),
         T(send_path_14_device_back_pressure_loses_nothing),
         T(send_path_14_device_ready_ends_the_back_pressure_at_once),
         T(send_path_14_empty),
