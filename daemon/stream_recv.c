@@ -116,6 +116,13 @@ static void block(struct stream *s)
     stream_watch_reader(s, true);
 }
 
+static void went_in(struct stream *s, size_t n)
+{
+    s->written += n;
+    s->held += n;
+    stats_add(STAT_streams_pushed_bytes, n);
+}
+
 /* One sendmsg into the pair. Returns the bytes that went in; 0: not now. */
 static size_t push_piece(struct stream *s, size_t budget)
 {
@@ -147,12 +154,10 @@ static size_t push_piece(struct stream *s, size_t budget)
             block(s);
         return 0;
     }
-    s->written += (size_t)n;
-    s->held += (size_t)n;
+    went_in(s, (size_t)n);
     sock_recv_consume(s->sock, (size_t)n, s->held, s->all->now);
     sock_trace(s->sock, TRACE_recvfrom, TRACE_WHY_taken, (uint32_t)n, (uint32_t)s->held,
                (uint32_t)sock_inq(s->sock));
-    stats_add(STAT_streams_pushed_bytes, (uint64_t)n);
     return (size_t)n;
 }
 
@@ -171,10 +176,15 @@ size_t stream_deliver(struct sock *sock, const struct iovec *iov, int n_iov, siz
     struct stream *s = sock_user(sock);
     struct iovec pieces[STREAM_PIECES];
     struct msghdr msg = {.msg_iov = pieces};
+    bool room;
     ssize_t n;
 
     if (!s || s->state != STREAM_OPEN || s->ring || s->eof_done || s->hup || s->deaf ||
-        n_iov > STREAM_PIECES || !has_room_again(s))
+        n_iov > STREAM_PIECES)
+        return 0;
+    room = has_room_again(s);
+    *held = s->held; /* the core shall know what we do, also when we take nothing */
+    if (!room)
         return 0;
     memcpy(pieces, iov, (size_t)n_iov * sizeof(*iov));
     msg.msg_iovlen = (size_t)limit_spans(pieces, n_iov, STREAM_HELD_MAX - s->held);
@@ -183,10 +193,8 @@ size_t stream_deliver(struct sock *sock, const struct iovec *iov, int n_iov, siz
     if (n <= 0) /* the event finds out why, and does what is to be done */
         return 0;
     s->push_blocked = false;
-    s->written += (size_t)n;
-    s->held += (size_t)n;
+    went_in(s, (size_t)n);
     *held = s->held;
-    stats_add(STAT_streams_pushed_bytes, (uint64_t)n);
     return (size_t)n;
 }
 

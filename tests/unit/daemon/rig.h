@@ -56,6 +56,7 @@ void rig_free(struct rig *r);
 /** cmocka's set-up and tear-down. */
 int rig_setup(void **state);
 int rig_teardown(void **state);
+#define RIG_TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 /** Rounds of the loop until nothing moves any more; time goes on by a millisecond each. */
 void rig_run(struct rig *r);

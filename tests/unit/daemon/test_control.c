@@ -516,8 +516,6 @@ static void info_tells_the_state_and_linux_tcp_info(void **state)
     close(fds[1]);
 }
 
-#define RIG_TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

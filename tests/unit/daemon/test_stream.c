@@ -654,8 +654,6 @@ static void connections_without_a_quota_wait_in_the_core(void **state unused)
     rig_free(r);
 }
 
-#define RIG_TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

@@ -104,8 +104,6 @@ static void of_a_group_the_others_have_its_share(void **state)
     assert_int_equal(r->streams.count, 0);
 }
 
-#define RIG_TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
