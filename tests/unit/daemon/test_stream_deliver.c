@@ -21,6 +21,13 @@ static struct stream *stream_of(struct rig *r, int fd)
     return stream_find(&r->streams, cookie);
 }
 
+/* A connection to our own address, and the daemon's side of its second end. */
+static struct stream *pair(struct rig *r, int fds[2])
+{
+    rig_pair(r, fds);
+    return stream_of(r, fds[1]);
+}
+
 static size_t deliver(struct stream *s, size_t *held)
 {
     struct iovec iov[2] = {{piece, 1000}, {piece + 1000, PIECE - 1000}};
@@ -45,12 +52,10 @@ static void takes(int fd, size_t at, size_t n)
 static void pieces_arrive_in_order_and_count_as_unread(void **state)
 {
     struct rig *r = *state;
-    struct stream *s;
     size_t held = 0;
     int fds[2];
+    struct stream *s = pair(r, fds);
 
-    rig_pair(r, fds);
-    s = stream_of(r, fds[1]);
     assert_int_equal(deliver(s, &held), PIECE);
     assert_int_equal(held, PIECE);
     takes(fds[1], 0, PIECE);
@@ -65,11 +70,9 @@ static void a_full_pair_takes_what_fits_and_the_core_learns_of_its_reader(void *
 {
     struct rig *r = *state;
     size_t held = 0, all = 0, n, before;
-    struct stream *s;
     int fds[2];
+    struct stream *s = pair(r, fds);
 
-    rig_pair(r, fds);
-    s = stream_of(r, fds[1]);
     while ((n = deliver(s, &held)) == PIECE)
         all += n;
     all += n;
@@ -93,12 +96,10 @@ static void a_full_pair_takes_what_fits_and_the_core_learns_of_its_reader(void *
 static void who_is_gone_takes_nothing(void **state)
 {
     struct rig *r = *state;
-    struct stream *s;
     size_t held = 0;
     int fds[2];
+    struct stream *s = pair(r, fds);
 
-    rig_pair(r, fds);
-    s = stream_of(r, fds[1]);
     close(fds[1]);
     assert_int_equal(deliver(s, &held), 0); /* EPIPE: its event comes */
     rig_run(r);
