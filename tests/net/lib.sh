@@ -146,6 +146,20 @@ ts_stat() {
     ts_tool stats --all | awk -v name="$1" '$1 == name { print $2; found = 1 } END { exit !found }'
 }
 
+# ts_descriptors PID: how many it holds
+ts_descriptors() {
+    local all=(/proc/"$1"/fd/*)
+    echo ${#all[@]}
+}
+
+# ts_descriptors_at_rest PID: … when nothing is under way. A tool that has just asked the daemon is one for a moment.
+ts_descriptors_at_rest() {
+    for _ in {1..20}; do
+        ts_descriptors "$1"
+        sleep 0.02
+    done | sort -n | head -1
+}
+
 # ------------------------------------------------------------------------------ TAP output
 
 ok() {

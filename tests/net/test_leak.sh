@@ -6,22 +6,17 @@
 . "$(dirname "$0")/lib.sh"
 ts_enter leak "$@"
 
-descriptors() {
-    local all=(/proc/"$TS_DAEMON"/fd/*)
-    echo ${#all[@]}
-}
-
 resident() {
     awk '$1 == "VmRSS:" { print $2 }' /proc/"$TS_DAEMON"/status
 }
 
 quiet() {
     [ "$(ts_stat usage_sockets)" = 0 ] && [ "$(ts_stat usage_orphans)" = 0 ] &&
-        [ "$(descriptors)" -le "$1" ]
+        [ "$(ts_descriptors "$TS_DAEMON")" -le "$1" ]
 }
 
 ts_start
-first=$(descriptors)
+first=$(ts_descriptors_at_rest "$TS_DAEMON")
 check_transfer "a warm-up of 3,000 connections" kernel lib 7001 200 200 -n 3000 -p 8 -w 4K
 check "the descriptors are back after the warm-up" ts_until 30 quiet "$first"
 before=$(resident)
@@ -34,7 +29,7 @@ after=$(resident)
 # Connections that ended stay for a minute as TIME-WAIT records, of at most 256 bytes each.
 waiting=$(($(ts_stat usage_time_wait) / 4))
 echo "# $waiting KiB of TIME-WAIT records"
-echo "# descriptors: $first before, $(descriptors) after; resident: $before KiB before, $after after"
+echo "# descriptors: $first before, $(ts_descriptors "$TS_DAEMON") after; resident: $before KiB before, $after after"
 limit=$((before * 110 / 100 + waiting))
 # The address sanitizer keeps what was freed for a while; that build checks for leaks when the daemon ends.
 [[ $BUILD != */san ]] || limit=$((before * 4))

@@ -15,10 +15,6 @@ fi
 ulimit -Sn "$(ulimit -Hn)"
 sysctl -qw net.ipv4.ip_local_port_range="1024 65535" # what was closed waits for a minute
 
-descriptors() {
-    local all=(/proc/"$1"/fd/*)
-    echo ${#all[@]}
-}
 established() {
     ts_tool ss | grep -c '^ESTAB'
 }
@@ -38,9 +34,9 @@ held() {
     coproc HOLD { exec "$BUILD/tests/net/programs/hold" "$US" 8001 "$N" 2>"$TS_DIR/hold"; }
     pid=$HOLD_PID
     said served || return 1
-    echo "descriptors: the daemon $(descriptors "$TS_DAEMON"), the worker $(descriptors "$WORKER");" \
+    echo "descriptors: the daemon $(ts_descriptors "$TS_DAEMON"), the worker $(ts_descriptors "$WORKER");" \
         "connections: $(established)"
-    [ "$(descriptors "$WORKER")" -ge "$N" ] && [ "$(established)" = "$N" ] || return 1
+    [ "$(ts_descriptors "$WORKER")" -ge "$N" ] && [ "$(established)" = "$N" ] || return 1
     resident >"$TS_DIR/resident"
     echo >&"${HOLD[1]}"
     said again || return 1
@@ -56,10 +52,10 @@ none() {
 # back DAEMON WORKER [MORE]: so many descriptors (the daemon may have some more), and nothing but the listener
 back() {
     local now
-    now=$(descriptors "$TS_DAEMON")
-    echo "descriptors: the daemon $now of $1, the worker $(descriptors "$WORKER") of $2"
+    now=$(ts_descriptors "$TS_DAEMON")
+    echo "descriptors: the daemon $now of $1, the worker $(ts_descriptors "$WORKER") of $2"
     none && [ "$now" -ge "$1" ] &&
-        [ "$now" -le $(($1 + ${3:-0})) ] && [ "$(descriptors "$WORKER")" = "$2" ]
+        [ "$now" -le $(($1 + ${3:-0})) ] && [ "$(ts_descriptors "$WORKER")" = "$2" ]
 }
 # quit: nginx ends, and the daemon has the descriptors that it had before
 quit() {
@@ -67,7 +63,7 @@ quit() {
     ts_until 10 ts_gone "$NGINX" && ts_until 10 as_at_start
 }
 as_at_start() {
-    [ "$(descriptors "$TS_DAEMON")" = "$START" ]
+    [ "$(ts_descriptors "$TS_DAEMON")" = "$START" ]
 }
 # resident_most KIB: the daemon gives memory back when it has not been needed for five seconds
 resident_most() {
@@ -86,13 +82,13 @@ serve() {
     # Its first connection brings a control connection along, which stays.
     curl -sS -o /dev/null http://$US:8001/say/x
     ts_until 5 none
-    BEFORE="$(descriptors "$TS_DAEMON") $(descriptors "$WORKER")"
+    BEFORE="$(ts_descriptors_at_rest "$TS_DAEMON") $(ts_descriptors_at_rest "$WORKER")"
 }
 
 # The address sanitizer keeps what was freed: a little of it will do here.
 export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}quarantine_size_mb=4
 ts_start
-START=$(descriptors "$TS_DAEMON")
+START=$(ts_descriptors_at_rest "$TS_DAEMON")
 serve preload run_by --
 # The first time tables grow to their size, which they keep: connections by their addresses, descriptors by their
 # cookies (some 3 MiB). The connections' own memory goes back to the machine.

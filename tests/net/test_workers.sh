@@ -25,7 +25,6 @@ start() { # start NAME here|there ARGUMENT...: in the background, until it is re
     ts_until 10 said "ready\|held" "$1" || sed 's/^/# /' "$TS_DIR/$1"
 }
 tell() { echo >"$TS_DIR/$1.in"; }
-descriptors() { find "/proc/$TS_DAEMON/fd" -mindepth 1 | wc -l; }
 switches() { # of each worker's thread
     cat "/proc/$TS_DAEMON"/task/*/comm | grep -c worker
     for task in "/proc/$TS_DAEMON"/task/*; do
@@ -36,7 +35,7 @@ switches() { # of each worker's thread
 mapfile -t before < <(switches)
 same "a thread for each worker but the first" $((N - 1)) "${before[0]}"
 same "the interface has as many queues" $N "$(find "/proc/$TS_DAEMON/fd" -lname /dev/net/tun | wc -l)"
-fds=$(descriptors)
+fds=$(ts_descriptors_at_rest "$TS_DAEMON")
 
 check_transfer "64 at once, our program connects" kernel run 7001 200K 200K -n 64 -p 64 -w 16K
 check_transfer "64 at once, the kernel connects" run kernel 7002 200K 200K -n 64 -p 64 -w 16K
@@ -159,7 +158,7 @@ kill -KILL "$one" "$two" "$ours"
 tell holder
 ts_until 10 said ended holder
 same "a program that is killed ends its connections" "ended 40" "$(tail -n 1 "$TS_DIR/holder")"
-gone() { [ "$(ts_stat usage_sockets)" = 0 ] && [ "$(ts_stat usage_orphans)" = 0 ] && [ "$(descriptors)" = "$fds" ]; }
+gone() { [ "$(ts_stat usage_sockets)" = 0 ] && [ "$(ts_stat usage_orphans)" = 0 ] && [ "$(ts_descriptors "$TS_DAEMON")" = "$fds" ]; }
 check "nothing is left, descriptors neither" ts_until 10 gone
 ts_stop
 ts_done
