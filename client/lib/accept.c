@@ -6,7 +6,7 @@
  * The kernel takes a record off the queue even when it then finds no free slot for the descriptor
  * in it, and the connection would be lost: so a slot is found before. The wait is a peek without
  * room for descriptors, which gives blocking, SO_RCVTIMEO, EINTR and SA_RESTART exactly as
- * accept(2) has them.
+ * accept(2) has them. Threads of a process take turns in it (turn.h).
  */
 #include "client/lib/accept.h"
 
@@ -14,6 +14,7 @@
 #include "client/lib/control.h"
 #include "client/lib/memory.h"
 #include "client/lib/socket.h"
+#include "client/lib/turn.h"
 #include "ipc/codec.h"
 #include "ipc/fdpass.h"
 #include "ipc/name.h"
@@ -50,7 +51,7 @@ static int ended(int fd, int error)
     return name_is_dead(fd) ? -ENETDOWN : -EINVAL;
 }
 
-/* Until a record is there, as the descriptor's flags say. */
+/* Until a record is there, or a signal or SO_RCVTIMEO says otherwise. */
 static int wait_record(int fd)
 {
     char byte;
@@ -105,52 +106,74 @@ static int revive(const struct place *place, int fd)
     return r;
 }
 
-static int accept_one(const struct place *place, int fd, struct wire_accept *record, int flags)
+/* What is asked for. */
+struct demand {
+    uint64_t mark; /* or 0: not known */
+    int flags;     /* accept4's */
+    bool waits;    /* if the descriptor's flags do not say otherwise */
+};
+
+/* Until it is worth trying again. Who has a time-out does not wait for others. */
+static int wait_for_more(int fd, const struct demand *d, struct turn *turn)
 {
+    int r = 0;
+
+    if (!d->waits || (fcntl(fd, F_GETFL) & O_NONBLOCK))
+        return -EAGAIN;
+    if (d->mark && !(d->mark & NAME_MARK_TIMEOUTS))
+        r = turn_take(turn, fd);
+    return r < 0 ? r : wait_record(fd);
+}
+
+static int accept_one(const struct place *place, int fd, const struct demand *d,
+                      struct wire_accept *record)
+{
+    struct turn turn = {0};
     int r;
 
     for (;;) {
         r = slot_free(fd);
         if (r < 0)
-            return r;
-        r = take_record(fd, record, flags);
-        if (r >= 0)
-            return r;
-        if (r == -EAGAIN) {
-            r = wait_record(fd);
-            if (r == 0)
-                continue;
-        }
-        if (r == -ENETDOWN)
+            break;
+        r = take_record(fd, record, d->flags);
+        if (r == -EAGAIN)
+            r = wait_for_more(fd, d, &turn);
+        else if (r >= 0)
+            break;
+        if (r == -ENETDOWN) {
+            turn_give(&turn, false); /* it was the dead one's */
             r = revive(place, fd);
+        }
         if (r != 0)
-            return r;
+            break;
     }
+    turn_give(&turn, r == -EINTR);
+    return r;
 }
 
-static int checked(int fd, uint64_t mark, int flags)
+static int checked(int fd, const struct demand *d)
 {
-    int kind = mark ? (int)name_mark_kind(mark) : control_kind(fd);
+    int kind = d->mark ? (int)name_mark_kind(d->mark) : control_kind(fd);
 
     if (kind < 0)
         return kind;
-    return kind != NAME_LISTENER || (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) ? -EINVAL : 0;
+    return kind != NAME_LISTENER || (d->flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) ? -EINVAL : 0;
 }
 
-int accept_marked(const struct place *place, int fd, uint64_t mark, struct sockaddr *addr,
-                  socklen_t *len, int flags)
+static int accept_as(const struct place *place, int fd, const struct demand *d,
+                     struct sockaddr *addr, socklen_t *len)
 {
     struct wire_accept record;
     int saved = errno;
-    int r = checked(fd, mark, flags), got;
+    int r = checked(fd, d), got;
 
     if (r < 0)
         return r;
-    got = accept_one(place, fd, &record, flags);
+    got = accept_one(place, fd, d, &record);
     if (got >= 0) {
-        if (mark & NAME_MARK_TIMEOUTS)
+        if (d->mark & NAME_MARK_TIMEOUTS)
             socket_copy_timeouts(fd, got);
-        if (flags & SOCK_NONBLOCK)
+        if (d->flags & SOCK_NONBLOCK)
             r = socket_set_nonblock(got);
         if (r == 0 && addr)
             r = memory_give_address(fd, &record.remote, addr, len);
@@ -163,9 +186,24 @@ int accept_marked(const struct place *place, int fd, uint64_t mark, struct socka
     return got;
 }
 
+int accept_marked(const struct place *place, int fd, uint64_t mark, struct sockaddr *addr,
+                  socklen_t *len, int flags)
+{
+    const struct demand d = {.mark = mark, .flags = flags, .waits = true};
+
+    return accept_as(place, fd, &d, addr, len);
+}
+
 int accept_at(const struct place *place, int fd, struct sockaddr *addr, socklen_t *len, int flags)
 {
     return accept_marked(place, fd, name_mark_of(fd), addr, len, flags);
+}
+
+int accept_now(const struct place *place, int fd, struct sockaddr *addr, socklen_t *len, int flags)
+{
+    const struct demand d = {.mark = name_mark_of(fd), .flags = flags};
+
+    return accept_as(place, fd, &d, addr, len);
 }
 
 int ts_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)

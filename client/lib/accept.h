@@ -16,5 +16,7 @@ int accept_marked(const struct place *place, int fd, uint64_t mark, struct socka
                   socklen_t *len, int flags);
 /** The same, when its mark is not known yet. */
 int accept_at(const struct place *place, int fd, struct sockaddr *addr, socklen_t *len, int flags);
+/** The same, but -EAGAIN where that would wait, whatever the descriptor's flags say. */
+int accept_now(const struct place *place, int fd, struct sockaddr *addr, socklen_t *len, int flags);
 
 #endif

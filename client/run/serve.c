@@ -23,7 +23,6 @@
 #include <limits.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -166,25 +165,26 @@ static int64_t serve_connect(struct target *t, int fd)
     return serve_connect_to(t, fd, t->args[1], t->args[2]);
 }
 
+/* Only who must wait is watched. */
 static int accept_watched(struct target *t, int fd, struct sockaddr_storage *ss, socklen_t *len,
                           int64_t *verdict)
 {
-    struct pollfd p = {.fd = fd, .events = POLLIN};
+    int flags = t->nr == SYS_accept4 ? (int)t->args[3] : 0, r;
     struct target_place place;
     struct blocked b;
-    bool blocks = poll(&p, 1, 0) == 0 && !(fcntl(fd, F_GETFL) & O_NONBLOCK);
-    int flags = t->nr == SYS_accept4 ? (int)t->args[3] : 0, r;
 
     *verdict = 0;
+    *len = sizeof(*ss);
     target_place(&place, t, (int)t->args[0]);
+    r = accept_now(&place.place, fd, (struct sockaddr *)ss, len, flags);
+    if (r != -EAGAIN || (fcntl(fd, F_GETFL) & O_NONBLOCK))
+        return r;
     do {
         *len = sizeof(*ss);
-        if (blocks)
-            blocked_begin(&b, t);
+        blocked_begin(&b, t);
         r = accept_at(&place.place, fd, (struct sockaddr *)ss, len, flags);
-        if (blocks)
-            *verdict = blocked_end(&b);
-    } while (r == -EINTR && blocks && *verdict == 0);
+        *verdict = blocked_end(&b);
+    } while (r == -EINTR && *verdict == 0);
     return r;
 }
 

@@ -57,9 +57,7 @@ assert sum(x['len'] for x in e if x['event'] == 'sendto') == 300000
 assert sent == 300000, sent
 assert one('device_done', why='taken')['bytes'] > 0" <"$TS_DIR/out.json"
 check "the way in, step by step" traced "
-data = ['netdev_read', 'tcp_input', 'tcp_ack', 'tcp_data_queue']
-follow(data + ['recvfrom']) # the reader and the ACK wait for nothing but the bytes: either may come first
-follow(data + ['tcp_ack_decide'])
+follow(['netdev_read', 'tcp_input', 'tcp_ack', 'tcp_data_queue', 'recvfrom'])
 assert sum(x['len'] for x in e if x['event'] == 'tcp_data_queue' and x['why'] == 'in_order') >= 200000
 assert sum(x['len'] for x in e if x['event'] == 'recvfrom') == 200000" <"$TS_DIR/out.json"
 check "each stop has its reason, stamps are in order" traced "
@@ -68,6 +66,15 @@ assert 'goes' in stops and 'empty' in stops, stops
 t = [x['us'] for x in e if x['event'] != 'netdev_read']
 assert t == sorted(t)
 assert all(0 <= b - a < 10e6 for a, b in zip(t, t[1:]))" <"$TS_DIR/out.json"
+
+# One way only: else each ACK may ride on data, and nothing has to be decided.
+ts_spawn ts_tool trace --new --json :9006 >"$TS_DIR/down.json"
+tracer=$TS_PID
+sleep 0.2
+check_transfer "a download is traced" kernel lib 9006 0 200000
+ts_until 10 ts_gone "$tracer"
+check "when to acknowledge" traced "
+follow(['tcp_data_queue', 'tcp_ack_decide', 'tcp_send_ack', 'ip_output'])" <"$TS_DIR/down.json"
 
 # From the other side, as text.
 ts_spawn ts_tool trace --new :9002 >"$TS_DIR/in.txt"

@@ -24,14 +24,15 @@ static const struct {
     const char *name;
     void (*run)(void);
 } groups[] = {
-    {"slow", group_slow},         {"create", group_create},
-    {"names", group_names},       {"connect", group_connect},
-    {"listen", group_listen},     {"data", group_data},
-    {"flags", group_flags},       {"ending", group_ending},
-    {"reset", group_reset},       {"poll", group_poll},
-    {"options", group_options},   {"passing", group_passing},
-    {"pointers", group_pointers}, {"threads", group_threads},
-    {"uring", group_uring},       {"v6", group_v6},
+    {"slow", group_slow},           {"create", group_create},
+    {"names", group_names},         {"connect", group_connect},
+    {"listen", group_listen},       {"data", group_data},
+    {"flags", group_flags},         {"ending", group_ending},
+    {"reset", group_reset},         {"poll", group_poll},
+    {"options", group_options},     {"passing", group_passing},
+    {"pointers", group_pointers},   {"threads", group_threads},
+    {"uring", group_uring},         {"v6", group_v6},
+    {"acceptors", group_acceptors},
 };
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))
 

@@ -117,6 +117,7 @@ void group_options(void);
 void group_passing(void);
 void group_pointers(void);
 void group_threads(void);
+void group_acceptors(void);
 void group_uring(void);
 void group_v6(void);
 

@@ -3,6 +3,7 @@
  * ts_accept4: no connection is lost, and each error is accept(2)'s.
  */
 #include "client/include/tapstack.h"
+#include "client/lib/accept.h"
 #include "client/lib/control.h"
 #include "ipc/fdpass.h"
 #include "ipc/name.h"
@@ -214,6 +215,21 @@ static void a_blocking_accept_wakes_for_a_connection(void **state)
     close(l);
 }
 
+static void without_a_wait_there_is_none(void **state)
+{
+    struct fake_daemon *d = *state;
+    int l = listener(0), end, fd;
+
+    assert_int_equal(accept_now(&place_here, l, NULL, NULL, 0), -EAGAIN);
+    end = deliver(d, 7);
+    fd = accept_now(&place_here, l, NULL, NULL, SOCK_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+    close(fd);
+    close(end);
+    close(l);
+}
+
 static void what_is_no_listener_is_refused(void **state)
 {
     struct fake_daemon *d = *state;
@@ -326,6 +342,7 @@ int main(void)
         with_daemon(at_emfile_the_record_stays_queued),
         with_daemon(a_wait_ends_with_a_signal_or_its_time),
         with_daemon(a_blocking_accept_wakes_for_a_connection),
+        with_daemon(without_a_wait_there_is_none),
         with_daemon(what_is_no_listener_is_refused),
         with_daemon(a_listener_that_ended_is_einval),
         with_daemon(a_listener_without_a_daemon_is_told),
