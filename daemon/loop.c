@@ -86,15 +86,21 @@ static unsigned input(struct loop *l, uint64_t now)
     return handed;
 }
 
-static void output(struct loop *l, uint64_t now)
+static void tell_programs(struct loop *l)
 {
     struct sock *sock;
     uint32_t events;
 
-    stack_run(l->stack, now);
-    device_flush(l->device);
     while ((sock = stack_next_event(l->stack, &events)) != NULL)
         stream_event(l->streams, sock, events);
+}
+
+static void output(struct loop *l, uint64_t now)
+{
+    tell_programs(l);
+    stack_run(l->stack, now);
+    device_flush(l->device);
+    tell_programs(l);
 }
 
 /* That is for the first worker. */
