@@ -397,7 +397,7 @@ void request_stream(struct client *cl, const struct wire_header *h, const void *
 
     if (!no_position(h, body)) {
         s->news = true;
-        if (h->op != WIRE_OP_SEND_MARK)
+        if (h->op != WIRE_OP_SEND_MARK && s->state != STREAM_FRESH)
             stream_take_exactly(s);
         if (s->fin_seen)
             stream_again(s); /* its FIN may be due */

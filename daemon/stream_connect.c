@@ -197,12 +197,13 @@ int stream_renew_stale(struct streams *all, struct tombstone *stone, bool v6,
 static void begin(struct stream *s, int fd, const struct ip_endpoint *to, bool fill)
 {
     struct ip_endpoint local;
-    int flags = fcntl(fd, F_GETFL);
+    int flags = fill ? fcntl(fd, F_GETFL) : 0;
 
     s->state = STREAM_CONNECTING;
-    if (fill && flags >= 0 && (flags & O_NONBLOCK))
+    if (flags >= 0 && (flags & O_NONBLOCK))
         filler_fill(&s->all->filler, fd);
     s->skip += stream_queued(s);
+    s->news = false; /* what comes from here on is an edge */
     /* both addresses: a name that the program did not choose */
     if (sock_getsockname(s->sock, &local) == 0)
         (void)stream_name(fd, &local, to);
@@ -267,7 +268,6 @@ void stream_connected(struct stream *s)
             (void)sock_connect(s->sock, &remote, s->all->now);
     }
     s->state = STREAM_OPEN;
-    s->news = true;
     if (s->skip > 1)
         stream_discard(s, s->skip - 1);
     stream_answer(s, 0);

@@ -6,6 +6,7 @@
 #include "ipc/name.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,6 +137,30 @@ static void a_connecting_descriptor_is_not_writable_until_it_is_connected(void *
     a = rig_accept(l, NULL);
     expect_text(a, "hello"); /* and not one byte of the filling */
     assert_int_equal(read(a, &cookie, 1), -1);
+    close(a);
+    close(l);
+    close(fd);
+}
+
+/* By another thread, while a connect that waits does. */
+static void what_is_written_while_connecting_is_sent_when_connected(void **state)
+{
+    struct rig *r = *state;
+    struct wire_addr to = rig_address(84);
+    int l = rig_listener(r, 84, 4), fd = rig_socket(r), a;
+    struct ip_endpoint e;
+    uint64_t cookie;
+    socklen_t len = sizeof(cookie);
+
+    rig_run(r); /* the edge of its first byte is over */
+    assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
+    assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len), 0);
+    stream_from_wire(&to, &e);
+    assert_int_equal(stream_connect(stream_find(&r->streams, cookie), fd, &e, NULL), -EINPROGRESS);
+    assert_int_equal(write(fd, "early", 5), 5);
+    rig_run(r);
+    a = rig_accept(l, NULL);
+    expect_text(a, "early");
     close(a);
     close(l);
     close(fd);
@@ -663,6 +688,7 @@ int main(void)
         cmocka_unit_test(half_of_all_sockets_are_one_users_quota),
         RIG_TEST(a_connect_that_waits_is_answered_when_it_has_ended),
         RIG_TEST(a_connecting_descriptor_is_not_writable_until_it_is_connected),
+        RIG_TEST(what_is_written_while_connecting_is_sent_when_connected),
         RIG_TEST(a_refused_connect_is_an_error_event_and_so_error_tells_which),
         RIG_TEST(a_refused_connect_leaves_nothing_after_a_minute),
         RIG_TEST(a_program_that_closes_while_connecting_leaves_nothing),
