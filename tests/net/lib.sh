@@ -148,8 +148,8 @@ ts_stat() {
 
 # ts_descriptors PID: how many it holds
 ts_descriptors() {
-    local all=(/proc/"$1"/fd/*)
-    echo ${#all[@]}
+    local held_fds=(/proc/"$1"/fd/*)
+    echo ${#held_fds[@]}
 }
 
 # ts_descriptors_at_rest PID: … when nothing is under way. A tool that has just asked the daemon is one for a moment.

@@ -75,6 +75,10 @@ check_transfer "a download is traced" kernel lib 9006 0 200000
 ts_until 10 ts_gone "$tracer"
 check "when to acknowledge" traced "
 follow(['tcp_data_queue', 'tcp_ack_decide', 'tcp_send_ack', 'ip_output'])" <"$TS_DIR/down.json"
+check "the program has the bytes before the ACK leaves" traced "
+first = follow(['tcp_data_queue'])
+names = [x['event'] for x in e[first:]]
+assert names.index('recvfrom') < names.index('tcp_send_ack'), names[:20]" <"$TS_DIR/down.json"
 
 # From the other side, as text.
 ts_spawn ts_tool trace --new :9002 >"$TS_DIR/in.txt"
