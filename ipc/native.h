@@ -4,7 +4,8 @@
  *
  * ipc/ and client/lib/ are linked into the shim, where the plain names are the shim's own
  * functions: these are the ones that do not come back to us. They are no cancellation points
- * either, so a thread cannot be cancelled between a request and its reply. errno as usual.
+ * either, so a thread cannot be cancelled between a request and its reply; where connect(2) and
+ * accept(2) wait, their callers allow it. errno as usual.
  */
 #ifndef TS_IPC_NATIVE_H
 #define TS_IPC_NATIVE_H

@@ -7,7 +7,8 @@
  * only the calls below need the library. Each returns what the call of the same name in section 2
  * returns: -1 and errno on failure, with the errno values of tcp(7) and socket(7). The daemon's
  * control socket is $TAPSTACK_SOCKET, or /run/tapstack/tapstack.sock. All functions are thread safe
- * and safe after fork(2). Source: client/lib/.
+ * and safe after fork(2); ts_connect() and ts_accept4() are cancellation points where they wait.
+ * Source: client/lib/.
  *
  * When no daemon can be reached: ts_socket() fails with what connect(2) says of the control socket
  * (ENOENT, ECONNREFUSED, EACCES); ts_bind(), ts_listen(), ts_connect() and ts_accept4() (of a

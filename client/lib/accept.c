@@ -22,6 +22,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -51,14 +52,21 @@ static int ended(int fd, int error)
     return name_is_dead(fd) ? -ENETDOWN : -EINVAL;
 }
 
-/* Until a record is there, or a signal or SO_RCVTIMEO says otherwise. */
-static int wait_record(int fd)
+/* Until a record is there, or a signal or SO_RCVTIMEO says otherwise. accept(2) is a cancellation
+ * point: here nothing has been taken yet. */
+static int wait_record(int fd, struct turn *turn)
 {
     char byte;
     struct iovec iov = {&byte, 1};
     struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-    ssize_t n = native_recvmsg(fd, &msg, MSG_PEEK);
+    ssize_t n;
+    int type;
 
+    pthread_cleanup_push(turn_drop, turn);
+    pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+    n = native_recvmsg(fd, &msg, MSG_PEEK);
+    pthread_setcanceltype(type, NULL);
+    pthread_cleanup_pop(0);
     if (n > 0)
         return 0;
     return n == 0 || errno == ECONNRESET ? ended(fd, n < 0 ? errno : 0) : -errno;
@@ -122,7 +130,7 @@ static int wait_for_more(int fd, const struct demand *d, struct turn *turn)
         return -EAGAIN;
     if (d->mark && !(d->mark & NAME_MARK_TIMEOUTS))
         r = turn_take(turn, fd);
-    return r < 0 ? r : wait_record(fd);
+    return r < 0 ? r : wait_record(fd, turn);
 }
 
 static int accept_one(const struct place *place, int fd, const struct demand *d,

@@ -262,6 +262,20 @@ static int receive_one(struct control *c, const struct control_request *rq, uint
     return r;
 }
 
+/* connect(2) is a cancellation point: its reply brings nothing that could be lost, and this
+ * connection ends with the thread. */
+static int receive_connected(struct control *c, const struct control_request *rq, uint32_t id,
+                             unsigned char *buf, struct wire_header *hdr, const void **body,
+                             int *fd)
+{
+    int type, r;
+
+    pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+    r = receive_one(c, rq, id, buf, hdr, body, fd);
+    pthread_setcanceltype(type, NULL);
+    return r;
+}
+
 /* The next reply with our id. */
 static int receive(struct control *c, const struct control_request *rq, uint32_t id,
                    int64_t deadline, unsigned char *buf, struct wire_header *hdr, const void **body,
@@ -273,7 +287,8 @@ static int receive(struct control *c, const struct control_request *rq, uint32_t
     do {
         r = wait_reply(c->fd, deadline);
         if (r == 0)
-            r = receive_one(c, rq, id, buf, hdr, body, fd);
+            r = (rq->interruptible ? receive_connected : receive_one)(c, rq, id, buf, hdr, body,
+                                                                      fd);
     } while (r == -EAGAIN || (r == -EINTR && !rq->interruptible));
     if (hung_up(r) || r == -EPROTO)
         shut(c);

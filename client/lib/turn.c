@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -72,7 +73,34 @@ static void leave(struct turn_gate *g)
     atomic_fetch_sub(&g->word, 1);
 }
 
-/* Without a time-out, so that the kernel restarts it, or not, as it does accept(2). */
+static void wake_one(struct turn_gate *g)
+{
+    (void)syscall(SYS_futex, &g->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+/* It may just have been woken. */
+static void cancelled(void *gate)
+{
+    wake_one(gate);
+    leave(gate);
+}
+
+/* Without a time-out, so that the kernel restarts it, or not, as it does accept(2). A cancellation
+ * point, as accept(2) is. */
+static int sleep_here(struct turn_gate *g)
+{
+    volatile int r = 0; /* outlives the jump of a cancellation */
+    int type;
+
+    pthread_cleanup_push(cancelled, g);
+    pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+    if (syscall(SYS_futex, &g->state, FUTEX_WAIT_PRIVATE, AWAITED, NULL, NULL, 0) < 0)
+        r = -errno;
+    pthread_setcanceltype(type, NULL);
+    pthread_cleanup_pop(0);
+    return r;
+}
+
 static int lock(struct turn_gate *g)
 {
     uint32_t was = FREE;
@@ -80,8 +108,7 @@ static int lock(struct turn_gate *g)
     if (atomic_compare_exchange_strong(&g->state, &was, HELD))
         return 0;
     while (atomic_exchange(&g->state, AWAITED) != FREE) {
-        if (syscall(SYS_futex, &g->state, FUTEX_WAIT_PRIVATE, AWAITED, NULL, NULL, 0) < 0 &&
-            errno == EINTR)
+        if (sleep_here(g) == -EINTR)
             return -EINTR;
     }
     return 0;
@@ -90,7 +117,7 @@ static int lock(struct turn_gate *g)
 static void unlock(struct turn_gate *g)
 {
     if (atomic_exchange(&g->state, FREE) == AWAITED)
-        (void)syscall(SYS_futex, &g->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+        wake_one(g);
 }
 
 int turn_take(struct turn *t, int fd)
@@ -110,6 +137,12 @@ int turn_take(struct turn *t, int fd)
     else
         t->gate = g;
     return r;
+}
+
+/* In the hands of pthread_cleanup_push. */
+void turn_drop(void *turn)
+{
+    turn_give(turn, false);
 }
 
 void turn_give(struct turn *t, bool interrupted)

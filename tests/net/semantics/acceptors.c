@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MANY        16
@@ -155,6 +156,30 @@ static void child_of_one_that_waits(void)
     disperse();
 }
 
+/* accept(2) is a cancellation point; who is cancelled takes nothing with him. */
+static void cancelled(void)
+{
+    int port, l = listener(8, &port), ended = 0;
+
+    gather(l, 3);
+    for (int i = 0; i < 2; i++) {
+        struct timespec until;
+        void *result = NULL;
+
+        pthread_cancel(crowd.threads[i]);
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += 2;
+        if (pthread_timedjoin_np(crowd.threads[i], &result, &until) == 0)
+            ended += result == PTHREAD_CANCELED;
+    }
+    say("cancelled in accept", "%d", ended);
+    crowd.threads[0] = crowd.threads[2];
+    crowd.n = 1;
+    peer_do("connect %d", port);
+    say("the one that is left accepts", "%d", crowd_got(1));
+    disperse();
+}
+
 /* --- signals -----------------------------------------------------------------------------------
  */
 
@@ -238,5 +263,6 @@ void group_acceptors(void)
     beside_one_that_waits();
     child_of_one_that_waits();
     signals();
+    cancelled();
     another_of_that_number(); /* leaves a thread behind */
 }

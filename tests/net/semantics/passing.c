@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static int status_of(pid_t child)
@@ -325,6 +326,18 @@ static const char *finish(struct blocked *b)
     return b->result > 0 && b->call == ACCEPT ? "a connection" : er(b->result);
 }
 
+/* Did it end? accept(2), connect(2) and read(2) are cancellation points. */
+static bool cancel(struct blocked *b)
+{
+    struct timespec until;
+    void *result = NULL;
+
+    pthread_cancel(b->thread);
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 2;
+    return pthread_timedjoin_np(b->thread, &result, &until) == 0 && result == PTHREAD_CANCELED;
+}
+
 void group_threads(void)
 {
     int h, fd = connected(&h), port, l;
@@ -404,4 +417,8 @@ void group_threads(void)
     b = begin(fd, CONNECT, port);
     close(fd);
     say("close during connect", "%s", finish(b));
+    fd = tcp();
+    b = begin(fd, CONNECT, port);
+    say("cancelled in connect", "%d", cancel(b));
+    close(fd);
 }

@@ -51,6 +51,7 @@ static void *wait_here(void *arg)
     struct turn t = {0};
 
     w->result = turn_take(&t, w->fd);
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL); /* who waits may be cancelled */
     w->gated = t.gate;
     w->served = 1;
     while (w->result == 0 && !w->go)
@@ -226,6 +227,37 @@ static void a_signal_for_all_ends_all(void **state)
     close(fd);
 }
 
+/* Each of them, one after the other: the last one has the turn. */
+static void who_is_cancelled_leaves_no_trace(void **state)
+{
+    struct waiter w[3] = {0};
+    struct turn t = {0};
+    int fd = listener();
+    void *result;
+
+    (void)state;
+    for (int round = 0; round < 50; round++) {
+        assert_int_equal(turn_take(&t, fd), 0);
+        for (int i = 0; i < 3; i++)
+            begin(&w[i], fd);
+        pause_ms(round % 5);
+        pthread_cancel(w[0].thread);
+        turn_give(&t, false); /* it may be just this one that is woken */
+        pthread_cancel(w[1].thread);
+        for (int i = 0; i < 2; i++) {
+            w[i].go = true; /* it was served before */
+            pthread_join(w[i].thread, &result);
+        }
+        assert_true(served(&w[2]));
+        end(&w[2]);
+        assert_true(w[2].gated);
+    }
+    assert_int_equal(turn_take(&t, fd), 0);
+    assert_non_null(t.gate);
+    turn_give(&t, false);
+    close(fd);
+}
+
 /* --- processes ---------------------------------------------------------------------------------
  */
 
@@ -275,6 +307,7 @@ int main(void)
         cmocka_unit_test(a_gate_is_given_anew),
         cmocka_unit_test(a_signal_ends_the_wait_as_its_handler_says),
         cmocka_unit_test(a_signal_for_all_ends_all),
+        cmocka_unit_test(who_is_cancelled_leaves_no_trace),
         cmocka_unit_test(a_child_does_not_wait_for_its_parents_threads),
         cmocka_unit_test(what_has_no_cookie_has_no_turns),
     };
