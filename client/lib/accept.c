@@ -54,7 +54,7 @@ static int ended(int fd, int error)
 
 /* Until a record is there, or a signal or SO_RCVTIMEO says otherwise. accept(2) is a cancellation
  * point: here nothing has been taken yet. */
-static int wait_record(int fd, struct turn *turn)
+static int wait_record(int fd)
 {
     char byte;
     struct iovec iov = {&byte, 1};
@@ -62,11 +62,9 @@ static int wait_record(int fd, struct turn *turn)
     ssize_t n;
     int type;
 
-    pthread_cleanup_push(turn_drop, turn);
     pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
     n = native_recvmsg(fd, &msg, MSG_PEEK);
     pthread_setcanceltype(type, NULL);
-    pthread_cleanup_pop(0);
     if (n > 0)
         return 0;
     return n == 0 || errno == ECONNRESET ? ended(fd, n < 0 ? errno : 0) : -errno;
@@ -130,32 +128,43 @@ static int wait_for_more(int fd, const struct demand *d, struct turn *turn)
         return -EAGAIN;
     if (d->mark && !(d->mark & NAME_MARK_TIMEOUTS))
         r = turn_take(turn, fd);
-    return r < 0 ? r : wait_record(fd, turn);
+    return r < 0 ? r : wait_record(fd);
 }
 
-static int accept_one(const struct place *place, int fd, const struct demand *d,
-                      struct wire_accept *record)
+static int try_and_wait(const struct place *place, int fd, const struct demand *d,
+                        struct wire_accept *record, struct turn *turn)
 {
-    struct turn turn = {0};
     int r;
 
     for (;;) {
         r = slot_free(fd);
         if (r < 0)
-            break;
+            return r;
         r = take_record(fd, record, d->flags);
+        if (r >= 0)
+            return r;
         if (r == -EAGAIN)
-            r = wait_for_more(fd, d, &turn);
-        else if (r >= 0)
-            break;
+            r = wait_for_more(fd, d, turn);
         if (r == -ENETDOWN) {
-            turn_give(&turn, false); /* it was the dead one's */
+            turn_give(turn, false); /* it was the dead one's */
             r = revive(place, fd);
         }
         if (r != 0)
-            break;
+            return r;
     }
+}
+
+/* Whoever is cancelled in it, where it waits or in a close(2), leaves the turn to others. */
+static int accept_one(const struct place *place, int fd, const struct demand *d,
+                      struct wire_accept *record)
+{
+    struct turn turn = {0};
+    volatile int r = 0; /* the handler's jump goes past it */
+
+    pthread_cleanup_push(turn_drop, &turn);
+    r = try_and_wait(place, fd, d, record, &turn);
     turn_give(&turn, r == -EINTR);
+    pthread_cleanup_pop(0);
     return r;
 }
 

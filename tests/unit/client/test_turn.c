@@ -50,13 +50,13 @@ static void *wait_here(void *arg)
     struct waiter *w = arg;
     struct turn t = {0};
 
+    pthread_cleanup_push(turn_drop, &t);
     w->result = turn_take(&t, w->fd);
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL); /* who waits may be cancelled */
     w->gated = t.gate;
     w->served = 1;
     while (w->result == 0 && !w->go)
         pause_ms(1);
-    turn_give(&t, false);
+    pthread_cleanup_pop(1);
     return NULL;
 }
 
