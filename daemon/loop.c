@@ -86,21 +86,23 @@ static unsigned input(struct loop *l, uint64_t now)
     return handed;
 }
 
-static void tell_programs(struct loop *l)
+static void tell_programs(struct loop *l, struct sock *(*next)(struct stack *, uint32_t *))
 {
     struct sock *sock;
     uint32_t events;
 
-    while ((sock = stack_next_event(l->stack, &events)) != NULL)
+    while ((sock = next(l->stack, &events)) != NULL)
         stream_event(l->streams, sock, events);
 }
 
+/* Who waits for bytes or an answer does not wait for the frames of this round. Who waits for room
+ * can: waking him first would only keep the device waiting. */
 static void output(struct loop *l, uint64_t now)
 {
-    tell_programs(l);
+    tell_programs(l, stack_next_news);
     stack_run(l->stack, now);
     device_flush(l->device);
-    tell_programs(l);
+    tell_programs(l, stack_next_event);
 }
 
 /* That is for the first worker. */

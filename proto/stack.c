@@ -70,7 +70,8 @@ int stack_new(const struct stack_config *config, const struct stack_ops *ops, vo
     rng_init(&st->rng, config->seed);
     wheel_init(&st->wheel, now);
     list_init(&st->dirty);
-    list_init(&st->events);
+    list_init(&st->news);
+    list_init(&st->room);
     st->device_timer.node.kind = STACK_TIMER_DEVICE;
     err = ip_init(st);
     if (!err) {
@@ -186,9 +187,9 @@ void stack_keep_bursts_short(struct stack *st, bool short_ones)
     st->short_bursts = short_ones;
 }
 
-struct sock *stack_next_event(struct stack *st, uint32_t *events)
+static struct sock *next_of(struct list *list, uint32_t *events)
 {
-    struct list *l = list_pop(&st->events);
+    struct list *l = list_pop(list);
     struct sock *s;
 
     if (!l)
@@ -197,6 +198,18 @@ struct sock *stack_next_event(struct stack *st, uint32_t *events)
     *events = s->events;
     s->events = 0;
     return s;
+}
+
+struct sock *stack_next_news(struct stack *st, uint32_t *events)
+{
+    return next_of(&st->news, events);
+}
+
+struct sock *stack_next_event(struct stack *st, uint32_t *events)
+{
+    struct sock *s = stack_next_news(st, events);
+
+    return s ? s : next_of(&st->room, events);
 }
 
 const struct counters *stack_counters(const struct stack *st)

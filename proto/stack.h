@@ -138,9 +138,12 @@ void stack_transmitted(struct stack *st, uint64_t owner, uint32_t bytes, uint64_
 
 /**
  * A socket on which something happened, and what (SOCK_EV_*, proto/sock/sock.h); NULL when there is
- * none. Each event is reported once; the mask collects what came since the last time.
+ * none. Each event is reported once; the mask collects what came since the last time. Those with
+ * more than SOCK_EV_ROOM come first.
  */
 struct sock *stack_next_event(struct stack *st, uint32_t *events);
+/** The same of those with more than SOCK_EV_ROOM only: a host may tell them before stack_run(). */
+struct sock *stack_next_news(struct stack *st, uint32_t *events);
 
 /** All counters, live. */
 const struct counters *stack_counters(const struct stack *st);

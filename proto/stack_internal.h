@@ -50,7 +50,8 @@ struct stack {
     struct ip_state ip;
     struct tcp_table tcp;
     struct list dirty;   /**< struct tcb.dirty: connections that want output */
-    struct list events;  /**< struct sock.event_link: sockets with events to report */
+    struct list news;    /**< struct sock.event_link: sockets with events to report */
+    struct list room;    /**< the same, those with SOCK_EV_ROOM alone */
     bool short_bursts;   /**< somebody looks on who could not read others */
     bool device_blocked; /**< the device refused a frame; cleared by stack_device_ready or the timer
                           */

@@ -286,7 +286,7 @@ int sock_accept(struct sock *s, struct sock **out, uint64_t now)
     child->parent = NULL;
     /* what happened while it waited */
     if (child->events)
-        list_add_tail(&s->st->events, &child->event_link);
+        sock_report(child);
     *out = child;
     return 0;
 }

@@ -147,13 +147,21 @@ uint64_t sock_id(const struct sock *s)
     return tcb_id(s->tcb);
 }
 
+void sock_report(struct sock *s)
+{
+    list_del(&s->event_link);
+    list_add_tail(s->events & ~SOCK_EV_ROOM ? &s->st->news : &s->st->room, &s->event_link);
+}
+
 void sock_event(struct sock *s, uint32_t events)
 {
+    bool first_news = (events & ~SOCK_EV_ROOM) && !(s->events & ~SOCK_EV_ROOM);
+
     s->events |= events;
     if (events & SOCK_EV_CONNECTED)
         s->was_connected = true;
-    if (!list_linked(&s->event_link) && !s->parent && !s->lingers)
-        list_add_tail(&s->st->events, &s->event_link);
+    if (!s->parent && !s->lingers && (!list_linked(&s->event_link) || first_news))
+        sock_report(s);
     sock_calls_wake(s);
 }
 

@@ -34,6 +34,8 @@ struct sock;
 #define SOCK_EV_ERROR     (1u << 4) /**< the connection died: sock_error() says why */
 #define SOCK_EV_URGENT    (1u << 6) /**< the urgent byte is here (POLLPRI) */
 #define SOCK_EV_ACKED     (1u << 7) /**< sock_acked() has moved since sock_want_acked() */
+/** Of these, those that only say that there is room again. */
+#define SOCK_EV_ROOM (SOCK_EV_WRITABLE | SOCK_EV_ACKED)
 #define SOCK_EV_CLOSED                                                                             \
     (1u << 5) /**< both directions ended well and everything was acknowledged                      \
                */

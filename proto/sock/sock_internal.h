@@ -77,6 +77,8 @@ void tcp_unshare(struct tcb *tp);
 void tcp_share_payer(struct tcb *tp, struct account *payer);
 /** Note an event for stack_next_event() and wake blocked calls. */
 void sock_event(struct sock *s, uint32_t events);
+/** Have stack_next_event() report what has happened. */
+void sock_report(struct sock *s);
 /** Make a sock around an existing connection (a listener's child). NULL: no memory. */
 struct sock *sock_wrap(struct stack *st, struct tcb *tp);
 /** The options that an accepted connection has from its listener, a clone from its original. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Life of a socket: events, user word, close and abort with calls and events under way. */
+#include "proto/sock/sock_internal.h"
 #include "tests/unit/tcp/fixture.h"
 
 TEST(the_user_word_and_the_id_belong_to_the_socket)
@@ -21,6 +22,29 @@ TEST(each_event_is_reported_once)
     peer(PSH | ACK, 11, 1, 10);
     assert_int_equal(events_of(fx.s) & SOCK_EV_READABLE, SOCK_EV_READABLE);
     assert_int_equal(events_of(fx.s), 0);
+}
+
+TEST(that_there_is_room_is_no_news)
+{
+    uint32_t mask;
+
+    passive();
+    (void)events_of(fx.s);
+    sock_event(fx.s, SOCK_EV_WRITABLE);
+    assert_null(stack_next_news(fx.st, &mask));
+    sock_event(fx.s, SOCK_EV_READABLE);
+    assert_ptr_equal(stack_next_news(fx.st, &mask), fx.s);
+    assert_int_equal(mask, SOCK_EV_WRITABLE | SOCK_EV_READABLE);
+    assert_null(stack_next_event(fx.st, &mask));
+    sock_event(fx.s, SOCK_EV_READABLE);
+    sock_event(fx.s, SOCK_EV_ACKED);
+    assert_ptr_equal(stack_next_news(fx.st, &mask), fx.s);
+    assert_int_equal(mask, SOCK_EV_ACKED | SOCK_EV_READABLE);
+    sock_event(fx.s, SOCK_EV_ACKED | SOCK_EV_WRITABLE);
+    assert_null(stack_next_news(fx.st, &mask));
+    assert_ptr_equal(stack_next_event(fx.st, &mask), fx.s);
+    assert_int_equal(mask, SOCK_EV_ACKED | SOCK_EV_WRITABLE);
+    assert_null(stack_next_event(fx.st, &mask));
 }
 
 TEST(events_of_a_closed_socket_are_gone)
@@ -115,6 +139,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(the_user_word_and_the_id_belong_to_the_socket),
         T(each_event_is_reported_once),
+        T(that_there_is_room_is_no_news),
         T(events_of_a_closed_socket_are_gone),
         T(close_at_every_moment_leaves_nothing),
         T(abort_at_every_moment_leaves_nothing),
