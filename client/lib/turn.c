@@ -20,6 +20,13 @@
 #include <stdint.h>
 #include <time.h>
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
+
+/* How far below a cancellation's handler the frames may reach that it has jumped over. */
+#define FRAMES_MOST 16384
+
 /* Of a gate's word: how many are inside; the rest is whose it is. */
 #define INSIDE 0xffffull
 
@@ -78,9 +85,22 @@ static void wake_one(struct turn_gate *g)
     (void)syscall(SYS_futex, &g->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
+/* A cancellation jumps over frames. The address sanitizer believes in them still. */
+#ifdef __SANITIZE_ADDRESS__
+static __attribute__((noinline)) void forget_frames(void)
+{
+    __asan_unpoison_memory_region((char *)__builtin_frame_address(0) - FRAMES_MOST, FRAMES_MOST);
+}
+#else
+static void forget_frames(void)
+{
+}
+#endif
+
 /* It may just have been woken. */
 static void cancelled(void *gate)
 {
+    forget_frames();
     wake_one(gate);
     leave(gate);
 }
@@ -142,6 +162,7 @@ int turn_take(struct turn *t, int fd)
 /* In the hands of pthread_cleanup_push. */
 void turn_drop(void *turn)
 {
+    forget_frames();
     turn_give(turn, false);
 }
 

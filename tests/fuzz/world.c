@@ -361,8 +361,8 @@ static const char *left_over(void)
         return "calls are left";
     if (world.st->extents.in_use)
         return "buffers are left";
-    if (!list_empty(&world.st->dirty) || !list_empty(&world.st->events) ||
-        world.st->ip.local_queued)
+    if (!list_empty(&world.st->dirty) || !list_empty(&world.st->news) ||
+        !list_empty(&world.st->room) || world.st->ip.local_queued)
         return "work is left";
     return NULL;
 }
