@@ -24,8 +24,10 @@
 #include <sanitizer/asan_interface.h>
 #endif
 
-/* How far below a cancellation's handler the frames may reach that it has jumped over. */
-#define FRAMES_MOST 16384
+/* How far the frames that a cancellation has jumped over may reach below its handler, and overlap
+ * with it. */
+#define FRAMES_BELOW   16384
+#define FRAMES_OVERLAP 256
 
 /* Of a gate's word: how many are inside; the rest is whose it is. */
 #define INSIDE 0xffffull
@@ -89,7 +91,8 @@ static void wake_one(struct turn_gate *g)
 #ifdef __SANITIZE_ADDRESS__
 static __attribute__((noinline)) void forget_frames(void)
 {
-    __asan_unpoison_memory_region((char *)__builtin_frame_address(0) - FRAMES_MOST, FRAMES_MOST);
+    __asan_unpoison_memory_region((char *)__builtin_frame_address(0) - FRAMES_BELOW,
+                                  FRAMES_BELOW + FRAMES_OVERLAP);
 }
 #else
 static void forget_frames(void)
