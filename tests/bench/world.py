@@ -107,8 +107,8 @@ class World:
 
     @staticmethod
     def ports_wide(ns):
-        """Clients use up ports faster than TIME-WAIT gives them back."""
-        subprocess.run(inside(ns) + ["sysctl", "-qw", "net.ipv4.ip_local_port_range=1024 65535",
+        """Clients use up ports faster than TIME-WAIT gives them back. Servers are below: a client's port is taken."""
+        subprocess.run(inside(ns) + ["sysctl", "-qw", "net.ipv4.ip_local_port_range=10000 65535",
                                      "net.ipv4.tcp_tw_reuse=1"], check=True)
 
     def place(self, key, make):
@@ -144,7 +144,7 @@ class World:
             raise Failed("tapstackd does not start")
         ip("route", "change", f"10.77.{n}.0/24", "dev", f"ts{n}", "src", f"10.77.{n}.1", "congctl", "cubic")
         # As tcp_tw_reuse does for the kernel's clients: a port is free again after a second.
-        self.tool(socket, "set", "ip_local_port_range_min=1024", "ip_local_port_range_max=65535", "tcp_time_wait=1")
+        self.tool(socket, "set", "ip_local_port_range_min=10000", "ip_local_port_range_max=65535", "tcp_time_wait=1")
         self.daemons[key] = n, socket, process
         return self.daemons[key]
 
